@@ -1,0 +1,38 @@
+# The two promises: `make repro` and `make test`. Everything else is a part of them or a maintainer's tool.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+
+.PHONY: repro setup test check bench lock graph
+
+repro: setup  ## archive to released model, then say what came out
+	@dvc repro --quiet
+	@python -m pipeline.summary
+
+setup: $(VENV)/.installed  ## .venv from the committed lock
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked environment into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test: setup  ## the whole test suite
+	@pytest
+
+check: setup  ## ruff, mypy, the architecture
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@pytest tests/test_architecture.py
+
+bench: setup  ## ratios side by side; figures are kept in docs/benchmarks.md
+	@python -m tests.bench
+
+lock:  ## resolve pyproject.toml anew into requirements.lock
+	@infra/lock.sh
+
+graph: setup  ## docs/graph.svg from dvc.yaml
+	@python -m pipeline.graph

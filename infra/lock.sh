@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Resolve pyproject.toml into requirements.lock: every package with its exact version, for `pip install --no-deps`.
+# torch is pinned without a local suffix (+cpu, +cu130), so that each machine takes the build that its index offers;
+# packages that belong to a CUDA build alone are left out, and come from the image on a GPU machine.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=$(mktemp -d)
+trap 'rm -rf "$venv"' EXIT
+python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --no-warn-script-location 'torch==2.13.0'
+"$venv/bin/pip" install --quiet --no-warn-script-location 'setuptools>=77' -e '.[pipeline,dev]'
+"$venv/bin/pip" install --quiet --no-warn-script-location --no-deps 'resemblyzer==0.1.4' 'torchaudio==2.11.0'
+{
+    echo "# Made by infra/lock.sh from pyproject.toml. Do not edit."
+    "$venv/bin/pip" freeze --all --exclude-editable | grep -viE '^(pip|nvidia-|triton)' | sed -E 's/\+(cpu|cu[0-9]+)$//; s/ @ file:.*torch-([0-9.]+).*/==\1/'
+} > requirements.lock

@@ -1,0 +1,54 @@
+"""What can go wrong, as one tree.
+
+PeeweeError
+├── ConfigError            a parameter or a model's config is missing, unknown or contradicts another
+├── ShapeError             a tensor does not have the shape that a model's config asks for
+├── TextError              a text can't be spoken: empty, or characters that no symbol stands for
+├── AudioError             a recording can't be used; `reason` is its code
+└── ReleaseError           a release can't be found or used
+    ├── ReleaseNotFoundError   no such store, channel or version
+    └── TamperedReleaseError   a file differs from what the manifest says
+
+Errors of one module alone (a download, an archive, a training run) are defined beside their cause and derive from
+PeeweeError. The command line prints any of them as one line and exits with 2.
+"""
+
+
+class PeeweeError(Exception):
+    """Anything that a user can put right. The message says what, where and the remedy."""
+
+
+class ConfigError(PeeweeError):
+    """A parameter or a model's config is missing, unknown or contradicts another."""
+
+
+class ShapeError(PeeweeError):
+    """A tensor does not have the shape that a model's config asks for."""
+
+
+class TextError(PeeweeError):
+    """A text can't be spoken."""
+
+
+class AudioError(PeeweeError):
+    """A recording can't be used.
+
+    Attributes:
+        reason: A short code, the same for every recording refused for the same cause.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ReleaseError(PeeweeError):
+    """A release can't be found or used."""
+
+
+class ReleaseNotFoundError(ReleaseError):
+    """No such store, channel or version."""
+
+
+class TamperedReleaseError(ReleaseError):
+    """A file of a release differs from what its manifest says."""

@@ -1,0 +1,71 @@
+"""A model on disk: `config.json` beside `model.safetensors`. Nothing pickled is written or read."""
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from pydantic import BaseModel, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from peewee_model.errors import ConfigError, ShapeError
+
+Config = TypeVar("Config", bound=BaseModel)
+
+
+def save_model(folder: Path, module: nn.Module, config: BaseModel) -> None:
+    """Write a module's weights and its config into a folder.
+
+    Raises:
+        ConfigError: If a weight is not finite: such a model can only have come from a failed training.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ConfigError(f"{folder}: weight {name} is not finite; the training that made it has failed")
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=2, sort_keys=True) + "\n")
+
+
+def load_config(folder: Path, kind: type[Config]) -> Config:
+    """Read a model's `config.json`.
+
+    Raises:
+        ConfigError: If the file is absent, or a field is missing, unknown or wrong; it is named.
+    """
+    path = folder / "config.json"
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is missing; is {folder} a model's folder?") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: {field}: {first['msg']}") from None
+
+
+def load_weights(folder: Path, module: nn.Module) -> None:
+    """Fill a module with the weights of a folder, in place.
+
+    Raises:
+        ShapeError: If a tensor is missing, unknown, or of another shape than the module's config gives it.
+    """
+    path = folder / "model.safetensors"
+    try:
+        tensors = load_file(path)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise ConfigError(f"{path} can't be read as safetensors: {error}") from None
+    expected = module.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        if name not in tensors or name not in expected:
+            side = "is missing from" if name not in tensors else "is unknown, but stands in"
+            raise ShapeError(f"tensor {name} {side} {path}; weights and config.json are not of one model")
+        if tensors[name].shape != expected[name].shape:
+            raise ShapeError(
+                f"{path}: tensor {name} is {tuple(tensors[name].shape)}, config.json asks for "
+                f"{tuple(expected[name].shape)}"
+            )
+    module.load_state_dict(tensors)

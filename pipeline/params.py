@@ -1,0 +1,71 @@
+"""params.yaml, read strictly: a key that no stage reads, is missing or is of the wrong kind is an error that names it.
+
+A stage says what it reads with a pydantic model whose fields are top-level sections of params.yaml; a section's own
+model lives beside the code that it configures. dvc.yaml names the same sections, and a test holds the two together.
+"""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from peewee_model.errors import ConfigError
+
+PARAMS_FILE = Path("params.yaml")
+
+
+class Section(BaseModel):
+    """A part of params.yaml. Unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Sections = TypeVar("Sections", bound=Section)
+
+
+def load_document(path: Path = PARAMS_FILE) -> dict[str, Any]:
+    """Read params.yaml as plain data.
+
+    Raises:
+        ConfigError: If the file is missing, or is not a YAML mapping.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} is missing; run from the root of the repository") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: expected sections at the top level, found {type(document).__name__}")
+    return document
+
+
+def read(kind: type[Sections], path: Path = PARAMS_FILE) -> Sections:
+    """Read the sections that a stage names.
+
+    Args:
+        kind: A model whose fields are the stage's sections of params.yaml.
+        path: The file.
+
+    Raises:
+        ConfigError: Names the key, what is wrong with it, and the file.
+    """
+    document = load_document(path)
+    try:
+        return kind.model_validate({name: document[name] for name in kind.model_fields if name in document})
+    except ValidationError as error:
+        raise ConfigError("; ".join(f"{path}: {_explain(item)}" for item in error.errors())) from None
+
+
+def _explain(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{key} is unknown; remove it or correct its spelling"
+        case "missing":
+            return f"{key} is missing; add it"
+        case "value_error":
+            return f"{key}: {item['ctx']['error']}"
+        case _:
+            return f"{key} is {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"

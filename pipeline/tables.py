@@ -1,0 +1,158 @@
+"""The Parquet tables in which stages meet: their schemas, and the one way to write and to read them.
+
+A table is a folder of shards `part-00000.parquet`, `part-00001.parquet`, ... A shard is written whole or not at all,
+and its bytes depend on its rows and metadata alone. Whatever describes a whole table (the mel settings, say) rides in
+the metadata of every shard, so that no second file can disagree with it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from peewee_model.errors import PeeweeError
+
+CORPUS = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("corpus", pa.string()),
+        ("subset", pa.string()),
+        ("split", pa.string()),  # train, validation or test; a speaker is in one only
+        ("speaker_id", pa.string()),
+        ("chapter_id", pa.string()),
+        ("text", pa.string()),  # as the corpus gives it
+        ("normalized_text", pa.string()),  # as it is spoken, in symbols that the model knows
+        ("sample_rate", pa.int32()),  # Hz
+        ("duration_s", pa.float64()),  # after trimming
+        ("trimmed_s", pa.float64()),  # edge silence that was cut off
+        ("audio", pa.binary()),  # FLAC, mono, 16 bit, edge silence trimmed to a margin
+        ("audio_sha256", pa.string()),  # of the decoded 16-bit samples, so that an encoder's version does not matter
+    ]
+)
+"""`data/corpus/part-*.parquet`: a row an utterance, sorted by utterance_id within a shard."""
+
+REJECTED = pa.schema(
+    [
+        ("archive", pa.string()),
+        ("member", pa.string()),
+        ("utterance_id", pa.string()),  # empty where the name tells none
+        ("reason", pa.string()),  # a short code
+        ("detail", pa.string()),
+    ]
+)
+"""`data/rejected.parquet`: a row a file that was refused, with the reason."""
+
+MELS = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("speaker_id", pa.string()),
+        ("split", pa.string()),
+        ("n_frames", pa.int32()),
+        ("mel", pa.list_(pa.float32())),  # (M, T) row after row
+    ]
+)
+"""`data/mels/speaker/`, `data/mels/acoustic/`: a row an utterance; shard by shard as in the corpus."""
+
+UTTERANCE_EMBEDDINGS = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("speaker_id", pa.string()),
+        ("split", pa.string()),
+        ("embedding", pa.list_(pa.float32())),  # (E,) of length 1
+    ]
+)
+"""`data/speakers/utterances.parquet`."""
+
+SPEAKER_EMBEDDINGS = pa.schema(
+    [
+        ("speaker_id", pa.string()),
+        ("split", pa.string()),
+        ("n_utterances", pa.int32()),
+        ("embedding", pa.list_(pa.float32())),  # (E,) the normalised mean of the speaker's utterances
+    ]
+)
+"""`data/speakers/speakers.parquet`."""
+
+
+class TableError(PeeweeError):
+    """A table is missing, damaged or not of the schema that its reader expects."""
+
+
+def write_shard(
+    path: Path,
+    schema: pa.Schema,
+    rows: Sequence[Mapping[str, Any]] | pa.Table,
+    metadata: Mapping[str, Any] | None = None,
+    rows_per_group: int = 64,
+) -> None:
+    """Write one Parquet file, whole or not at all.
+
+    Args:
+        path: The final name; a `.part` beside it is renamed when complete.
+        schema: One of this module's.
+        rows: The rows, in the order in which they are to stand.
+        metadata: JSON values that ride in the file's own metadata, by key.
+        rows_per_group: Rows in a row group: what a reader holds at a time. Small for audio and mels.
+    """
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=schema)
+    described = schema.with_metadata({key: json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()})
+    part = path.with_suffix(path.suffix + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(part, described, compression="zstd", compression_level=3, use_dictionary=False) as writer:
+        writer.write_table(table.cast(described), row_group_size=rows_per_group)
+    part.replace(path)
+
+
+def shards(folder: Path) -> list[Path]:
+    """Name the shards of a table in order.
+
+    Raises:
+        TableError: If there are none.
+    """
+    found = sorted(folder.glob("part-*.parquet"))
+    if not found:
+        raise TableError(f"{folder} holds no part-*.parquet; run the stage that writes it (`dvc repro`)")
+    return found
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Read what rides in the metadata of a shard, or of a table's first shard if `path` is a folder."""
+    shard = shards(path)[0] if path.is_dir() else path
+    found = pq.read_schema(shard).metadata or {}
+    return {key.decode(): json.loads(value) for key, value in found.items() if key != b"ARROW:schema"}
+
+
+def iter_rows(path: Path, columns: Sequence[str] | None = None, batch_rows: int = 64) -> Iterator[dict[str, Any]]:
+    """Read rows in order, a few at a time; list columns come as numpy arrays.
+
+    Args:
+        path: A table's folder, or one Parquet file.
+        columns: Only these; all if None.
+        batch_rows: Rows held in memory at a time.
+
+    Raises:
+        TableError: If a file is damaged, or lacks a column.
+    """
+    for shard in shards(path) if path.is_dir() else [path]:
+        try:
+            with pq.ParquetFile(shard) as file:
+                missing = set(columns or ()) - set(file.schema_arrow.names)
+                if missing:
+                    raise TableError(f"{shard} has no column {', '.join(sorted(missing))}; it has another schema")
+                for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
+                    yield from _batch_rows(batch)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise TableError(f"{shard} can't be read: {error}; restore it with `dvc checkout` or `dvc repro`") from None
+
+
+def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    names = batch.schema.names
+    is_list = [pa.types.is_list(column.type) for column in batch.columns]
+    for index in range(batch.num_rows):
+        yield {
+            name: column[index].values.to_numpy(zero_copy_only=False) if listed else column[index].as_py()
+            for name, column, listed in zip(names, batch.columns, is_list, strict=True)
+        }
