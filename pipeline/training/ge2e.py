@@ -1,0 +1,54 @@
+"""The generalised end-to-end loss, softmax form."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class GE2ELoss(nn.Module):
+    """Pull each utterance to its speaker's centroid, push it from the others'.
+
+    An utterance is left out of its own speaker's centroid, and gradients flow through the centroids too: peers detach
+    them, which is another, weaker loss.
+
+    Source:
+        Wan et al. 2018, arXiv:1710.10467, equations 5, 6, 8 and 9.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(10.0))  # (w, b) = (10, -5), section 2.1
+        self.offset = nn.Parameter(torch.tensor(-5.0))
+
+    def similarity(self, embeddings: Tensor) -> Tensor:
+        """Scaled cosine of every utterance to every speaker's centroid.
+
+        Args:
+            embeddings: L2-normalised, U > 1 utterances of each of N speakers. (N, U, E)
+
+        Returns:
+            (N, U, N)
+        """
+        n_speakers, n_utterances, _ = embeddings.shape
+        total = embeddings.sum(dim=1)
+        centroids = F.normalize(total / n_utterances, dim=1)
+        without_own = F.normalize((total[:, None] - embeddings) / (n_utterances - 1), dim=2)
+        cosine = torch.einsum("nue,ke->nuk", embeddings, centroids)
+        own = (embeddings * without_own).sum(dim=2)
+        is_own = torch.eye(n_speakers, dtype=torch.bool, device=embeddings.device)[:, None, :]
+        cosine = torch.where(is_own, own[:, :, None], cosine)
+        return self.scale.clamp(min=1e-6) * cosine + self.offset  # w > 0: nearer must mean more similar
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Mean over utterances of -log softmax of the own speaker's similarity.
+
+        Args:
+            embeddings: L2-normalised. (N, U, E) with N > 1 and U > 1
+
+        Returns:
+            The loss. ()
+        """
+        similarity = self.similarity(embeddings)
+        n_speakers, n_utterances, _ = embeddings.shape
+        target = torch.arange(n_speakers, device=embeddings.device).repeat_interleave(n_utterances)
+        return F.cross_entropy(similarity.reshape(-1, n_speakers), target)
