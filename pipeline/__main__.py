@@ -1,0 +1,32 @@
+"""`python -m pipeline STAGE`: run one stage of dvc.yaml, in the repository's root."""
+
+import importlib
+import logging
+import sys
+from pathlib import Path
+
+from peewee_model.errors import PeeweeError
+
+STAGES = Path(__file__).parent / "stages"
+EXIT_FAILED = 2
+EXIT_PREEMPTED = 75  # EX_TEMPFAIL: stopped by SIGTERM with its state saved; start it again
+
+
+def main(arguments: list[str]) -> int:
+    """Run the stage that is named; an error that a user can put right is one line on stderr."""
+    names = sorted(path.stem for path in STAGES.glob("*.py") if path.stem != "__init__")
+    if len(arguments) != 1 or arguments[0] not in names:
+        print(f"usage: python -m pipeline STAGE, one of: {', '.join(names)}", file=sys.stderr)
+        return EXIT_FAILED
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    (stage,) = arguments
+    try:
+        getattr(importlib.import_module(f"pipeline.stages.{stage}"), stage)()
+    except PeeweeError as error:
+        print(f"{stage}: {type(error).__name__}: {error}", file=sys.stderr)
+        return EXIT_PREEMPTED if type(error).__name__ == "PreemptedError" else EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,53 @@
+"""Embed every utterance and every speaker: `data/speakers`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from peewee_model.encoder.model import SpeakerEncoder, load_encoder
+from pipeline import tables
+
+MELS = Path("data/mels/speaker")
+ENCODER = Path("models/encoder")
+SPEAKERS = Path("data/speakers")
+
+
+def embed_speakers() -> None:
+    """Write the embedding of each utterance, and of each speaker: the normalised mean of the speaker's utterances."""
+    device = "cuda" if torch.cuda.is_available() and os.environ.get("PEEWEE_DEVICE") != "cpu" else "cpu"
+    encoder = load_encoder(ENCODER).to(device)
+    rows = [_embed(encoder, row, device) for row in tables.iter_rows(MELS)]
+    rows.sort(key=lambda row: str(row["utterance_id"]))
+    config = {"mel": tables.read_metadata(MELS)["mel"]}
+    tables.write_shard(SPEAKERS / "utterances.parquet", tables.UTTERANCE_EMBEDDINGS, rows, config, 1024)
+    tables.write_shard(SPEAKERS / "speakers.parquet", tables.SPEAKER_EMBEDDINGS, _speakers(rows), config, 1024)
+
+
+def _embed(encoder: SpeakerEncoder, row: dict[str, Any], device: str) -> dict[str, Any]:
+    mel = torch.from_numpy(row["mel"].reshape(encoder.config.mel.n_mels, -1)).to(device)
+    embedding = encoder.embed_utterance(mel).cpu().numpy()
+    return {key: row[key] for key in ("utterance_id", "speaker_id", "split")} | {"embedding": embedding}
+
+
+def _speakers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    by_speaker: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_speaker.setdefault(row["speaker_id"], []).append(row)
+    return [
+        {
+            "speaker_id": speaker,
+            "split": of_speaker[0]["split"],
+            "n_utterances": len(of_speaker),
+            "embedding": _centroid([row["embedding"] for row in of_speaker]),
+        }
+        for speaker, of_speaker in sorted(by_speaker.items())
+    ]
+
+
+def _centroid(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    mean = np.mean(embeddings, axis=0, dtype=np.float64)
+    return (mean / np.linalg.norm(mean)).astype(np.float32)
