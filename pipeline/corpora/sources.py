@@ -1,0 +1,106 @@
+"""Where the archives of the corpora come from: the section `corpus` of params.yaml.
+
+`download` fetches them, `ingest` reads them by the same names, `bundle` writes them into the lineage.
+"""
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from pipeline.params import Section
+
+SCHEMES = ("http", "https", "file", "s3", "mini")
+
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+_MINI = re.compile(r"mini:[a-z0-9][a-z0-9-]*")
+_S3 = re.compile(r"s3://[^/?#]+/.+")
+_FILE = re.compile(r"file:(//(localhost)?/.+|(?!//).+)")
+
+
+class Source(Section):
+    """One archive in LibriTTS's layout."""
+
+    corpus: _Name
+    """Corpus, as it is named in tables and reports, such as `libritts`."""
+
+    subset: _Name
+    """Part of the corpus that the archive holds, such as `train-clean-100`."""
+
+    url: str
+    """`http(s)://`, `s3://bucket/key`, `file:///absolute`, `file:relative` or `mini:SUBSET` (made by this project)."""
+
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None
+    """What the corpus's own site lists, in hex; null where it lists none."""
+
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the archive, in hex. An archive with another one is never used."""
+
+    licence: str
+    """Terms of the recordings; they go into each release's manifest."""
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: str) -> str:
+        scheme = url.partition(":")[0]
+        match scheme:
+            case "http" | "https":
+                well_formed = _names_a_host(url)
+            case "s3":
+                well_formed = bool(_S3.fullmatch(url))
+            case "file":
+                well_formed = bool(_FILE.fullmatch(url))
+            case "mini":
+                well_formed = bool(_MINI.fullmatch(url))
+            case _:
+                raise ValueError(f"the scheme of {masked(url)} is none of {', '.join(SCHEMES)}")
+        if not well_formed:
+            raise ValueError(f"{masked(url)} is incomplete; see pipeline/corpora/sources.py for the forms of a URL")
+        return url
+
+    @property
+    def archive_name(self) -> str:
+        """File name of the archive under `data/archives/`."""
+        return f"{self.corpus}-{self.subset}.tar.gz"
+
+    @property
+    def public_url(self) -> str:
+        """The URL as it may be shown and published: without password, token or signature."""
+        return masked(self.url)
+
+
+class CorpusConfig(Section):
+    """The section `corpus`."""
+
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    """The archives, in the order in which they are ingested."""
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct_archives(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        seen: set[str] = set()
+        for source in sources:
+            if source.archive_name.casefold() in seen:  # some file systems fold case
+                raise ValueError(f"two sources are kept as {source.archive_name}; give one another corpus or subset")
+            seen.add(source.archive_name.casefold())
+        return sources
+
+
+def _names_a_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # whose message may hold a part of an unquoted password, as the masked URL would
+        raise ValueError("the URL's host or port is no such thing; percent-encode a password's characters") from None
+
+
+def masked(url: str) -> str:
+    """Hide what can open a door: the user information and the query (where presigned URLs carry their signature)."""
+    head, _, _ = url.partition("#")
+    address, question, _ = head.partition("?")
+    scheme, slashes, rest = address.partition("://")
+    host, slash, path = rest.partition("/")
+    if slashes and "@" in host:
+        address = f"{scheme}://***@{host.rpartition('@')[2]}{slash}{path}"
+    return address + ("?***" if question else "")
