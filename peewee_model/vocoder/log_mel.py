@@ -1,0 +1,38 @@
+"""The log-mel of `peewee_model.audio.mel` in torch: batched, on any device, and differentiable."""
+
+import torch
+from torch import Tensor, nn
+
+from peewee_model.audio.mel import MelConfig, mel_filter_bank
+
+
+class LogMel(nn.Module):
+    """Samples to log-mel; agrees with `peewee_model.audio.mel.log_mel`, which makes the data, to 1e-4."""
+
+    filter_bank: Tensor
+    window: Tensor
+
+    def __init__(self, config: MelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("filter_bank", torch.tensor(mel_filter_bank(config)), persistent=False)
+        self.register_buffer("window", torch.hann_window(config.win_length), persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        """Natural log of mel bands of the magnitude spectrum; T = 1 + S // hop_length. (B, S) -> (B, M, T)."""
+        magnitude = short_time_spectrum(samples, self.window, self.config).abs()
+        return torch.log((self.filter_bank @ magnitude).clamp(min=self.config.log_floor))
+
+
+def short_time_spectrum(samples: Tensor, window: Tensor, config: MelConfig) -> Tensor:
+    """Centred frames between zeros, as in `peewee_model.audio.mel`. (B, S) -> complex (B, n_fft // 2 + 1, T)."""
+    return torch.stft(
+        samples,
+        config.n_fft,
+        config.hop_length,
+        config.win_length,
+        window=window,
+        center=True,
+        pad_mode="constant",
+        return_complex=True,
+    )

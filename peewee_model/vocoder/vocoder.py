@@ -1,0 +1,57 @@
+"""Which vocoders there are, and how one is loaded."""
+
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, RootModel
+from torch import Tensor
+
+from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig
+from peewee_model.weights import load_config, load_weights
+
+VocoderConfig = Annotated[GriffinLimConfig | HiFiGanConfig, Field(discriminator="arch")]
+
+
+class Vocoder(Protocol):
+    """Turns log-mels into samples."""
+
+    @property
+    def config(self) -> GriffinLimConfig | HiFiGanConfig:
+        """Its settings; `mel` says which mels it takes."""
+
+    def synthesize(self, mel: Tensor) -> NDArray[np.float32]:
+        """Turn a log-mel into samples, between the centres of its first and its last frame.
+
+        Args:
+            mel: Natural log of magnitude. (M, T) with T > 0, on any device
+
+        Returns:
+            S = (T - 1) * hop_length. (S,)
+
+        Raises:
+            ShapeError: If M differs from the config's ``n_mels``, or T is 0.
+        """
+
+
+class _AnyConfig(RootModel[VocoderConfig]):
+    """`config.json`, of whichever architecture."""
+
+
+def make_vocoder(config: GriffinLimConfig | HiFiGanConfig) -> GriffinLim | HiFiGan:
+    """Make the vocoder that a config describes; HiFi-GAN's weights are drawn at random."""
+    return GriffinLim(config) if isinstance(config, GriffinLimConfig) else HiFiGan(config)
+
+
+def load_vocoder(folder: Path) -> GriffinLim | HiFiGan:
+    """Load a vocoder, ready for inference, from a folder with `config.json` and `model.safetensors`.
+
+    Raises:
+        ConfigError: If the folder does not hold the config of a vocoder.
+        ShapeError: If weights and config are not of one model.
+    """
+    vocoder = make_vocoder(load_config(folder, _AnyConfig).root)
+    load_weights(folder, vocoder)
+    return vocoder.eval()
