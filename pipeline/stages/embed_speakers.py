@@ -17,11 +17,13 @@ SPEAKERS = Path("data/speakers")
 
 
 def embed_speakers() -> None:
-    """Write the embedding of each utterance, and of each speaker: the normalised mean of the speaker's utterances."""
+    """Write the embedding of each utterance, and of each speaker: the normalised mean of the speaker's utterances.
+
+    Utterances stand in the order of the mels, which is the corpus's, so that readers go through them side by side.
+    """
     device = "cuda" if torch.cuda.is_available() and os.environ.get("PEEWEE_DEVICE") != "cpu" else "cpu"
     encoder = load_encoder(ENCODER).to(device)
     rows = [_embed(encoder, row, device) for row in tables.iter_rows(MELS)]
-    rows.sort(key=lambda row: str(row["utterance_id"]))
     config = {"mel": tables.read_metadata(MELS)["mel"]}
     tables.write_shard(SPEAKERS / "utterances.parquet", tables.UTTERANCE_EMBEDDINGS, rows, config, 1024)
     tables.write_shard(SPEAKERS / "speakers.parquet", tables.SPEAKER_EMBEDDINGS, _speakers(rows), config, 1024)

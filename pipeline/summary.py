@@ -1,0 +1,31 @@
+"""What `make repro` says at its end: the release, its figures, the report, and how to hear a voice."""
+
+import json
+import os
+from pathlib import Path
+
+HEADLINE = 6
+
+
+def summary() -> str:
+    """Describe the release that stands in this folder, as a few lines for a terminal."""
+    receipt = json.loads(Path("receipts/publish.json").read_text())
+    gate = json.loads(Path("reports/gate.json").read_text())
+    lines = [f"release   {receipt['version']}  (channel {receipt['channel']}, store {_store()})"]
+    for check in gate["checks"]:
+        verdict = "ok" if check["passed"] else "FAILED"
+        lines.append(f"{verdict:>8}  {check['metric']} = {check['value']:.4g}, asked {check['op']} {check['threshold']:g}")
+    lines.append(f"report    {Path('reports/index.html').resolve()}")
+    lines.append(
+        f"speak     .venv/bin/peewee-tts clone --release {_store()}@{receipt['channel']} --reference YOUR_VOICE.wav "
+        '--text "Hello there." --out hello.wav'
+    )
+    return "\n".join(lines)
+
+
+def _store() -> str:
+    return os.environ.get("PEEWEE_STORE", "store")
+
+
+if __name__ == "__main__":
+    print(summary())

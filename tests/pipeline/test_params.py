@@ -1,0 +1,47 @@
+import pytest
+
+from peewee_model.errors import ConfigError
+from pipeline.params import Section, read
+
+
+class Mel(Section):
+    hop_length: int
+
+
+class Wanted(Section):
+    mel: Mel
+
+
+def write(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_read_takes_the_sections_that_are_named(tmp_path):
+    """Sections of other stages are none of this stage's business."""
+    assert read(Wanted, write(tmp_path, "mel: {hop_length: 256}\nother: {a: 1}\n")).mel.hop_length == 256
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mel: {hop_length: 256, hop: 1}\n", "mel.hop is unknown; remove it or correct its spelling"),
+        ("mel: {}\n", "mel.hop_length is missing; add it"),
+        ("other: {}\n", "mel is missing; add it"),
+        ("mel: {hop_length: wide}\n", "mel.hop_length is 'wide': input should be a valid integer"),
+        ("- 1\n", "expected sections at the top level, found list"),
+        ("mel: [\n", "is not valid YAML"),
+    ],
+)
+def test_read_names_the_key_that_is_wrong(tmp_path, text, message):
+    """Unknown, missing, of the wrong kind: the message has the file, the key and the remedy."""
+    with pytest.raises(ConfigError, match="params.yaml.*") as error:
+        read(Wanted, write(tmp_path, text))
+    assert message in str(error.value)
+
+
+def test_read_says_where_to_stand_when_there_is_no_file(tmp_path):
+    """Most often the command was run in another folder."""
+    with pytest.raises(ConfigError, match="run from the root"):
+        read(Wanted, tmp_path / "params.yaml")

@@ -1,0 +1,110 @@
+import io
+import shutil
+import tarfile
+
+import pytest
+import yaml
+
+from peewee_model.errors import ConfigError
+from pipeline import profile
+
+
+@pytest.fixture
+def params(repository, tmp_path):
+    return shutil.copy(repository / "params.yaml", tmp_path / "params.yaml")
+
+
+def archive(path, subset, n=1):
+    with tarfile.open(path, "w:gz") as tar:
+        for i in range(n):
+            info = tarfile.TarInfo(f"LibriTTS/{subset}/1/2/1_2_000000_00000{i}.wav")
+            info.size = 4
+            tar.addfile(info, io.BytesIO(b"RIFF"))
+    return path
+
+
+def settings(path):
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize("name", profile.names())
+def test_profile_gives_the_same_parameters_whatever_was_there(name, params):
+    """From mini or from any other profile: what an overlay leaves unsaid would differ."""
+    profile.apply(profile.load_overlay(name), params)
+    direct = settings(params)
+    for before in profile.names():
+        profile.apply(profile.load_overlay(before), params)
+        profile.apply(profile.load_overlay(name), params)
+        assert settings(params) == direct, f"{name} after {before}"
+
+
+def test_repository_ships_with_profile_mini(params):
+    """params.yaml is what `peewee-tts profile mini` makes of it: nothing differs."""
+    assert profile.apply(profile.load_overlay("mini"), params) == ""
+
+
+def test_profile_shows_the_difference_and_keeps_comments(params):
+    """The diff names what changed; the file's own words stay."""
+    difference = profile.apply({"mel": {"acoustic": {"hop_length": 300}}}, params)
+    assert "-    hop_length: 256" in difference
+    assert "+    hop_length: 300" in difference
+    assert "# What can change a result stands here" in params.read_text()
+
+
+def test_every_profile_is_accepted_by_every_stage(params, repository, monkeypatch):
+    """Strictly: an overlay with a misspelt or missing key fails in the stage that reads it."""
+    import importlib
+
+    from pipeline.params import read
+
+    for name in profile.names():
+        profile.apply(profile.load_overlay(name), params)
+        if name == "local":
+            continue  # its sources come from the command line
+        for stage in (repository / "pipeline/stages").glob("*.py"):
+            module = importlib.import_module(f"pipeline.stages.{stage.stem}")
+            if hasattr(module, "Params"):
+                read(module.Params, params)
+
+
+def test_unknown_profile_lists_those_there_are():
+    """A slip of the pen is answered with the right names."""
+    with pytest.raises(ConfigError, match=r"no profile 'libri'.*libritts-clean-100.*mini"):
+        profile.load_overlay("libri")
+
+
+def test_local_archives_become_sources_with_hashes(tmp_path):
+    """Subsets by their folder, hashes by reading, dev held out as the test split when it stands alone."""
+    train = archive(tmp_path / "a.tar.gz", "train-clean")
+    dev = archive(tmp_path / "b.tar.gz", "dev-clean", n=2)
+    overlay = profile.local_sources([train, dev], "local", "CC0")
+    sources = overlay["corpus"]["sources"]
+    assert [source["subset"] for source in sources] == ["train-clean", "dev-clean"]
+    assert all(len(source["sha256"]) == 64 and len(source["md5"]) == 32 for source in sources)
+    assert overlay["ingest"]["split"] == {
+        "by_subset": {"dev-clean": "test"}, "validation_fraction": 0.15, "test_fraction": 0.0,
+    }  # fmt: skip
+
+
+def test_local_archives_with_dev_and_test_need_no_other_speakers(tmp_path):
+    """As LibriTTS itself: dev is validation, test is test, all of train is trained on."""
+    archives = [archive(tmp_path / f"{s}.tar.gz", s) for s in ("train-a", "dev-a", "test-a")]
+    split = profile.local_sources(archives, "local", "CC0")["ingest"]["split"]
+    assert split["by_subset"] == {"dev-a": "validation", "test-a": "test"}
+    assert (split["validation_fraction"], split["test_fraction"]) == (0, 0)
+
+
+def test_local_refuses_what_is_not_libritts_layout(tmp_path):
+    """Not a tar, no such layout, not there, the same subset twice: each by name."""
+    (tmp_path / "x.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(ConfigError, match="can't be read as a tar archive"):
+        profile.local_sources([tmp_path / "x.tar.gz"], "local", "")
+    with pytest.raises(ConfigError, match="does not exist"):
+        profile.local_sources([tmp_path / "none.tar.gz"], "local", "")
+    with tarfile.open(tmp_path / "flat.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("file.wav"))
+    with pytest.raises(ConfigError, match="holds no file like LibriTTS/"):
+        profile.local_sources([tmp_path / "flat.tar.gz"], "local", "")
+    same = [archive(tmp_path / f"{i}.tar.gz", "train") for i in range(2)]
+    with pytest.raises(ConfigError, match="holds subset train, as another one does"):
+        profile.local_sources(same, "local", "")
