@@ -1,0 +1,341 @@
+"""The release format: a folder whose manifest names every byte in it, and how one came to be.
+
+    manifest.json                                       the manifest; its hash is the release's version
+    {encoder,synthesizer,vocoder}/model.safetensors     weights
+    {encoder,synthesizer,vocoder}/config.json           the model's config
+    reports/ samples/ MODEL_CARD.md                     what is known of it, for people
+
+Nothing here is pickled, and nothing is believed before `verify_release` has compared it with the version asked for.
+This module imports no torch: publishing and auditing work without it.
+"""
+
+import hashlib
+import json
+import os
+import re
+import stat
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
+
+MANIFEST = "manifest.json"
+MODELS = ("encoder", "synthesizer", "vocoder")
+VERSION_LENGTH = 16
+VERSION_PATTERN = re.compile(rf"[0-9a-f]{{{VERSION_LENGTH}}}")
+
+MAX_MANIFEST_SIZE = 64 * 2**20
+"""Bytes. A manifest of 20,000 files has 2.5 MB."""
+MAX_HEADER_SIZE = 8 * 2**20
+"""Bytes of a safetensors header. A model of 10,000 tensors has 1.5 MB."""
+MAX_DIMENSIONS = 8
+SUFFIXES = frozenset(
+    ".safetensors .json .jsonl .md .html .csv .tsv .svg .png .wav .flac".split()  # noqa: SIM905 - one line to read
+)
+"""Kinds of files that a release may hold: none of them can carry code into a reader."""
+
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,126}")
+_MAX_NAME_LENGTH = 240
+_DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class FileEntry(_Strict):
+    """What one file of a release is."""
+
+    sha256: str = Sha256
+    size: int = Field(ge=0)
+    """Bytes."""
+
+
+class CorpusEntry(_Strict):
+    """One source of training data."""
+
+    corpus: str
+    subset: str
+    url: str
+    """Where the archive came from."""
+    sha256: str
+    """Of the archive."""
+    licence: str
+    n_speakers: int
+    n_utterances: int
+    hours: float
+    splits: dict[str, JsonValue]
+    """The same counts by split."""
+
+
+class CodeEntry(_Strict):
+    """The code that made a release."""
+
+    commit: str | None
+    """Of git; None outside a repository."""
+    modified: tuple[str, ...]
+    """Files that the release depends on and that differed from the commit. Empty for a release fit to be rebuilt."""
+
+
+class Edge(_Strict):
+    """A file or folder that a stage read or wrote, by the hash in dvc.lock."""
+
+    path: str
+    algorithm: str
+    """`md5`; DVC's hash of a folder is that of its sorted listing, and ends with `.dir`."""
+    hash: str
+    size: int | None
+    """Bytes."""
+    n_files: int | None
+
+
+class StageEntry(_Strict):
+    """One stage of the graph as it ran: what it read, with what command and parameters, and what came out."""
+
+    cmd: str
+    deps: tuple[Edge, ...]
+    params: dict[str, JsonValue]
+    outs: tuple[Edge, ...]
+
+
+class Manifest(_Strict):
+    """What a release is and how it came to be. It holds no clock: the same run gives the same bytes."""
+
+    format: Literal[1]
+    files: dict[str, FileEntry]
+    """Every file but the manifest, by its name with forward slashes."""
+    models: dict[str, dict[str, JsonValue]]
+    """Each model's config."""
+    mel: dict[str, dict[str, JsonValue]]
+    """`speaker`: what the encoder hears. `acoustic`: what synthesizer and vocoder share."""
+    metrics: dict[str, JsonValue]
+    corpora: tuple[CorpusEntry, ...]
+    params: dict[str, JsonValue]
+    """Every parameter that any ancestor stage ran with."""
+    code: CodeEntry
+    lineage: dict[str, StageEntry]
+    """Every stage between the archives and this release, by name."""
+
+    def to_bytes(self) -> bytes:
+        """Serialise; equal manifests give equal bytes.
+
+        Raises:
+            ConfigError: If a number in it is not finite.
+        """
+        try:
+            text = json.dumps(self.model_dump(), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            raise ConfigError(f"{MANIFEST}: {error}; a metric or parameter is NaN or infinite") from None
+        return text.encode() + b"\n"
+
+
+def version_of(manifest: bytes) -> str:
+    """Name the release whose manifest these bytes are."""
+    return hashlib.sha256(manifest).hexdigest()[:VERSION_LENGTH]
+
+
+def read_manifest(folder: Path) -> tuple[Manifest, str]:
+    """Read a release's manifest and work out its version. The files that it lists are not looked at.
+
+    Raises:
+        ReleaseNotFoundError: If the folder holds no manifest.
+        TamperedReleaseError: If the manifest is damaged, or names what no release may hold.
+    """
+    path = folder / MANIFEST
+    try:
+        data = _read_small(path, MAX_MANIFEST_SIZE)
+    except FileNotFoundError:
+        raise ReleaseNotFoundError(f"{path} is missing; {folder} is no release, or only half of one") from None
+    version = version_of(data)
+    return _parse(data, folder, version), version
+
+
+def verify_release(folder: Path, expected_version: str) -> Manifest:
+    """Compare a release with its version, before any tensor of it is read.
+
+    Args:
+        folder: The release.
+        expected_version: What its channel, or its user, says that it is.
+
+    Raises:
+        ReleaseNotFoundError: If the folder holds no manifest.
+        TamperedReleaseError: Names the first file that differs, what was expected, and what was found.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        _differs(folder, expected_version, ".", "a folder", "a link" if folder.is_symlink() else "no folder")
+    path = folder / MANIFEST
+    try:
+        data = _read_small(path, MAX_MANIFEST_SIZE)
+    except FileNotFoundError:
+        raise ReleaseNotFoundError(f"{path} is missing; release {expected_version} is only half there") from None
+    if version_of(data) != expected_version:
+        _differs(folder, expected_version, MANIFEST, f"version {expected_version}", f"version {version_of(data)}")
+    manifest = _parse(data, folder, expected_version)
+    _check_listing(folder, expected_version, manifest)
+    for name, entry in sorted(manifest.files.items()):
+        found = hash_file(folder / name).sha256
+        if found != entry.sha256:
+            _differs(folder, expected_version, name, f"sha256 {entry.sha256}", f"sha256 {found}")
+        if name.endswith(".safetensors"):
+            _check_header(folder, expected_version, name, entry.size)
+    _check_configs(folder, expected_version, manifest)
+    return manifest
+
+
+def hash_file(path: Path) -> FileEntry:
+    """Hash a file, a block at a time."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileEntry(sha256=digest, size=file.tell())
+
+
+def mel_configs(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, JsonValue]]:
+    """Find the two mel configs that a release's models agree on.
+
+    Args:
+        models: The config of each model, as plain data.
+
+    Raises:
+        ConfigError: If synthesizer and vocoder differ; the fields and both values are named.
+    """
+    for name in MODELS:
+        if not isinstance(models.get(name, {}).get("mel"), dict):
+            raise ConfigError(f"{name}/config.json has no section `mel`; it is not the config of one of our models")
+    ours, theirs = models["synthesizer"]["mel"], models["vocoder"]["mel"]
+    fields = [field for field in sorted(ours.keys() | theirs.keys()) if ours.get(field) != theirs.get(field)]
+    if fields:
+        named = ", ".join(f"mel.{field} is {ours.get(field)} and {theirs.get(field)}" for field in fields)
+        raise ConfigError(f"synthesizer and vocoder do not fit together: {named}; train both on the same mels")
+    return {"speaker": dict(models["encoder"]["mel"]), "acoustic": dict(ours)}
+
+
+def check_name(name: str) -> str | None:
+    """Say why a file name may not stand in a release; None if it may."""
+    parts = name.split("/")
+    if len(name) > _MAX_NAME_LENGTH or not all(_PART.fullmatch(part) for part in parts):
+        return "a relative name of letters, digits, `_`, `-`, `.`, `+` and `=`"
+    if Path(name).suffix not in SUFFIXES:
+        return f"one of the kinds {' '.join(sorted(SUFFIXES))}"
+    return None
+
+
+def _parse(data: bytes, folder: Path, version: str) -> Manifest:
+    try:
+        manifest = Manifest.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        _differs(folder, version, MANIFEST, "a manifest of format 1", f"{where}: {first['msg']}")
+    lowered: set[str] = set()
+    for name in manifest.files:
+        problem = "a name of its own" if name.lower() in lowered or name == MANIFEST else check_name(name)
+        if problem:
+            _differs(folder, version, MANIFEST, problem, f"file {name!r}")
+        lowered.add(name.lower())
+    for model in MODELS:
+        for name in (f"{model}/config.json", f"{model}/model.safetensors"):
+            if name not in manifest.files:
+                _differs(folder, version, MANIFEST, f"an entry for {name}", "none")
+    return manifest
+
+
+def _check_listing(folder: Path, version: str, manifest: Manifest) -> None:
+    found: set[str] = set()
+    for name, status in _walk(folder):
+        if not stat.S_ISREG(status.st_mode):
+            _differs(folder, version, name, "a regular file", "a link" if stat.S_ISLNK(status.st_mode) else "a device")
+        if name == MANIFEST:
+            continue
+        entry = manifest.files.get(name)
+        if entry is None:
+            _differs(folder, version, name, "no such file", "one that the manifest does not list")
+        if status.st_size != entry.size:
+            _differs(folder, version, name, f"{entry.size} bytes", f"{status.st_size} bytes")
+        found.add(name)
+    for name in sorted(manifest.files.keys() - found):
+        _differs(folder, version, name, f"{manifest.files[name].size} bytes", "no file")
+
+
+def _walk(folder: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """Everything that is not a folder, links not followed."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+            else:
+                yield prefix + entry.name, entry.stat(follow_symlinks=False)
+
+
+def _check_header(folder: Path, version: str, name: str, size: int) -> None:
+    """A safetensors header must describe the file exactly: sizes, shapes, no gap, no overlap."""
+    with (folder / name).open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
+        if length > min(MAX_HEADER_SIZE, size - 8):
+            most = min(MAX_HEADER_SIZE, max(size - 8, 0))
+            _differs(folder, version, name, f"a safetensors header of at most {most} bytes", f"{length} bytes")
+        raw = file.read(length)
+    try:
+        header = json.loads(raw)
+        tensors = {key: value for key, value in header.items() if key != "__metadata__"}
+        spans = sorted(_tensor_span(value) for value in tensors.values())
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        _differs(folder, version, name, "a safetensors header", f"{type(error).__name__}: {error}")
+    end = 0
+    for start, stop in spans:
+        if start != end:
+            _differs(folder, version, name, f"a tensor at byte {end}", f"one at byte {start}")
+        end = stop
+    if end != size - 8 - length:
+        _differs(folder, version, name, f"{end} bytes of tensors", f"{size - 8 - length} bytes")
+
+
+def _tensor_span(tensor: Mapping[str, Any]) -> tuple[int, int]:
+    start, stop = tensor["data_offsets"]
+    shape = tensor["shape"]
+    if not all(type(number) is int and number >= 0 for number in (start, stop, *shape)) or len(shape) > MAX_DIMENSIONS:
+        raise ValueError(f"shape {shape!r} at {start!r} to {stop!r}")
+    expected = _DTYPE_BYTES[tensor["dtype"]]
+    for length in shape:
+        expected *= length
+    if stop - start != expected:
+        raise ValueError(f"shape {shape} of {tensor['dtype']} takes {expected} bytes, {stop - start} are given to it")
+    return start, stop
+
+
+def _check_configs(folder: Path, version: str, manifest: Manifest) -> None:
+    for model in MODELS:
+        name = f"{model}/config.json"
+        try:
+            config = json.loads(_read_small(folder / name, MAX_MANIFEST_SIZE))
+        except (ValueError, RecursionError) as error:
+            _differs(folder, version, name, "JSON", str(error))
+        if config != manifest.models.get(model):
+            _differs(folder, version, name, "the config that the manifest holds", "another")
+    try:
+        mel = mel_configs(manifest.models)
+    except ConfigError as error:
+        _differs(folder, version, MANIFEST, "models that fit together", str(error))
+    if mel != manifest.mel:
+        _differs(folder, version, MANIFEST, "the mel configs of its models", "others")
+
+
+def _read_small(path: Path, limit: int) -> bytes:
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise TamperedReleaseError(f"{path}: expected a regular file, found a link, a folder or a device")
+    if status.st_size > limit:
+        raise TamperedReleaseError(f"{path}: expected at most {limit} bytes, found {status.st_size}")
+    return path.read_bytes()
+
+
+def _differs(folder: Path, version: str, name: str, expected: str, found: str) -> NoReturn:
+    raise TamperedReleaseError(
+        f"release {version}: {folder / name}: expected {expected}, found {found}; "
+        "do not use it, and get the release again from its store"
+    )
