@@ -149,7 +149,7 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
     """
     path = folder / MANIFEST
     try:
-        data = _read_small(path, MAX_MANIFEST_SIZE)
+        data = _read_small(path.resolve(), MAX_MANIFEST_SIZE)  # in a workspace of DVC it may be a link into the cache
     except FileNotFoundError:
         raise ReleaseNotFoundError(f"{path} is missing; {folder} is no release, or only half of one") from None
     version = version_of(data)
