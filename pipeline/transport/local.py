@@ -1,0 +1,67 @@
+"""Archives from this machine: files, and the corpus that the project speaks itself."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+from pipeline.transport.answer import CHUNK, Answer, Have, Patience, RefusedError, TransientError
+
+
+def file_path(url: str) -> Path:
+    """The path that a `file:` URL names; a relative one counts from the working directory."""
+    return Path(unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", url)))
+
+
+def open_file(url: str, have: Have, patience: Patience) -> Answer:
+    """Read a `file:` URL. Its size and time of change tell whether it is still the same."""
+    path = file_path(url)
+    if not path.is_file():
+        raise RefusedError(f"{url}: {path.absolute()} is no regular file; correct the URL or put the archive there")
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise RefusedError(f"{url}: {path.absolute()} can't be read: {error.strerror}; see to it") from None
+    status = os.fstat(stream.fileno())
+    validator = f"{status.st_size}-{status.st_mtime_ns}"
+    start = have.size if have.validator == validator else 0
+    stream.seek(start)
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            while data := stream.read(CHUNK):
+                yield data
+        except OSError as error:
+            raise TransientError(f"{url}: {error.strerror}") from None
+
+    return Answer(start, status.st_size, validator, chunks(), close=stream.close)
+
+
+def open_mini(url: str, have: Have, patience: Patience) -> Answer:
+    """Read what `python -m pipeline.corpora.mini SUBSET` writes; it always begins at the beginning."""
+    command = [sys.executable, "-m", "pipeline.corpora.mini", url.removeprefix("mini:")]
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
+    said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env={**os.environ, "PYTHONPATH": path})
+
+    def chunks() -> Iterator[bytes]:
+        assert child.stdout is not None
+        while data := child.stdout.read(CHUNK):
+            yield data
+        if child.wait() != 0:
+            said.seek(0)
+            lines = said.read().decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+            failed = f"{' '.join(command[1:])} failed with {child.returncode}: {lines[-1][:300]}"
+            raise RefusedError(f"{url}: {failed}; run the command to see all of it")
+
+    def close() -> None:
+        child.kill()
+        child.communicate()
+        said.close()
+
+    return Answer(0, None, None, chunks(), close=close)
