@@ -1,0 +1,293 @@
+"""T1: archives that mean harm or are damaged give a named error; what they hold goes nowhere."""
+
+import functools
+import gzip
+import hashlib
+import io
+import os
+import struct
+import subprocess
+import sys
+import tarfile
+import time
+import tracemalloc
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.corpora.archive import MAX_MEMBER_BYTES, Member, read_members
+from pipeline.corpora.archive_error import KINDS, ArchiveError
+
+NAME = "LibriTTS/train-clean/1/2/1_2_000000_000000.wav"
+
+
+def info(
+    name: str = NAME, *, size: int = 4, kind: bytes = tarfile.REGTYPE, mode: int = 0o644, link: str = ""
+) -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.size, made.type, made.mode, made.linkname = size, kind, mode, link
+    return made
+
+
+def tar(*members: tarfile.TarInfo, form: int = tarfile.PAX_FORMAT, content: bytes = b"data") -> bytes:
+    """Pack members as they are told, sizes and names that no honest writer would write included."""
+    out = io.BytesIO()
+    for member in (info("LibriTTS/LICENSE.txt"), *members):
+        out.write(member.tobuf(form, "utf-8", "surrogateescape"))
+        if member.isreg() and member.size:
+            out.write(content.ljust(512, b"\0"))
+    out.write(bytes(1024))
+    return out.getvalue()
+
+
+def patched(raw: bytes, offset: int, value: bytes, header: int = 1024) -> bytes:
+    """Write into the second member's header and set its checksum right."""
+    block = bytearray(raw[header : header + 512])
+    block[offset : offset + len(value)] = value
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return raw[:header] + bytes(block) + raw[header + 512 :]
+
+
+def pax(*records: tuple[str, str]) -> bytes:
+    """A pax header before a plain member, with records that Python's writer would refuse."""
+    body = b""
+    for key, value in records:
+        line = f" {key}={value}\n".encode("utf-8", "surrogateescape")
+        length = len(line) + 1
+        while len(str(length)) + len(line) != length:
+            length += 1
+        body += str(length).encode() + line
+    header = info("PaxHeader", size=len(body), kind=tarfile.XHDTYPE).tobuf(tarfile.USTAR_FORMAT)
+    return header + body.ljust(-(-len(body) // 512) * 512, b"\0") + tar(info())[1024:]
+
+
+@functools.cache
+def million_members() -> bytes:
+    """Write 10^6 headers of empty files."""
+    block = np.frombuffer(info("LibriTTS/000000", size=0).tobuf(tarfile.USTAR_FORMAT), np.uint8).copy()
+    block[148:156] = 32
+    press = zlib.compressobj(1, wbits=31)
+    out = []
+    for start in range(0, 1_000_000, 20_000):
+        numbers = np.arange(start, start + 20_000)
+        blocks = np.tile(block, (len(numbers), 1))
+        blocks[:, 9:15] = numbers[:, None] // 10 ** np.arange(5, -1, -1) % 10 + 48
+        sums = blocks.sum(axis=1)
+        blocks[:, 148:154] = sums[:, None] // 8 ** np.arange(5, -1, -1) % 8 + 48
+        blocks[:, 154:156] = (0, 32)
+        out.append(press.compress(blocks.tobytes()))
+    return b"".join([*out, press.compress(bytes(1024)), press.flush()])
+
+
+@functools.cache
+def bomb() -> bytes:
+    """Write 1 GB of zeros, in members of allowed sizes, as 1 MB."""
+    press = zlib.compressobj(4, wbits=31)
+    out = []
+    for number in range(64):
+        out.append(press.compress(info(f"LibriTTS/{number}.wav", size=MAX_MEMBER_BYTES).tobuf(tarfile.USTAR_FORMAT)))
+        out.append(press.compress(bytes(MAX_MEMBER_BYTES)))
+    return b"".join([*out, press.compress(bytes(1024)), press.flush()])
+
+
+def packed(raw: bytes) -> bytes:
+    return gzip.compress(raw, 1, mtime=0)
+
+
+def damaged_middle(data: bytes) -> bytes:
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 0xFF]) + data[len(data) // 2 + 1 :]
+
+
+NOISE = np.random.default_rng(0).bytes(300_000)
+LONG = "LibriTTS/" + "/".join(["d" * 250] * 16) + "/x.wav"
+GOOD = tar(info())
+
+HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "parent": ("outside", lambda: packed(tar(info("LibriTTS/../../evil.wav")))),
+    "absolute": ("outside", lambda: packed(tar(info("/tmp/evil.wav")))),
+    "drive letter": ("outside", lambda: packed(tar(info("C:/evil.wav")))),
+    "symlink": ("link", lambda: packed(tar(info(kind=tarfile.SYMTYPE, size=0, link="/etc/passwd")))),
+    "symlink to a folder, then a file through it": (
+        "link",
+        lambda: packed(
+            tar(info("LibriTTS/out", kind=tarfile.SYMTYPE, size=0, link="/tmp"), info("LibriTTS/out/x.wav"))
+        ),
+    ),
+    "hard link": ("link", lambda: packed(tar(info(kind=tarfile.LNKTYPE, size=0, link="../../etc/passwd")))),
+    "symlink with a long target": (
+        "link",
+        lambda: packed(tar(info(kind=tarfile.SYMTYPE, size=0, link="x" * 300), form=tarfile.GNU_FORMAT)),
+    ),
+    "PATH_MAX": ("bad_name", lambda: packed(tar(info(LONG)))),
+    "PATH_MAX in GNU's form": ("bad_name", lambda: packed(tar(info(LONG), form=tarfile.GNU_FORMAT))),
+    "long part": ("bad_name", lambda: packed(tar(info("LibriTTS/" + "x" * 256 + ".wav")))),
+    "FIFO": ("device", lambda: packed(tar(info(kind=tarfile.FIFOTYPE, size=0)))),
+    "character device": ("device", lambda: packed(tar(info(kind=tarfile.CHRTYPE, size=0)))),
+    "block device": ("device", lambda: packed(tar(info(kind=tarfile.BLKTYPE, size=0)))),
+    "unknown type": ("unknown_type", lambda: packed(tar(info(kind=b"V", size=0)))),
+    "setuid": ("special_mode", lambda: packed(tar(info(mode=0o4755)))),
+    "duplicate": ("duplicate", lambda: packed(tar(info(), info()))),
+    "duplicate spelled otherwise": (
+        "duplicate",
+        lambda: packed(tar(info(), info("./" + NAME.replace("/2/", "//2/./")))),
+    ),
+    "backslash": ("bad_name", lambda: packed(tar(info("LibriTTS\\..\\evil.wav")))),
+    "NUL in a header": ("bad_name", lambda: packed(patched(GOOD, len(NAME), b"\0.exe"))),
+    "NUL in a pax header": ("bad_name", lambda: packed(pax(("path", "LibriTTS/x.wav\0.exe")))),
+    "newline": ("bad_name", lambda: packed(tar(info("LibriTTS/a\nb.wav")))),
+    "not UTF-8": ("bad_name", lambda: packed(tar(info("LibriTTS/\udcff.wav"), form=tarfile.GNU_FORMAT))),
+    "case collision": ("case_collision", lambda: packed(tar(info(), info(NAME.replace("train", "Train"))))),
+    "million members": ("too_many_members", million_members),
+    "bomb": ("bomb", bomb),
+    "header bloat": (
+        "header_bloat",
+        lambda: packed(
+            info("PaxHeader", size=1 << 30, kind=tarfile.XHDTYPE).tobuf(tarfile.GNU_FORMAT) + bytes(1 << 22)
+        ),
+    ),
+    "sparse": ("sparse", lambda: packed(tar(info(kind=tarfile.GNUTYPE_SPARSE)))),
+    "sparse in a pax header": ("sparse", lambda: packed(pax(("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")))),
+    "negative size": (
+        "negative_size",
+        lambda: packed(patched(GOOD, 124, struct.pack(">Bxxxq", 0xFF, -4096).replace(b"\0\0\0", b"\xff\xff\xff", 1))),
+    ),
+    "negative size in a pax header": ("negative_size", lambda: packed(pax(("size", "-512")))),
+    "truncated gzip": ("truncated", lambda: packed(tar(info(size=512), content=NOISE[:512]))[:-200]),
+    "truncated tar in whole gzip": ("truncated", lambda: packed(GOOD[: 3 * 512])),
+    "no end of the tar": ("truncated", lambda: packed(GOOD[:-1024])),
+    "damaged gzip": ("damaged", lambda: damaged_middle(packed(tar(info(size=512), content=NOISE[:512])))),
+    "trailing garbage": ("trailing_data", lambda: packed(GOOD) + b"garbage"),
+    "garbage after the tar": ("trailing_data", lambda: packed(GOOD + NOISE)),
+    "second tar hidden behind the first": ("trailing_data", lambda: packed(GOOD + GOOD)),
+    "concatenated gzip": ("concatenated", lambda: packed(GOOD) + packed(GOOD)),
+    "wrong sha": ("wrong_hash", lambda: packed(GOOD)),
+    "not a tar": ("not_tar", lambda: packed(NOISE)),
+    "a short text as gzip": ("not_tar", lambda: packed(b"hello")),
+    "a page that says an error": ("not_gzip", lambda: b"<html>404</html>" * 100),
+    "empty file": ("empty", lambda: b""),
+    "empty tar": ("empty", lambda: packed(bytes(1024))),
+}
+
+
+@pytest.fixture(scope="module", params=sorted(HOSTILE))
+def hostile(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path, str]]:
+    kind, make = HOSTILE[request.param]
+    path = tmp_path_factory.mktemp("hostile") / "archives" / "evil-train.tar.gz"
+    path.parent.mkdir()
+    data = make()
+    path.write_bytes(data)
+    sha256 = "0" * 64 if kind == "wrong_hash" else hashlib.sha256(data).hexdigest()
+    yield kind, path, sha256
+    path.unlink()
+
+
+INGEST = """
+import resource, sys, time
+from pathlib import Path
+from pipeline.corpora.archive_error import ArchiveError
+from pipeline.corpora.prepare import IngestConfig
+from pipeline.corpora.sources import Source
+from pipeline.ingest import ingest_corpus
+config = IngestConfig.model_validate_json(sys.argv[2])
+source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sys.argv[1], licence="none")
+start = time.monotonic()
+try:
+    ingest_corpus([source], config, archives=Path("archives"), corpus=Path("corpus"), rejected=Path("rejected.parquet"),
+                  scratch=Path("scratch"), workers=1)
+except ArchiveError as error:
+    print(error.kind, time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, error)
+"""
+CONFIG = """{"min_duration_s": 0.5, "max_duration_s": 20, "min_sample_rate": 16000, "silence_db": 40,
+"trim_margin_s": 0.05, "min_characters_per_s": 2, "max_characters_per_s": 40, "max_rejected_fraction": 1, "shard_mib": 32,
+"split": {"by_subset": {}, "validation_fraction": 0.1, "test_fraction": 0.0, "seed": 1}}"""
+
+
+def test_hostile_archive_is_a_named_error_and_writes_nothing(hostile: tuple[str, Path, str]) -> None:
+    kind, path, sha256 = hostile
+    root = path.parent.parent
+    start = time.monotonic()
+    with pytest.raises(ArchiveError) as caught:
+        for _ in read_members(path, sha256):
+            pass
+    assert caught.value.kind == kind, str(caught.value)
+    assert str(path) in str(caught.value)
+    assert time.monotonic() - start < 10
+    assert [found for found in root.rglob("*") if found.is_file()] == [path]
+
+
+HEAVY = ("bomb", "million members", "header bloat", "symlink", "parent")
+
+
+@pytest.mark.parametrize("name", HEAVY)
+def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(name: str, tmp_path: Path) -> None:
+    """The whole stage, alone in a process, so that its peak of memory can be told."""
+    kind, make = HOSTILE[name]
+    data = make()
+    inside = tmp_path / "inside"
+    (inside / "archives").mkdir(parents=True)
+    (inside / "archives/evil-train.tar.gz").write_bytes(data)
+    command = [sys.executable, "-c", INGEST, hashlib.sha256(data).hexdigest(), CONFIG]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(
+        command, cwd=inside, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found, seconds, mebibytes, *_ = done.stdout.split()
+    assert found == kind
+    assert float(seconds) < 10
+    assert float(mebibytes) < 300
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()] == [
+        Path("inside/archives/evil-train.tar.gz")
+    ]
+
+
+def test_every_kind_of_error_is_described() -> None:
+    assert {kind for kind, _ in HOSTILE.values()} == set(KINDS)
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_regular_files_are_read_whatever_the_writer(form: int, tmp_path: Path) -> None:
+    """Folders are passed over, `./` and long names are understood in all three forms of tar."""
+    long = f"LibriTTS/{'s' * 90}/{'c' * 90}/x.wav"
+    path = tmp_path / "good.tar.gz"
+    with tarfile.open(path, "w:gz", format=form) as archive:
+        archive.addfile(info("./LibriTTS/", kind=tarfile.DIRTYPE, size=0, mode=0o2755))
+        for name, content in ((f"./{NAME}", b"audio"), (long, NOISE), ("LibriTTS/empty.txt", b"")):
+            archive.addfile(info(name, size=len(content)), io.BytesIO(content))
+    members = list(read_members(path, hashlib.sha256(path.read_bytes()).hexdigest()))
+    assert members == [Member(NAME, 5, b"audio"), Member(long, 300_000, NOISE), Member("LibriTTS/empty.txt", 0, b"")]
+
+
+def test_utf8_name_and_folded_twins_of_other_names_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "good.tar.gz"
+    path.write_bytes(packed(tar(info("LibriTTS/é.wav"), info("LibriTTS/A.wav"), info("LibriTTS/b.wav"))))
+    assert [member.name for member in read_members(path)][1:] == ["LibriTTS/é.wav", "LibriTTS/A.wav", "LibriTTS/b.wav"]
+
+
+def test_large_member_is_passed_over_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.tar.gz"
+    big = info(size=MAX_MEMBER_BYTES + 1)
+    raw = big.tobuf() + NOISE * 56 + bytes(-(300_000 * 56) % 512)
+    big.size = 300_000 * 56
+    assert big.size > MAX_MEMBER_BYTES
+    path.write_bytes(packed(big.tobuf() + raw[512:] + tar(info("LibriTTS/after.wav"))))
+    tracemalloc.start()
+    members = list(read_members(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [(member.size, member.data) for member in members] == [(300_000 * 56, None), (4, b"data"), (4, b"data")]
+    assert peak < 4 << 20
+
+
+def test_progress_sums_to_the_archives_size(tmp_path: Path) -> None:
+    path = tmp_path / "good.tar.gz"
+    path.write_bytes(packed(GOOD))
+    seen: list[int] = []
+    list(read_members(path, progress=seen.append))
+    assert sum(seen) == path.stat().st_size
