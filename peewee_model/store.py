@@ -169,6 +169,10 @@ class Store:
             )
         return version, numbered
 
+    def is_published(self, version: str, channel: str) -> bool:
+        """Say whether a release is what was published last to a channel, so that to publish it again adds nothing."""
+        return self.has_release(version) and self._published(version, channel) is not None
+
     def append(self, channel: str, version: str, action: Action, reason: str) -> Numbered:
         """Make a channel mean a release, by one more entry.
 
@@ -187,8 +191,7 @@ class Store:
         self.resolve(version)
         nonce = uuid.uuid4().hex
         while True:
-            published = self._latest(channel, "publish") if action == "publish" else None
-            if published and published.entry.version == version:
+            if action == "publish" and (published := self._published(version, channel)):
                 return published
             last = self._latest(channel)
             number = last.number + 1 if last else 1
@@ -207,6 +210,11 @@ class Store:
             if won or written.entry.nonce == nonce:
                 logger.info("channel=%s number=%d version=%s action=%s", channel, number, version, action)
                 return written
+
+    def _published(self, version: str, channel: str) -> Numbered | None:
+        """The entry that published a release, if that was the last time that anything was published there."""
+        published = self._latest(channel, "publish")
+        return published if published and published.entry.version == version else None
 
     def _latest(self, channel: str, action: Action | None = None) -> Numbered | None:
         """The newest entry, of a kind if one is given."""

@@ -1,0 +1,93 @@
+"""`peewee-tts`, the command line.
+
+Commands of the consumer's side stand here. Others come by entry points of the group `peewee_tts.commands`: help shows
+their names without importing them, and only a call loads them.
+"""
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from peewee_model.errors import PeeweeError
+
+COMMANDS_GROUP = "peewee_tts.commands"
+EXIT_FAILED = 2
+
+_FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def clone(
+    text: Annotated[str, typer.Option(help="What to say.")],
+    reference: Annotated[list[Path], typer.Option(help="A recording of the voice, 1 s to 10 min; may be repeated.")],
+    out: Annotated[Path, typer.Option(help="The WAV file to write.")],
+    release: Annotated[str, typer.Option(help="STORE@CHANNEL or STORE@VERSION.")] = "store@stable",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+) -> None:
+    """Say a text in the voice of a recording."""
+    from peewee_model.cloner import VoiceCloner
+
+    speech = VoiceCloner.load(release).clone(text, reference=list(reference), seed=seed)
+    speech.save(out)
+    typer.echo(f"{out}: {speech.duration_s:.2f} s")
+    if speech.truncated:
+        typer.echo("the voice did not stop by itself, so it was cut off; try another seed or a shorter text", err=True)
+
+
+def build() -> typer.Typer:
+    """Put the command line together."""
+    app = typer.Typer(
+        name="peewee-tts",
+        help="Clone voices with released models, and look after the releases.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(_root)  # with a callback even a single command keeps its name
+    app.command()(clone)
+    for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda found: found.name):
+        app.command(
+            entry_point.name,
+            context_settings=_FORWARDED,
+            add_help_option=False,
+            help=f"See `peewee-tts {entry_point.name} --help`.",
+        )(_forward(entry_point))
+    return app
+
+
+def main() -> None:
+    """Run `peewee-tts`. An error that a user can put right is one line on stderr, and exit code 2."""
+    try:
+        build()()
+    except PeeweeError as error:
+        print(f"peewee-tts: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
+
+
+def _root() -> None:
+    """Only commands do anything."""
+
+
+def _forward(entry_point: EntryPoint) -> Callable[[typer.Context], None]:
+    def forward(context: typer.Context) -> None:
+        try:
+            loaded = entry_point.load()
+        except ModuleNotFoundError as error:
+            raise PeeweeError(
+                f"command {entry_point.name} needs {error.name}; install it with `pip install 'peewee-tts[pipeline]'`"
+            ) from None
+        if isinstance(loaded, typer.Typer):
+            command = loaded
+        else:
+            command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            command.command()(loaded)
+        command(args=context.args, prog_name=f"peewee-tts {entry_point.name}")
+
+    return forward
+
+
+if __name__ == "__main__":
+    main()

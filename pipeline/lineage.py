@@ -1,0 +1,150 @@
+"""What made a result: dvc.lock's record of every stage before it, and the git commit of their code.
+
+dvc.lock may hold stale entries: of stages that are gone, or that ran before something else changed. So exactly the
+ancestors of a stage are taken, and each must fit dvc.yaml and its neighbours.
+"""
+
+import logging
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from peewee_model.errors import PeeweeError
+from peewee_model.release import CodeEntry, Edge, StageEntry
+from pipeline.corpora.sources import masked
+from pipeline.graph import edges, load_stages, outputs
+
+logger = logging.getLogger(__name__)
+
+LOCK = Path("dvc.lock")
+PARAMS_FILE = "params.yaml"
+_REMEDY = "run `dvc repro`"
+
+
+class LineageError(PeeweeError):
+    """dvc.lock does not tell how the files at hand were made."""
+
+
+def read_lineage(stage: str) -> dict[str, StageEntry]:
+    """Take the record of every ancestor of a stage from dvc.lock; secrets in URLs are hidden.
+
+    Raises:
+        LineageError: If an ancestor has no record, or one that does not fit; the stage and the path are named.
+    """
+    stages = load_stages()
+    try:
+        lock = yaml.safe_load(LOCK.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise LineageError(f"{LOCK} is missing, so nothing tells what the models were made of; {_REMEDY}") from None
+    locked = lock.get("stages") or {}
+    lineage = {name: _entry(name, stages[name], locked) for name in ancestors(stage, stages)}
+    _check_edges(lineage)
+    return lineage
+
+
+def ancestors(stage: str, stages: dict[str, dict[str, Any]]) -> list[str]:
+    """Name the stages that a stage depends on, directly or not, in the order of dvc.yaml."""
+    upstream = edges(stages)
+    found: set[str] = set()
+    waiting = list(upstream[stage])
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += upstream[name]
+    return [name for name in stages if name in found]
+
+
+def merge_params(lineage: dict[str, StageEntry]) -> dict[str, Any]:
+    """Join the parameters that the stages ran with, by section.
+
+    Raises:
+        LineageError: If two stages ran with different values of one parameter.
+    """
+    merged: dict[str, Any] = {}
+    reader: dict[str, str] = {}
+    for name, entry in lineage.items():
+        for section, value in entry.params.items():
+            if merged.setdefault(section, value) != value:
+                raise LineageError(f"{LOCK}: {reader[section]} and {name} ran with different `{section}`; {_REMEDY}")
+            reader[section] = name
+    return merged
+
+
+def code_state(stage: str) -> CodeEntry:
+    """Name the git commit, and what a stage and its ancestors depend on that differs from it."""
+    stages = load_stages()
+    made = {path for entry in stages.values() for path in outputs(entry)}
+    deps = {dep for name in (stage, *ancestors(stage, stages)) for dep in stages[name].get("deps", [])}
+    paths = sorted({*(deps - made), "dvc.yaml", PARAMS_FILE})
+    commit = _git("rev-parse", "--verify", "--quiet", "HEAD")
+    if commit is None:
+        logger.warning("no git commit here: the release can't say which code made it")
+        return CodeEntry(commit=None, modified=())
+    # With -z nothing is quoted; without renames each item is two letters, a space and a path.
+    status = _git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *paths) or ""
+    modified = tuple(sorted(item[3:] for item in status.split("\0") if item))
+    if modified:
+        logger.warning("modified=%s: the commit alone does not tell how this release was made", ",".join(modified))
+    return CodeEntry(commit=commit.strip(), modified=modified)
+
+
+def _entry(name: str, stage: dict[str, Any], locked: dict[str, Any]) -> StageEntry:
+    entry = locked.get(name)
+    if entry is None:
+        raise LineageError(f"{LOCK} has no record of stage {name}; {_REMEDY}")
+    if entry["cmd"] != stage["cmd"]:
+        raise LineageError(f"{LOCK}: stage {name} ran `{entry['cmd']}`, dvc.yaml has `{stage['cmd']}`; {_REMEDY}")
+    deps = _edges(name, "deps", entry, stage.get("deps", []))
+    outs = _edges(name, "outs", entry, outputs(stage))
+    params = entry.get("params", {}).get(PARAMS_FILE, {})
+    return StageEntry(cmd=entry["cmd"], deps=deps, params=_without_secrets(params), outs=outs)
+
+
+def _edges(name: str, side: str, entry: dict[str, Any], expected: list[str]) -> tuple[Edge, ...]:
+    found = {item["path"]: item for item in entry.get(side, [])}
+    for path in sorted(found.keys() ^ set(expected)):
+        where = f"{LOCK} but not in dvc.yaml" if path in found else f"dvc.yaml but not in {LOCK}"
+        raise LineageError(f"stage {name}: {path} stands in the {side} of {where}; {_REMEDY}")
+    return tuple(
+        Edge(
+            path=path,
+            algorithm=item.get("hash", "md5"),
+            hash=item[item.get("hash", "md5")],
+            size=item.get("size"),
+            n_files=item.get("nfiles"),
+        )
+        for path, item in sorted(found.items())
+    )
+
+
+def _check_edges(lineage: dict[str, StageEntry]) -> None:
+    """What a stage read must be what its maker wrote."""
+    written = {edge.path: (name, edge) for name, entry in lineage.items() for edge in entry.outs}
+    read: dict[str, tuple[str, Edge]] = {}
+    for name, entry in lineage.items():
+        for edge in entry.deps:
+            maker, made = written.get(edge.path) or read.setdefault(edge.path, (name, edge))
+            if made.hash != edge.hash:
+                verb = "wrote" if edge.path in written else "read"
+                raise LineageError(
+                    f"{LOCK}: {maker} {verb} {edge.path} {made.hash}, but {name} read {edge.hash}; {_REMEDY}"
+                )
+
+
+def _without_secrets(value: Any) -> Any:
+    """A URL may carry a password or a signature, which must not be published."""
+    if isinstance(value, dict):
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return masked(value) if isinstance(value, str) and "://" in value else value
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,10 @@
+"""Models, reports and the record of how they were made: `release`."""
+
+from pathlib import Path
+
+from pipeline.bundle import bundle_release
+
+
+def bundle() -> None:
+    """Run the stage."""
+    bundle_release(summary=Path("data/corpus/summary.json"), release=Path("release"))
