@@ -32,7 +32,7 @@ def test_parameters_number_as_in_the_authors_code():
     )
     with torch.device("meta"):
         discriminators = Discriminators(paper)
-    # Counted from the shapes of the layers in jik876/hifi-gan: weights, their lengths and biases; 41.1 and 29.6 million.
+    # Counted from the layers' shapes in jik876/hifi-gan: weights, their lengths, biases; 41.1 and 29.6 million.
     periods = 5 * sum(a * b * 5 + 2 * b for a, b in [(1, 32), (32, 128), (128, 512), (512, 1024), (1024, 1024)])
     periods += 5 * (1024 * 3 + 1 + 1)
     assert sum(p.numel() for p in discriminators.periods.parameters()) == periods

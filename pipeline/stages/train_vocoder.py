@@ -1,0 +1,79 @@
+"""Train the vocoder, or write down the one that needs no training: `models/vocoder`."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from peewee_model.vocoder.hifi_gan import HiFiGan, remove_weight_norm
+from peewee_model.weights import save_model
+from pipeline import tables
+from pipeline.params import Section, read
+from pipeline.training.checkpoints import ROOT, fingerprint, forget
+from pipeline.training.loop import train, write_history
+from pipeline.training.ragged import Ragged
+from pipeline.training.teacher_forcing import teacher_forced_mels
+from pipeline.training.vocoder_learner import HiFiGanLearner, VocoderParams, validation_rows
+
+CORPUS = Path("data/corpus")
+MELS = Path("data/mels/acoustic")
+EMBEDDINGS = Path("data/speakers/utterances.parquet")
+SYNTHESIZER = Path("models/synthesizer")
+MODEL = Path("models/vocoder")
+
+
+class Params(Section):
+    """What this stage reads of params.yaml."""
+
+    vocoder: VocoderParams
+
+
+def train_vocoder() -> None:
+    """Write the vocoder that params.yaml names, and how well it copies recordings of validation speakers."""
+    params = read(Params).vocoder
+    if params.arch == "griffin_lim":
+        _write_griffin_lim(params)
+    else:
+        _train_hifi_gan(params)
+
+
+def _write_griffin_lim(params: VocoderParams) -> None:
+    mel = MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
+    config = GriffinLimConfig(arch="griffin_lim", mel=mel, **params.griffin_lim.model_dump())
+    vocoder = GriffinLim(config)
+    rows = tables.iter_rows(MELS, ["split", "mel"])
+    mels = Ragged(
+        (row["mel"].reshape(mel.n_mels, -1).T for row in rows if row["split"] == "validation"), np.float32, mel.n_mels
+    )
+    distances = []
+    for row in validation_rows(mels, params.n_validation).tolist():
+        heard = np.array(mels[row]).T
+        copied = log_mel(vocoder.synthesize(torch.from_numpy(heard)), mel)
+        distances.append(float(np.abs(copied - heard).mean()))
+    save_model(MODEL, vocoder, config)
+    write_history(
+        MODEL / "training.jsonl", [{"step": 0, "split": "validation", "copy_mel_l1": float(np.mean(distances))}]
+    )
+
+
+def _train_hifi_gan(params: VocoderParams) -> None:
+    training = params.hifi_gan.training
+    inputs = [CORPUS, MELS, *([SYNTHESIZER, EMBEDDINGS] if training.fine_tune_steps else [])]
+    run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim'}), inputs)}"
+    device = "cuda" if torch.cuda.is_available() and os.environ.get("PEEWEE_DEVICE") != "cpu" else "cpu"
+
+    def forced_mels(split: str) -> Ragged:
+        return teacher_forced_mels(CORPUS, MELS, EMBEDDINGS, SYNTHESIZER, split, training.schedule.seed, device)
+
+    learner = HiFiGanLearner(CORPUS, MELS, forced_mels, params)
+    generator: Any = learner.modules["generator"]
+    history = train(learner, training.schedule, run)
+    assert isinstance(generator, HiFiGan)
+    remove_weight_norm(generator)
+    save_model(MODEL, generator, learner.config)
+    write_history(MODEL / "training.jsonl", history)
+    forget(ROOT / run)

@@ -1,0 +1,292 @@
+import hashlib
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from lightning_fabric import Fabric
+
+from peewee_model.audio.clip import encode_flac, resample
+from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.errors import ConfigError
+from peewee_model.vocoder.griffin_lim import GriffinLim
+from peewee_model.vocoder.hifi_gan import HiFiGan
+from peewee_model.vocoder.vocoder import load_vocoder
+from pipeline import tables
+from pipeline.params import read
+from pipeline.stages.train_vocoder import Params, train_vocoder
+from pipeline.training.loop import PreemptedError
+from pipeline.training.ragged import Ragged
+from pipeline.training.recordings import Recordings
+from pipeline.training.vocoder_learner import HiFiGanLearner, NoRecordingsError
+
+CORPUS, MELS = Path("data/corpus"), Path("data/mels/acoustic")
+MEL = {
+    "sample_rate": 16000, "n_fft": 512, "win_length": 512, "hop_length": 128, "n_mels": 40,
+    "f_min": 50.0, "f_max": 7000.0, "log_floor": 1e-3,
+}  # fmt: skip
+VOCODER = {
+    "arch": "griffin_lim",
+    "n_validation": 2,
+    "griffin_lim": {"n_iterations": 30, "momentum": 0.99, "n_inversion_updates": 32},
+    "hifi_gan": {
+        "generator": {
+            "upsample_rates": [8, 4, 4], "upsample_kernel_sizes": [16, 8, 8], "upsample_initial_channels": 64,
+            "resblock_kernel_sizes": [3, 5], "resblock_dilations": [[1, 2], [2, 6]], "resblock_n_convolutions": 1,
+            "leaky_relu_slope": 0.1,
+        },
+        "discriminators": {
+            "periods": [2, 3], "period_channels": [4, 8], "n_scales": 2, "scale_channels": [16] * 7,
+        },
+        "training": {
+            "schedule": {"seed": 1, "steps": 4, "validate_every": 2, "patience": 0, "precision": "32-true"},
+            "fine_tune_steps": 0, "batch_size": 2, "segment_frames": 33, "learning_rate": 2e-3,
+            "betas": [0.8, 0.99], "weight_decay": 0.01, "learning_rate_decay": 0.5, "decay_every": 1000,
+            "feature_loss_weight": 2.0, "mel_loss_weight": 45.0, "mel_loss_f_max": 8000.0, "mel_loss_floor": 1e-4,
+        },
+    },
+}  # fmt: skip
+
+
+def speech(pitch, duration_s, sample_rate):
+    """Harmonics under an envelope of syllables."""
+    t = np.arange(int(duration_s * sample_rate)) / sample_rate
+    phase = 2 * np.pi * np.cumsum(pitch + 20 * np.sin(2 * np.pi * t)) / sample_rate
+    signal = sum(np.sin(k * phase) / k for k in range(1, 20))
+    return (0.15 * (0.6 + 0.4 * np.sin(6 * np.pi * t)) * signal).astype(np.float32)
+
+
+def write_tables(utterances):
+    """`(utterance_id, split, samples, sample_rate)` as the corpus and its acoustic mels."""
+    config = MelConfig(**MEL)
+    corpus, mels = [], []
+    for name, split, samples, rate in utterances:
+        audio = encode_flac(samples, rate)
+        shared = {"utterance_id": name, "speaker_id": name[:2], "split": split}
+        corpus.append(
+            shared
+            | {"corpus": "test", "subset": "test", "chapter_id": "1", "text": "Ah.", "normalized_text": "ah."}
+            | {"sample_rate": rate, "duration_s": len(samples) / rate, "trimmed_s": 0.0, "audio": audio}
+            | {"audio_sha256": hashlib.sha256(audio).hexdigest()}
+        )
+        mel = log_mel(resample(samples, rate, config.sample_rate), config)
+        mels.append(shared | {"n_frames": mel.shape[1], "mel": mel.reshape(-1)})
+    tables.write_shard(CORPUS / "part-00000.parquet", tables.CORPUS, corpus)
+    tables.write_shard(MELS / "part-00000.parquet", tables.MELS, mels, {"mel": MEL})
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path, monkeypatch):
+    """A repository's root with a small corpus: three to train on, one shorter than a segment; two to validate."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PEEWEE_DEVICE", "cpu")
+    write_tables(
+        [
+            ("s1_a", "train", speech(120, 1.0, 16000), 16000),
+            ("s1_b", "train", speech(140, 0.2, 16000), 16000),
+            ("s2_a", "train", speech(210, 0.7, 24000), 24000),
+            ("s3_a", "validation", speech(170, 0.6, 16000), 16000),
+            ("s3_b", "validation", speech(180, 0.5, 16000), 16000),
+        ]
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def write_params(**changes):
+    """`params.yaml` with other values at dotted keys of `vocoder`."""
+    document = json.loads(json.dumps(VOCODER))
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        place = document
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    Path("params.yaml").write_text(yaml.safe_dump({"vocoder": document}))
+    return read(Params).vocoder
+
+
+def no_forced_mels(split):
+    raise AssertionError("nothing asks for teacher-forced mels here")
+
+
+def history():
+    return [json.loads(line) for line in Path("models/vocoder/training.jsonl").read_text().splitlines()]
+
+
+def test_griffin_lim_is_written_with_its_copy_synthesis_figure():
+    write_params()
+    train_vocoder()
+    vocoder = load_vocoder(Path("models/vocoder"))
+    assert isinstance(vocoder, GriffinLim)
+    assert vocoder.config.mel == MelConfig(**MEL)
+    (row,) = history()
+    assert row["split"] == "validation"
+    assert 0 < row["copy_mel_l1"] < 0.3
+
+
+def test_griffin_lim_stage_gives_the_same_bytes_twice():
+    write_params()
+    written = []
+    for _ in range(2):
+        train_vocoder()
+        written.append({path.name: path.read_bytes() for path in Path("models/vocoder").iterdir()})
+    assert set(written[0]) == {"config.json", "model.safetensors", "training.jsonl"}
+    assert written[0] == written[1]
+
+
+def test_hifi_gan_stage_leaves_plain_weights_that_give_the_figure_written_down():
+    write_params(arch="hifi_gan")
+    train_vocoder()
+    vocoder = load_vocoder(Path("models/vocoder"))
+    assert isinstance(vocoder, HiFiGan)
+    rows = history()
+    assert [(row["step"], row["split"]) for row in rows] == [
+        (2, "train"), (2, "validation"), (4, "train"), (4, "validation")
+    ]  # fmt: skip
+    assert set(rows[0]) == {"step", "split", "discriminator", "adversarial", "feature", "mel"}
+    distances = []
+    for row in tables.iter_rows(MELS):
+        if row["split"] == "validation":
+            mel = row["mel"].reshape(MEL["n_mels"], -1)
+            samples = vocoder.synthesize(torch.from_numpy(np.array(mel)))
+            distances.append(np.abs(log_mel(samples, MelConfig(**MEL)) - mel).mean())
+    best = min(row["copy_mel_l1"] for row in rows if row["split"] == "validation")
+    assert np.mean(distances) == pytest.approx(best, abs=1e-4)
+
+
+def test_hifi_gan_stage_gives_the_same_bytes_twice():
+    write_params(arch="hifi_gan")
+    written = []
+    for _ in range(2):
+        train_vocoder()
+        written.append((Path("models/vocoder/model.safetensors").read_bytes(), history()))
+    assert written[0] == written[1]
+
+
+def test_stage_stopped_by_sigterm_goes_on_to_the_same_bytes(monkeypatch):
+    """T7, T9 with what only this learner has: two optimizers, both normalisations of weights."""
+    write_params(arch="hifi_gan")
+    train_vocoder()
+    whole = Path("models/vocoder/model.safetensors").read_bytes(), history()
+    shutil.rmtree("models")
+    train_step = HiFiGanLearner.train_step
+
+    def stop_at_third(self, batch, step, fabric):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return train_step(self, batch, step, fabric)
+
+    with monkeypatch.context() as patch, pytest.raises(PreemptedError, match="after step 3"):
+        patch.setattr(HiFiGanLearner, "train_step", stop_at_third)
+        train_vocoder()
+    assert not Path("models").exists()
+    train_vocoder()
+    assert (Path("models/vocoder/model.safetensors").read_bytes(), history()) == whole
+    assert not list(Path(".checkpoints").rglob("*.safetensors"))
+
+
+def test_hop_that_is_not_the_upsampling_stops_the_stage():
+    write_params(arch="hifi_gan", hifi_gan__generator__upsample_rates=[8, 4, 2])
+    with pytest.raises(ConfigError, match=r"hop_length is 128 but the vocoder upsamples by 8\*4\*2 = 64"):
+        train_vocoder()
+
+
+@pytest.mark.parametrize("arch", ["griffin_lim", "hifi_gan"])
+def test_no_validation_utterance_stops_the_stage(arch):
+    write_tables([("s1_a", "train", speech(120, 1.0, 16000), 16000)])
+    write_params(arch=arch)
+    with pytest.raises(NoRecordingsError, match="validation"):
+        train_vocoder()
+
+
+def test_early_stop_that_would_skip_fine_tuning_is_refused():
+    with pytest.raises(ConfigError, match=r"schedule\.patience to 0"):
+        write_params(hifi_gan__training__fine_tune_steps=2, hifi_gan__training__schedule__patience=3)
+
+
+def test_segments_hold_samples_that_their_mel_is_of():
+    recordings = Recordings(CORPUS, MELS, "train")
+    assert len(recordings) == 3
+    mel, samples = recordings.segment(2, 20, 33)  # the one that was resampled
+    assert mel.shape == (40, 33)
+    assert samples.shape == (32 * 128,)
+    again = log_mel(np.ascontiguousarray(samples), recordings.config)
+    inner = slice(2, -2)  # frames that see nothing beyond the segment
+    np.testing.assert_allclose(again[:, inner], mel[:, inner], atol=0.02)  # 16-bit rounding near the floor
+
+
+def test_segment_of_a_short_utterance_ends_in_silence():
+    recordings = Recordings(CORPUS, MELS, "train")
+    n_frames = int(recordings.mels.lengths[1])
+    assert n_frames < 33
+    mel, samples = recordings.segment(1, 0, 33)
+    assert np.isfinite(mel).all()
+    np.testing.assert_allclose(mel[:, n_frames:], np.log(MEL["log_floor"]), rtol=1e-6)
+    assert (samples[n_frames * 128 :] == 0).all()
+    assert np.abs(samples[: 20 * 128]).max() > 0.05
+
+
+def test_corpus_and_mels_of_other_utterances_are_refused():
+    rows = [dict(row) for row in tables.iter_rows(MELS)]
+    tables.write_shard(MELS / "part-00000.parquet", tables.MELS, rows[1:], {"mel": MEL})
+    with pytest.raises(tables.TableError, match="not of the same recordings"):
+        Recordings(CORPUS, MELS, "train")
+
+
+def test_batch_depends_on_its_index_alone():
+    params = write_params()
+    first, second = (HiFiGanLearner(CORPUS, MELS, no_forced_mels, params) for _ in range(2))
+    second.batch(0)
+    torch.rand(5)
+    a, b, other = first.batch(7), second.batch(7), first.batch(8)
+    assert torch.equal(a.mel, b.mel)
+    assert torch.equal(a.samples, b.samples)
+    assert not torch.equal(a.samples, other.samples)
+    assert a.mel.shape == (2, 40, 33)
+    assert a.samples.shape == (2, 32 * 128)
+
+
+def test_last_steps_hear_teacher_forced_mels():
+    def forced(split):
+        lengths = [int(row["n_frames"]) for row in tables.iter_rows(MELS) if row["split"] == split]
+        return Ragged((np.full((length, 40), 1.5) for length in lengths), np.float32, 40)
+
+    params = write_params(hifi_gan__training__fine_tune_steps=1)
+    learner = HiFiGanLearner(CORPUS, MELS, forced, params)
+    plain = HiFiGanLearner(CORPUS, MELS, no_forced_mels, write_params())
+    assert torch.equal(learner.batch(2).mel, plain.batch(2).mel)
+    assert set(learner.batch(3).mel.unique().tolist()) <= {1.5, float(np.float32(np.log(1e-3)))}
+    assert torch.equal(learner.batch(3).samples, plain.batch(3).samples)
+    assert learner.monitor == "forced_mel_l1"
+    with torch.no_grad():
+        figures = learner.validate()
+    assert figures["forced_mel_l1"] != figures["copy_mel_l1"]
+
+
+def test_hifi_gan_overfits_one_batch():
+    params = write_params(hifi_gan__training__batch_size=1)
+    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    for name in learner.modules:
+        learner.modules[name] = fabric.setup_module(learner.modules[name])
+        learner.optimizers[name] = fabric.setup_optimizers(learner.optimizers[name])
+    batch = learner.batch(0)
+    losses = [learner.train_step(batch, step, fabric)["mel"].item() for step in range(100)]
+    assert np.mean(losses[-5:]) < 0.2 * losses[0]
+
+
+def test_learning_rate_halves_when_told():
+    params = write_params(hifi_gan__training__decay_every=10)
+    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    for step, rate in ((9, 2e-3), (10, 1e-3), (25, 5e-4)):
+        learner.train_step(learner.batch(0), step, fabric)
+        assert [o.param_groups[0]["lr"] for o in learner.optimizers.values()] == [pytest.approx(rate)] * 2
