@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 STAGE = "bundle"
 MODELS_FOLDER = Path("models")
 REPORTS = Path("reports")
-SAMPLES = REPORTS / "samples"
+SAMPLES = REPORTS / "audio"
 COUNTS = ("n_speakers", "n_utterances", "hours")
 
 
@@ -42,7 +42,7 @@ def bundle_release(summary: Path, release: Path) -> str:
     """Make a release of what stands in the current folder.
 
     Reports are those that dvc.yaml names as dependencies of the stage, so that nothing unknown to DVC gets in. What is
-    under `reports/samples` becomes `samples/`.
+    under `reports/audio` becomes `samples/`.
 
     Args:
         summary: What ingest counted, as JSON.
@@ -134,7 +134,7 @@ def _contents() -> list[tuple[Path, str]]:
         for path in sorted(dependency.rglob("*")) if dependency.is_dir() else [dependency]:
             if path.is_file() or not path.exists():
                 is_sample = SAMPLES in path.parents
-                contents.append((path, str(path.relative_to(REPORTS) if is_sample else path)))
+                contents.append((path, f"samples/{path.relative_to(SAMPLES)}" if is_sample else str(path)))
     return contents
 
 

@@ -30,7 +30,7 @@ def write_model_card(
         ]
     lines += [
         "A speaker encoder (GE2E), a synthesizer (Tacotron 2 with the speaker embedding joined to the encoded text) "
-        "and a vocoder: from a recording of a voice and a text to speech in that voice, as in SV2TTS (arXiv:1806.04558). "
+        "and a vocoder: from a recorded voice and a text to speech in that voice, as in arXiv:1806.04558 (SV2TTS). "
         f"It speaks at {acoustic['sample_rate']} Hz.",
         "",
         "## Trained on",
@@ -77,7 +77,13 @@ def _split_line(corpus: CorpusEntry) -> str:
 
 def _gate_lines(gate: dict[str, Any]) -> list[str]:
     verdict = "Passed." if gate.get("passed") else "**Not passed.** The thresholds are not met."
-    return [verdict, *(f"- {failure}" for failure in gate.get("failures", []))]
+    lines = [verdict, "", *(f"- {failure}" for failure in gate.get("failures", []))]
+    for check in gate.get("checks", []):
+        if check["passed"]:
+            lines.append(
+                f"- {check['metric']} is {check['value']:g}, the gate asks for {check['op']} {check['threshold']:g}"
+            )
+    return lines
 
 
 def _flatten(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -85,4 +91,5 @@ def _flatten(metrics: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, s
         if isinstance(value, dict):
             yield from _flatten(value, f"{prefix}{name}.")
         else:
-            yield prefix + name, f"{value:.4g}" if isinstance(value, float) else str(value)
+            shown = f"{value:.4g}" if isinstance(value, float) else "not measured" if value is None else str(value)
+            yield prefix + name, shown

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
-from peewee_model.release import read_manifest
+from peewee_model.release import Manifest, hash_file, read_manifest
 from peewee_model.store import Store
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ def publish_release(release: Path, store: Store, channel: str, anyway: str | Non
     Raises:
         GateError: If the gate failed, or nothing tells that it passed, and no reason is given.
     """
-    _, version = read_manifest(release)  # says what is wrong if this is no release
-    failures = _gate_failures(release)
+    manifest, version = read_manifest(release)
+    failures = _gate_failures(release, manifest)
     reason = "gate passed"
     if failures and not store.is_published(version, channel):  # else a reason was given when it was
         if not anyway or not anyway.strip():
@@ -65,13 +65,15 @@ def write_receipt(path: Path, receipt: Receipt) -> None:
     path.write_text(json.dumps(asdict(receipt), indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _gate_failures(release: Path) -> list[str]:
+def _gate_failures(release: Path, manifest: Manifest) -> list[str]:
     """Why the gate did not pass; empty if it did."""
     path = release / GATE
+    if GATE not in manifest.files or not path.exists() or hash_file(path) != manifest.files[GATE]:
+        return [f"{path} is missing, or is not the one that the manifest lists"]
     try:
-        gate: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return [f"{path} is missing or no JSON"]
+        gate: Any = json.loads(path.read_bytes())
+    except ValueError:
+        return [f"{path} is no JSON"]
     if not isinstance(gate, dict) or not isinstance(gate.get("passed"), bool):
         return [f"{path} does not say whether it passed"]
     if gate["passed"]:

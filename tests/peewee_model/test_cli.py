@@ -1,0 +1,134 @@
+import subprocess
+import sys
+import time
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import typer
+
+from peewee_model import cli
+from peewee_model.errors import ConfigError
+
+RUN = [sys.executable, "-m", "peewee_model.cli"]
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*RUN, *arguments], capture_output=True, text=True, check=False, cwd=cwd)
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module with a command `greet`, whose import leaves a trace."""
+    module = tmp_path / "greeting_plugin.py"
+    module.write_text(
+        "import pathlib, typer\n"
+        f"pathlib.Path({str(tmp_path / 'imported')!r}).touch()\n"
+        "from peewee_model.errors import ConfigError\n"
+        "def greet(name: str, times: int = 1) -> None:\n"
+        "    'Say hello.'\n"
+        "    if name == 'nobody':\n"
+        "        raise ConfigError('nobody\\nis here')\n"
+        "    typer.echo(f'hello {name} ' * times)\n"
+        "app = typer.Typer()\n"
+        "@app.command()\n"
+        "def first() -> None: typer.echo('first')\n"
+        "@app.command()\n"
+        "def second() -> None: typer.echo('second')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = [
+        EntryPoint(name, value, cli.COMMANDS_GROUP)
+        for name, value in (
+            ("greet", "greeting_plugin:greet"),
+            ("group", "greeting_plugin:app"),
+            ("lacking", "no_such_module_here:f"),
+        )
+    ]
+    monkeypatch.setattr(cli, "entry_points", lambda group: found if group == cli.COMMANDS_GROUP else [])
+    return tmp_path / "imported"
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    return int(caught.value.code or 0)
+
+
+def test_help_names_other_packages_commands_without_importing_them(
+    command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "--help") == 0
+    shown = capsys.readouterr().out
+    assert "greet" in shown and "clone" in shown
+    assert not command.exists()
+
+
+def test_command_of_another_package_gets_its_arguments(
+    command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "greet", "Ada", "--times", "2") == 0
+    assert capsys.readouterr().out.strip() == "hello Ada hello Ada"
+    assert command.exists()
+    assert call(monkeypatch, "group", "second") == 0
+    assert capsys.readouterr().out.strip() == "second"
+
+
+def test_command_of_another_package_shows_its_own_help(
+    command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "greet", "--help") == 0
+    shown = capsys.readouterr().out
+    assert "Say hello." in shown and "--times" in shown and "peewee-tts greet" in shown
+
+
+def test_error_that_a_user_can_put_right_is_one_line_and_exit_2(
+    command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "greet", "nobody") == cli.EXIT_FAILED
+    captured = capsys.readouterr()
+    assert captured.err == "peewee-tts: nobody is here\n"
+    assert captured.out == ""
+
+
+def test_command_whose_package_is_not_installed_says_what_to_install(
+    command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "lacking") == cli.EXIT_FAILED
+    assert "needs no_such_module_here; install it with `pip install 'peewee-tts[pipeline]'`" in capsys.readouterr().err
+
+
+def test_wrong_usage_exits_2_and_names_the_option(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "clone", "--text", "hello") == cli.EXIT_FAILED
+    assert "--reference" in capsys.readouterr().err
+
+
+def test_error_of_a_programmer_is_not_hidden(command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> typer.Typer:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "build", broken)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_config_error_is_one_of_those_that_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> typer.Typer:
+        raise ConfigError("params.yaml: mel is missing; add it")
+
+    monkeypatch.setattr(cli, "build", refuse)
+    assert call(monkeypatch) == cli.EXIT_FAILED
+
+
+def test_help_is_there_within_half_a_second(repository: Path) -> None:
+    """Best of five: the machine may be busy with other things."""
+
+    def seconds() -> float:
+        start = time.perf_counter()
+        assert run("--help", cwd=repository).returncode == 0
+        return time.perf_counter() - start
+
+    assert min(seconds() for _ in range(5)) < 0.5

@@ -1,0 +1,164 @@
+import hashlib
+import json
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.release import Manifest, hash_file
+from peewee_model.store import open_store
+from pipeline.publish import GateError
+from pipeline.stages.publish import publish
+
+GATE = Path("release/reports/gate.json")
+FAILED = '{"passed": false, "failures": ["eer is 0.4, the gate asks for <= 0.1"], "checks": []}'
+
+
+def sign() -> str:
+    """Describe what stands in `release` by its manifest, and return the version."""
+    folder = Path("release")
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    models = {name: {"mel": {}} for name in ("encoder", "synthesizer", "vocoder")}
+    manifest = Manifest.model_validate_json(
+        json.dumps(
+            {
+                "format": 1,
+                "files": {name: hash_file(folder / name).model_dump() for name in names if name != "manifest.json"},
+                "models": models,
+                "mel": {"speaker": {}, "acoustic": {}},
+                "metrics": {},
+                "corpora": [],
+                "params": {},
+                "code": {"commit": None, "modified": []},
+                "lineage": {},
+            }
+        )
+    )
+    (folder / "manifest.json").write_bytes(manifest.to_bytes())
+    return hashlib.sha256(manifest.to_bytes()).hexdigest()[:16]
+
+
+@pytest.fixture(autouse=True)
+def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The version of a release that passed its gate, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PEEWEE_STORE", "PEEWEE_PUBLISH_ANYWAY"):
+        monkeypatch.delenv(name, raising=False)
+    Path("params.yaml").write_text("publish: {channel: stable}\n")
+    for name in ("encoder", "synthesizer", "vocoder"):
+        Path("release", name).mkdir(parents=True)
+        Path("release", name, "config.json").write_text('{"mel": {}}')
+        Path("release", name, "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+    GATE.parent.mkdir()
+    GATE.write_text('{"passed": true, "failures": [], "checks": []}')
+    return sign()
+
+
+def receipt() -> dict[str, object]:
+    found: dict[str, object] = json.loads(Path("receipts/publish.json").read_text())
+    return found
+
+
+def test_release_is_published_and_receipt_written(version: str) -> None:
+    publish()
+    assert receipt() == {
+        "version": version, "channel": "stable", "number": 1, "gate_passed": True, "reason": "gate passed",
+    }  # fmt: skip
+    assert open_store("store").fetch("stable")[1] == version
+
+
+def test_publishing_again_adds_no_entry_and_gives_the_same_receipt(version: str) -> None:
+    publish()
+    first = Path("receipts/publish.json").read_bytes()
+    Path("receipts/publish.json").unlink()  # as DVC does before it runs the stage again
+    publish()
+    assert Path("receipts/publish.json").read_bytes() == first
+    assert len(open_store("store").history("stable")) == 1
+
+
+def test_store_is_named_by_environment_and_receipt_does_not_depend_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    publish()
+    first = Path("receipts/publish.json").read_bytes()
+    monkeypatch.setenv("PEEWEE_STORE", str(tmp_path / "elsewhere"))
+    publish()
+    assert open_store(str(tmp_path / "elsewhere")).resolve("stable") == version
+    assert Path("receipts/publish.json").read_bytes() == first
+
+
+def test_failed_gate_is_refused_with_its_failures(version: str) -> None:
+    GATE.write_text(FAILED)
+    sign()
+    with pytest.raises(GateError, match=r"eer is 0\.4, the gate asks for <= 0\.1.*PEEWEE_PUBLISH_ANYWAY"):
+        publish()
+    assert not Path("store").exists()
+    assert not Path("receipts").exists()
+
+
+def test_failed_gate_is_published_with_a_reason_that_is_recorded(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    GATE.write_text(FAILED)
+    failed = sign()
+    monkeypatch.setenv("PEEWEE_PUBLISH_ANYWAY", "  ")
+    with pytest.raises(GateError):
+        publish()
+    monkeypatch.setenv("PEEWEE_PUBLISH_ANYWAY", "first try of the graph")
+    publish()
+    (numbered,) = open_store("store").history("stable")
+    assert numbered.entry.version == failed
+    assert "first try of the graph" in numbered.entry.reason
+    assert "eer is 0.4" in numbered.entry.reason
+    assert receipt()["reason"] == numbered.entry.reason
+    assert receipt()["gate_passed"] is False
+    monkeypatch.delenv("PEEWEE_PUBLISH_ANYWAY")  # the reason was given once; `dvc repro` again is no new decision
+    publish()
+    assert len(open_store("store").history("stable")) == 1
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"passed": "yes"}', '{"passed": null}'])
+def test_gate_that_does_not_say_that_it_passed_is_refused(content: str | None, version: str) -> None:
+    if content is None:
+        GATE.unlink()
+    else:
+        GATE.write_text(content)
+    sign()
+    with pytest.raises(GateError):
+        publish()
+    assert not Path("store").exists()
+
+
+def test_gate_edited_after_the_release_was_made_is_refused(version: str) -> None:
+    GATE.write_text(FAILED)
+    sign()
+    GATE.write_text('{"passed": true, "failures": [], "checks": []}')
+    with pytest.raises(GateError, match="not the one that the manifest lists"):
+        publish()
+
+
+def test_weights_edited_after_the_release_was_made_are_refused(version: str) -> None:
+    path = Path("release/encoder/model.safetensors")
+    path.write_bytes(path.read_bytes().replace(b"{}", b"[]"))
+    with pytest.raises(TamperedReleaseError, match=r"release/encoder/model\.safetensors"):
+        publish()
+
+
+def test_folder_that_is_no_release_is_named(version: str) -> None:
+    Path("release/manifest.json").unlink()
+    with pytest.raises(ReleaseNotFoundError, match=r"release/manifest\.json is missing"):
+        publish()
+
+
+def test_channel_that_can_be_none_is_refused(version: str) -> None:
+    Path("params.yaml").write_text("publish: {channel: ../up}\n")
+    with pytest.raises(ReleaseError, match="can't be a channel"):
+        publish()
+
+
+def test_stage_imports_nothing_heavy(repository: Path) -> None:
+    """It runs at each `make repro`, which has 5 s in all when nothing changed."""
+    code = "import sys, pipeline.stages.publish; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
+    assert {"torch", "numpy", "pandas", "pyarrow", "dvc", "boto3"}.isdisjoint(done.stdout.split())
