@@ -8,7 +8,7 @@ the metadata of every shard, so that no second file can disagree with it.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,6 +81,48 @@ class TableError(PeeweeError):
     """A table is missing, damaged or not of the schema that its reader expects."""
 
 
+class ShardWriter:
+    """Writes one Parquet file a row group at a time, whole or not at all: use it with `with`.
+
+    A `.part` beside the final name is renamed when the block ends, and removed when it fails.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, Any] | None = None) -> None:
+        """Name the file, its schema (one of this module's), and JSON values that ride in its metadata, by key."""
+        described = {key: json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()}
+        self._path = path
+        self._part = path.with_suffix(path.suffix + ".part")
+        self._schema = schema.with_metadata(described)
+
+    def __enter__(self) -> Self:
+        """Open the `.part`."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # Mels shrink by a tenth more, and faster, when the bytes of their floats are split into streams.
+        floats = [f"{field.name}.list.element" for field in self._schema if field.type == pa.list_(pa.float32())]
+        self._writer = pq.ParquetWriter(
+            self._part,
+            self._schema,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=False,
+            use_byte_stream_split=floats,
+        )
+        return self
+
+    def write(self, rows: Sequence[Mapping[str, Any]] | pa.Table, rows_per_group: int = 64) -> None:
+        """Append rows, in row groups of at most `rows_per_group`: what a reader holds at a time."""
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=self._schema)
+        self._writer.write_table(table.cast(self._schema), row_group_size=rows_per_group)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Give the file its name, or remove what there is of it."""
+        self._writer.close()
+        if kind is None:
+            self._part.replace(self._path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+
 def write_shard(
     path: Path,
     schema: pa.Schema,
@@ -97,13 +139,8 @@ def write_shard(
         metadata: JSON values that ride in the file's own metadata, by key.
         rows_per_group: Rows in a row group: what a reader holds at a time. Small for audio and mels.
     """
-    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=schema)
-    described = schema.with_metadata({key: json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()})
-    part = path.with_suffix(path.suffix + ".part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with pq.ParquetWriter(part, described, compression="zstd", compression_level=3, use_dictionary=False) as writer:
-        writer.write_table(table.cast(described), row_group_size=rows_per_group)
-    part.replace(path)
+    with ShardWriter(path, schema, metadata) as writer:
+        writer.write(rows, rows_per_group)
 
 
 def shards(folder: Path) -> list[Path]:
