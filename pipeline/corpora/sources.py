@@ -73,12 +73,14 @@ class Source(Section):
 class CorpusConfig(Section):
     """The section `corpus`."""
 
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    sources: tuple[Source, ...]
     """The archives, in the order in which they are ingested."""
 
     @field_validator("sources")
     @classmethod
     def _distinct_archives(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        if not sources:
+            raise ValueError("no archive is named; add one, or merge in a profile")
         seen: set[str] = set()
         for source in sources:
             if source.archive_name.casefold() in seen:  # some file systems fold case

@@ -129,7 +129,7 @@ class Part:
         elif url.startswith("mini:"):
             found = (
                 f"SHA-256 is {sha256} and not {self._source.sha256}: espeak-ng or the code that makes the corpus "
-                "differs from what params.yaml was written with; install the locked versions, or correct sha256 in params.yaml"
+                "differs from what params.yaml was written with; install the locked versions, or correct sha256 there"
             )
         else:
             found = (

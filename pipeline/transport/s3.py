@@ -39,7 +39,7 @@ def open_s3(url: str, have: Have, patience: Patience) -> Answer:
         got = client.get_object(Bucket=bucket, Key=key, **asked)
     except exceptions.ClientError as error:
         raise _refusal(url, error.response) from None
-    except (exceptions.HTTPClientError, OSError) as error:
+    except (exceptions.HTTPClientError, exceptions.ConnectionError, OSError) as error:
         raise TransientError(f"{url}: {kind(error)}") from None
     except (exceptions.BotoCoreError, ValueError) as error:
         raise RefusedError(f"{url}: {type(error).__name__}; set AWS credentials and AWS_ENDPOINT_URL") from None
