@@ -1,0 +1,135 @@
+"""The decoder: attention LSTM and attention, a second LSTM, and the projections to frames and stop logits.
+
+Two ways through it, held together by tests: `forward` knows the mel (teacher forcing) and loops over nothing but the
+attention; `step` goes on from its own last frame.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from peewee_model.synthesizer.attention import (
+    AttentionState,
+    AttentionWeights,
+    LocationSensitiveAttention,
+    Memory,
+    attention_step,
+    initial_state,
+)
+from peewee_model.synthesizer.attention_loop import attention_loop
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.layers import Prenet, xavier
+
+
+class DecoderState(NamedTuple):
+    """What one decoder step hands to the next."""
+
+    attention: AttentionState
+    hidden: Tensor
+    """(B, decoder_rnn_dim)"""
+    cell: Tensor
+    """(B, decoder_rnn_dim)"""
+
+
+class Decoder(nn.Module):
+    """Encoded text to groups of `reduction_factor` frames. Source: arXiv:1712.05884, section 2.2."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        memory_dim = config.symbol_embedding_dim + config.speaker_embedding_dim
+        self.prenet = Prenet(config)
+        self.attention_rnn = nn.LSTMCell(config.prenet_dim + memory_dim, config.attention_rnn_dim)
+        self.attention = LocationSensitiveAttention(config, memory_dim)
+        self.decoder_rnn = nn.LSTM(config.attention_rnn_dim + memory_dim, config.decoder_rnn_dim)
+        projected = config.decoder_rnn_dim + memory_dim
+        self.mel_projection = nn.Linear(projected, config.mel.n_mels * config.reduction_factor)
+        self.stop_projection = nn.Linear(projected, 1)
+        self.attention_dropout, self.decoder_dropout = config.attention_dropout, config.decoder_dropout
+        xavier(self.mel_projection, "linear")
+        xavier(self.stop_projection, "sigmoid")
+
+    def remember(self, values: Tensor, mask: Tensor) -> Memory:
+        """Prepare encoded text for attention.
+
+        Args:
+            values: Zero at padding. (B, L, D)
+            mask: True where valid. (B, L)
+        """
+        return Memory(values, self.attention.memory(values), mask)
+
+    def attention_weights(self) -> AttentionWeights:
+        """Collect the weights of an attention step."""
+        rnn = self.attention_rnn
+        recurrent = torch.cat((rnn.weight_hh, rnn.weight_ih[:, self.prenet.n_out :]), dim=1)
+        kernel, score = self.attention.location_kernel(), self.attention.score.weight[0]
+        return AttentionWeights(recurrent, self.attention.query.weight, kernel, score)
+
+    def input_gates(self, squeezed: Tensor) -> Tensor:
+        """Compute what the prenet's output (..., prenet_dim) gives to the attention LSTM's gates (..., 4H)."""
+        weight = self.attention_rnn.weight_ih[:, : squeezed.shape[-1]]
+        return F.linear(squeezed, weight, self.attention_rnn.bias_ih + self.attention_rnn.bias_hh)
+
+    def forward(
+        self, memory: Memory, frames: Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict each group of frames from the true ones before it.
+
+        Args:
+            memory: The encoded text.
+            frames: The frame that each step starts from: the group before's last, zero at first. (T', B, M)
+            generator: For the prenet's dropout; in evaluation mode there is none without it.
+
+        Returns:
+            Groups of frames (B, T', r x M), stop logits (B, T') and alignments (B, T', L).
+        """
+        squeezed = self.prenet(frames, drop=self.training or generator is not None, generator=generator)
+        gates = self.input_gates(squeezed)
+        dropout_masks = None
+        if self.training and self.attention_dropout > 0:
+            n_hidden = gates.shape[2] // 4
+            dropout_masks = F.dropout(gates.new_ones(*gates.shape[:2], n_hidden), self.attention_dropout)
+        states, alignment = attention_loop(gates, memory, self.attention_weights(), dropout_masks)
+        hidden, _ = self.decoder_rnn(states)
+        hidden = F.dropout(hidden, self.decoder_dropout, self.training)
+        found = torch.cat((hidden, states[..., self.attention_rnn.hidden_size :]), dim=2).transpose(0, 1)
+        return self.mel_projection(found), self.stop_projection(found)[..., 0], alignment.transpose(0, 1)
+
+    def start(self, memory: Memory, weights: AttentionWeights) -> DecoderState:
+        """Begin a text: all zero."""
+        zeros = memory.values.new_zeros(len(memory.values), self.decoder_rnn.hidden_size)
+        return DecoderState(initial_state(memory, weights), zeros, zeros)
+
+    def step(
+        self,
+        frame: Tensor,
+        state: DecoderState,
+        memory: Memory,
+        weights: AttentionWeights,
+        *,
+        drop: bool,
+        generator: torch.Generator | None = None,
+        window: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, DecoderState]:
+        """Predict one group of frames, as in evaluation mode.
+
+        Args:
+            frame: The last frame before it. (B, M)
+            state: The step before.
+            memory: The encoded text.
+            weights: From `attention_weights`.
+            drop: Whether the prenet's dropout is on.
+            generator: Where its randomness comes from.
+            window: True for tokens that may be looked at; None for all. (B, L)
+
+        Returns:
+            The group (B, r x M), stop logits (B,) and the state after.
+        """
+        gates = self.input_gates(self.prenet(frame, drop=drop, generator=generator))
+        attention = attention_step(gates, state.attention, memory, weights, window=window)
+        found = torch.cat((attention.hidden, attention.context), dim=1)
+        hidden, cell = torch.lstm_cell(found, (state.hidden, state.cell), *self.decoder_rnn.all_weights[0])
+        found = torch.cat((hidden, attention.context), dim=1)
+        group, stop_logits = self.mel_projection(found), self.stop_projection(found)[:, 0]
+        return group, stop_logits, DecoderState(attention, hidden, cell)

@@ -1,0 +1,204 @@
+"""The parts of Tacotron 2 outside its decoder loop: encoder, prenet, postnet. Padding leaks through none of them."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from peewee_model.synthesizer.config import SynthesizerConfig
+
+
+def length_mask(lengths: Tensor, n: int) -> Tensor:
+    """Mark what is valid in a padded batch.
+
+    Args:
+        lengths: Valid lengths. (B,)
+        n: The padded length.
+
+    Returns:
+        True where valid. (B, n)
+    """
+    return torch.arange(n, device=lengths.device) < lengths[:, None]
+
+
+def xavier(layer: nn.Linear | nn.Conv1d, nonlinearity: nn.init._NonlinearityType) -> None:
+    """Initialise a layer's weight for the activation that follows it."""
+    nn.init.xavier_uniform_(layer.weight, gain=nn.init.calculate_gain(nonlinearity))
+
+
+class MaskedBatchNorm(nn.BatchNorm1d):
+    """Batch norm whose statistics are those of the valid positions only."""
+
+    def forward(self, values: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Normalise per channel.
+
+        Args:
+            values: (B, C, T); must be zero where the mask is.
+            mask: 1 where valid, else 0; None if all is. (B, 1, T)
+
+        Returns:
+            Normalised values; what stands at padding means nothing. (B, C, T)
+        """
+        if mask is None or not self.training:
+            return super().forward(values)
+        n_all, n_valid = mask.numel(), mask.sum()
+        variance_all, mean_all = torch.var_mean(values, dim=(0, 2), correction=0)
+        # Zeros at padding add nothing to the sums, so the valid positions' moments follow from those of all positions.
+        share = n_all / n_valid
+        mean = share * mean_all
+        variance = share * (variance_all + mean_all.square() * (1 - share))
+        self._update_running_statistics(mean.detach(), variance.detach(), n_valid)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return torch.addcmul((self.bias - mean * scale)[:, None], values, scale[:, None])
+
+    @torch.no_grad()
+    def _update_running_statistics(self, mean: Tensor, variance: Tensor, n_valid: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None and self.momentum is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (n_valid / (n_valid - 1).clamp(min=1)), self.momentum)
+
+
+class ConvolutionBlock(nn.Module):
+    """Convolution, batch norm, activation, dropout; zero at padding."""
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel_size: int,
+        nonlinearity: nn.init._NonlinearityType,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(n_in, n_out, kernel_size, padding=kernel_size // 2)
+        self.norm = MaskedBatchNorm(n_out)
+        self.dropout = dropout
+        activations: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "tanh": torch.tanh}
+        self._activation = activations.get(nonlinearity)
+        xavier(self.convolution, nonlinearity)
+
+    def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
+        """Apply the block.
+
+        Args:
+            values: Zero at padding. (B, C, T)
+            mask: 1 where valid, else 0; None if all is. (B, 1, T)
+        """
+        values = self.convolution(values)
+        values = self.norm(values if mask is None else values * mask, mask)
+        if self._activation is not None:
+            values = self._activation(values)
+        values = F.dropout(values, self.dropout, self.training)
+        return values if mask is None else values * mask
+
+
+class Encoder(nn.Module):
+    """Tokens to one vector a token. Source: arXiv:1712.05884, section 2.2."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        n = config.symbol_embedding_dim
+        self.embedding = nn.Embedding(config.n_symbols, n)
+        nn.init.xavier_uniform_(self.embedding.weight)
+        self.blocks = nn.ModuleList(
+            ConvolutionBlock(n, n, config.encoder_kernel_size, "relu", config.encoder_dropout)
+            for _ in range(config.encoder_n_convolutions)
+        )
+        # Two LSTMs of one direction each, the second on reversed tokens, need no packing: no waiting for a device.
+        self.lstm_forward = nn.LSTM(n, n // 2, batch_first=True)
+        self.lstm_backward = nn.LSTM(n, n // 2, batch_first=True)
+
+    def forward(self, tokens: Tensor, token_lengths: Tensor, mask: Tensor) -> Tensor:
+        """Encode a text.
+
+        Args:
+            tokens: (B, L)
+            token_lengths: (B,)
+            mask: True where valid. (B, L)
+
+        Returns:
+            Zero at padding. (B, L, symbol_embedding_dim)
+        """
+        channel_mask = mask[:, None].to(self.embedding.weight.dtype)
+        values = self.embedding(tokens).transpose(1, 2) * channel_mask  # (B, C, L), as convolutions want it
+        for block in self.blocks:
+            values = block(values, channel_mask)
+        values = values.transpose(1, 2)
+        steps = torch.arange(tokens.shape[1], device=tokens.device)
+        backwards = (token_lengths[:, None] - 1 - steps).clamp(min=0)[..., None]  # its own inverse where valid
+        forward, _ = self.lstm_forward(values)
+        reverse, _ = self.lstm_backward(values.gather(1, backwards.expand_as(values)))
+        reverse = reverse.gather(1, backwards.expand_as(reverse))
+        return torch.cat((forward, reverse), dim=2) * mask[..., None]
+
+
+class Prenet(nn.Module):
+    """Two layers that squeeze the previous frame, with dropout at inference too: what keeps the attention awake."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        sizes = (config.mel.n_mels, config.prenet_dim, config.prenet_dim)
+        self.layers = nn.ModuleList(nn.Linear(n_in, n_out, bias=False) for n_in, n_out in pairwise(sizes))
+        self.n_out = config.prenet_dim
+        self.dropout = config.prenet_dropout
+        for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
+            xavier(layer, "linear")
+
+    def forward(self, frames: Tensor, *, drop: bool, generator: torch.Generator | None = None) -> Tensor:
+        """Squeeze frames.
+
+        Args:
+            frames: (..., M)
+            drop: Whether dropout is on.
+            generator: Where its randomness comes from; None for torch's global one.
+
+        Returns:
+            (..., prenet_dim)
+        """
+        for layer in self.layers:
+            frames = F.relu(layer(frames))
+            if drop and generator is None:
+                frames = F.dropout(frames, self.dropout)
+            elif drop and generator is not None:
+                # Drawn on the generator's own device, so that one seed means one result on any device.
+                drawn = torch.rand(frames.shape, generator=generator, device=generator.device).to(frames.device)
+                frames = frames * (drawn >= self.dropout) / (1 - self.dropout)
+        return frames
+
+
+class Postnet(nn.Module):
+    """Convolutions that predict what the decoder's mel lacks."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        n_mels, n_blocks = config.mel.n_mels, config.postnet_n_convolutions
+        sizes = (n_mels, *([config.postnet_channels] * (n_blocks - 1)), n_mels)
+        self.blocks = nn.ModuleList(
+            ConvolutionBlock(
+                n_in,
+                n_out,
+                config.postnet_kernel_size,
+                "tanh" if index < n_blocks - 1 else "linear",
+                config.postnet_dropout,
+            )
+            for index, (n_in, n_out) in enumerate(pairwise(sizes))
+        )
+
+    def forward(self, mel: Tensor, mask: Tensor | None) -> Tensor:
+        """Predict a correction.
+
+        Args:
+            mel: Zero at padding. (B, M, T)
+            mask: 1 where valid, else 0; None if all is. (B, 1, T)
+
+        Returns:
+            What to add to the mel. (B, M, T)
+        """
+        for block in self.blocks:
+            mel = block(mel, mask)
+        return mel

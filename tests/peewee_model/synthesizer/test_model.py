@@ -1,0 +1,327 @@
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.synthesizer.model import (
+    SynthesizerConfig,
+    Tacotron2,
+    Tacotron2Output,
+    load_synthesizer,
+    n_decoder_steps,
+)
+from peewee_model.weights import save_model
+from tests.reference import our_name, torchaudio_tacotron2, without_dropout
+
+MakeConfig = Callable[..., SynthesizerConfig]
+N_SYMBOLS, N_MELS = 12, 8
+
+
+def make_batch(token_lengths: list[int], mel_lengths: list[int], n_embedding: int = 6) -> dict[str, Tensor]:
+    n_items = len(token_lengths)
+    return {
+        "tokens": torch.randint(1, N_SYMBOLS, (n_items, max(token_lengths))),
+        "token_lengths": torch.tensor(token_lengths),
+        "mel": torch.randn(n_items, N_MELS, max(mel_lengths)),
+        "mel_lengths": torch.tensor(mel_lengths),
+        "speaker_embedding": torch.nn.functional.normalize(torch.randn(n_items, n_embedding), dim=1),
+    }
+
+
+def item_alone(batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
+    alone = {name: tensor[index : index + 1] for name, tensor in batch.items()}
+    alone["tokens"] = alone["tokens"][:, : int(alone["token_lengths"])]
+    alone["mel"] = alone["mel"][:, :, : int(alone["mel_lengths"])]
+    return alone
+
+
+def gradients(model: Tacotron2, outputs: tuple[Tensor, ...], weighting: list[Tensor]) -> dict[str, Tensor]:
+    model.zero_grad(set_to_none=True)
+    sum((output * weight).sum() for output, weight in zip(outputs, weighting, strict=True)).backward()
+    return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
+
+
+def torchaudio_like(config: SynthesizerConfig) -> Any:
+    """Torchaudio's model of the same sizes."""
+    return torchaudio_tacotron2()(
+        n_mels=config.mel.n_mels,
+        n_symbol=config.n_symbols,
+        symbol_embedding_dim=config.symbol_embedding_dim,
+        encoder_embedding_dim=config.symbol_embedding_dim,
+        encoder_n_convolution=config.encoder_n_convolutions,
+        encoder_kernel_size=config.encoder_kernel_size,
+        decoder_rnn_dim=config.decoder_rnn_dim,
+        attention_rnn_dim=config.attention_rnn_dim,
+        attention_hidden_dim=config.attention_dim,
+        attention_location_n_filter=config.attention_location_n_filters,
+        attention_location_kernel_size=config.attention_location_kernel_size,
+        prenet_dim=config.prenet_dim,
+        postnet_n_convolution=config.postnet_n_convolutions,
+        postnet_kernel_size=config.postnet_kernel_size,
+        postnet_embedding_dim=config.postnet_channels,
+        attention_dropout=0.0,
+        decoder_dropout=0.0,
+    )
+
+
+@pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
+def test_model_equals_torchaudio_with_the_same_weights(make_config: MakeConfig, training: bool) -> None:
+    """Teacher-forced outputs and the gradients of all parameters; in training mode batch statistics too."""
+    config = make_config(
+        speaker_embedding_dim=0,
+        encoder_dropout=0.0,
+        prenet_dropout=0.0,
+        attention_dropout=0.0,
+        decoder_dropout=0.0,
+        postnet_dropout=0.0,
+    )
+    theirs, ours = torchaudio_like(config), Tacotron2(config)
+    for module in theirs.modules():  # batch norms that do something
+        if isinstance(module, torch.nn.BatchNorm1d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2.0)
+    renamed = {our_name(name): tensor.clone() for name, tensor in theirs.state_dict().items()}
+    ours.load_state_dict(renamed | {"mel_mean": torch.zeros(N_MELS), "mel_scale": torch.ones(N_MELS)})
+    theirs.train(training)
+    ours.train(training)
+
+    batch = make_batch([9, 9, 9], [23, 23, 23])
+    batch.pop("speaker_embedding")
+    with without_dropout():
+        expected = theirs(*batch.values())
+    found = ours(**batch)
+    for name, mine, reference in zip(Tacotron2Output._fields, found, expected, strict=True):
+        torch.testing.assert_close(mine, reference, rtol=0, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
+
+    weighting = [torch.randn_like(output) for output in expected]
+    sum((output * weight).sum() for output, weight in zip(expected, weighting, strict=True)).backward()
+    found_gradients = gradients(ours, found, weighting)
+    expected_gradients = {our_name(name): parameter.grad for name, parameter in theirs.named_parameters()}
+    assert found_gradients.keys() == expected_gradients.keys()
+    for name, reference in expected_gradients.items():
+        scale = max(1.0, float(reference.abs().max()))
+        difference = float((found_gradients[name] - reference).abs().max())
+        assert difference <= 1e-4 * scale, f"{name} differs by {difference} of {scale}"
+    for name, tensor in theirs.state_dict().items():  # running statistics
+        torch.testing.assert_close(ours.state_dict()[our_name(name)], tensor, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("reduction_factor", [1, 2, 3])
+def test_padding_changes_nothing_in_evaluation(make_config: MakeConfig, reduction_factor: int) -> None:
+    """An item alone and padded in a batch: the same outputs, the same gradients, and nothing at padding."""
+    model = Tacotron2(make_config(reduction_factor=reduction_factor)).eval()
+    model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
+    batch = make_batch([9, 4, 1], [11, 26, 5])
+    batch["mel"] = batch["mel"].masked_fill(
+        torch.arange(26) >= batch["mel_lengths"][:, None, None], 1e3
+    )  # whatever stands at padding
+    batch["tokens"][1, 4:] = 7
+    together = model(**batch)
+    for index in range(3):
+        alone = model(**item_alone(batch, index))
+        cut = []
+        for name, output, expected in zip(Tacotron2Output._fields, together, alone, strict=True):
+            window = tuple(slice(0, size) for size in expected.shape[1:])
+            item = output[(slice(index, index + 1), *window)]
+            torch.testing.assert_close(
+                item, expected, rtol=1e-4, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}"
+            )
+            rest = output[index].clone()
+            rest[window] = 0
+            assert torch.all(rest == 0), name
+            cut.append(item)
+        weighting = [torch.randn_like(output) for output in alone]
+        found = gradients(model, tuple(cut), weighting) if index == 2 else None
+        if found is not None:
+            expected_gradients = gradients(model, alone, weighting)
+            for name, reference in expected_gradients.items():
+                torch.testing.assert_close(found[name], reference, rtol=1e-3, atol=1e-4)
+
+
+def test_batch_statistics_ignore_padding(make_config: MakeConfig) -> None:
+    """In training, a batch of one item is normalised as the same batch with padding after it."""
+    config = make_config(
+        encoder_dropout=0.0, prenet_dropout=0.0, attention_dropout=0.0, decoder_dropout=0.0, postnet_dropout=0.0
+    )
+    model = Tacotron2(config).train()
+    batch = make_batch([9], [21])
+    padded = batch | {
+        "tokens": torch.nn.functional.pad(batch["tokens"], (0, 5)),
+        "mel": torch.nn.functional.pad(batch["mel"], (0, 17)),
+    }
+    results = []
+    for inputs in (batch, padded):
+        copy = Tacotron2(config).train()
+        copy.load_state_dict(model.state_dict())
+        output = copy(**inputs)
+        loss = output.mel_after.square().sum() + output.mel_before.sum() + output.stop_logits.sum()
+        loss.backward()
+        results.append((loss, copy))
+    torch.testing.assert_close(results[0][0], results[1][0])
+    for (name, one), other in zip(results[0][1].named_parameters(), results[1][1].parameters(), strict=True):
+        torch.testing.assert_close(
+            one.grad, other.grad, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    for one, other in zip(results[0][1].buffers(), results[1][1].buffers(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@contextmanager
+def teacher(model: Tacotron2, mel: Tensor) -> Iterator[None]:
+    """Let `infer` start each step from a known mel's frame instead of its own."""
+    step, factor, calls = model.decoder.step, model.config.reduction_factor, iter(range(10**6))
+
+    def forced(frame: Tensor, *args: Any, **kwargs: Any) -> Any:
+        call = next(calls)
+        return step(frame if call == 0 else mel[:, :, call * factor - 1], *args, **kwargs | {"drop": False})
+
+    model.decoder.step = forced  # type: ignore[method-assign]
+    yield
+    model.decoder.step = step  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("reduction_factor", [1, 2, 3])
+def test_steps_of_inference_equal_teacher_forcing(make_config: MakeConfig, reduction_factor: int) -> None:
+    model = Tacotron2(make_config(reduction_factor=reduction_factor)).eval()
+    batch = make_batch([9, 5], [20, 20])
+    forced = model(**batch)
+    with teacher(model, batch["mel"]):
+        inferred = model.infer(
+            batch["tokens"],
+            batch["token_lengths"],
+            batch["speaker_embedding"],
+            max_frames=20,
+            stop_threshold=1.0,
+        )
+    torch.testing.assert_close(inferred.mel, forced.mel_after, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(inferred.alignment, forced.alignment, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(inferred.stop_logits, forced.stop_logits, rtol=1e-4, atol=1e-5)
+    assert inferred.truncated.all()
+    assert inferred.mel_lengths.tolist() == [20, 20]
+
+
+def infer(model: Tacotron2, batch: dict[str, Tensor], **options: Any) -> Any:
+    return model.infer(batch["tokens"], batch["token_lengths"], batch["speaker_embedding"], **options)
+
+
+def test_inference_depends_on_its_seed_only(make_config: MakeConfig) -> None:
+    model = Tacotron2(make_config()).eval()
+    batch = make_batch([9, 5], [1, 1])
+    runs = [
+        infer(model, batch, max_frames=15, stop_threshold=1.0, generator=torch.Generator().manual_seed(seed)).mel
+        for seed in (1, 1, 2)
+    ]
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.allclose(runs[0], runs[2])
+
+
+def test_padding_changes_nothing_in_inference(make_config: MakeConfig) -> None:
+    """Items end at different times, so some run on as padding for the others."""
+    model = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=2)).eval()
+    batch = make_batch([9, 5, 2], [1, 1, 1])
+    limits = torch.tensor([21, 8, 13])
+    together = infer(model, batch, max_frames=limits, stop_threshold=1.0)
+    assert together.mel_lengths.tolist() == [21, 8, 13]
+    for index in range(3):
+        alone = infer(model, item_alone(batch, index), max_frames=int(limits[index]), stop_threshold=1.0)
+        n_frames, (n_steps, n_tokens) = alone.mel.shape[2], alone.alignment.shape[1:]
+        torch.testing.assert_close(together.mel[index, :, :n_frames], alone.mel[0], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(together.alignment[index, :n_steps, :n_tokens], alone.alignment[0])
+        assert torch.all(together.mel[index, :, n_frames:] == 0)
+        assert torch.all(together.alignment[index, n_steps:] == 0)
+
+
+def test_inference_stops_where_the_stop_logits_say(make_config: MakeConfig) -> None:
+    model = Tacotron2(make_config(reduction_factor=2)).eval()
+    batch = make_batch([9, 5], [1, 1])
+    with torch.no_grad():
+        model.decoder.stop_projection.weight.zero_()
+        model.decoder.stop_projection.bias.fill_(3.0)
+    stopped = infer(model, batch, max_frames=30)
+    assert stopped.mel_lengths.tolist() == [2, 2]
+    assert not stopped.truncated.any()
+    with torch.no_grad():
+        model.decoder.stop_projection.bias.fill_(-3.0)
+    endless = infer(model, batch, max_frames=torch.tensor([30, 7]))
+    assert endless.mel_lengths.tolist() == [30, 7]
+    assert endless.truncated.all()
+
+
+def test_attention_window_keeps_attention_near_the_step_before(make_config: MakeConfig) -> None:
+    model = Tacotron2(make_config()).eval()
+    batch = make_batch([30], [1])
+    with torch.no_grad():
+        model.decoder.attention.score.weight.mul_(50)  # an attention that jumps
+    free, held = (
+        infer(
+            model,
+            batch,
+            max_frames=25,
+            stop_threshold=1.0,
+            attention_window=window,
+            generator=torch.Generator().manual_seed(3),
+        )
+        for window in (None, 2)
+    )
+    jumps = [(run.alignment[0].argmax(1).diff(prepend=torch.tensor([0]))).abs().max() for run in (free, held)]
+    assert jumps[0] > 2
+    assert jumps[1] <= 2
+
+
+def test_speaker_embedding_changes_the_voice_at_every_step(make_config: MakeConfig) -> None:
+    model = Tacotron2(make_config()).eval()
+    batch = make_batch([9], [12])
+    other = batch | {"speaker_embedding": -batch["speaker_embedding"]}
+    difference = (model(**batch).mel_before - model(**other).mel_before).abs().amax(dim=1)
+    assert torch.all(difference > 1e-6)
+
+
+def test_mel_statistics_move_the_output_only(make_config: MakeConfig) -> None:
+    """The network sees the same normalised mels, so its output is the same up to their units."""
+    model = Tacotron2(make_config()).eval()
+    batch = make_batch([9], [12])
+    plain = model(**batch).mel_after
+    mean, deviation = torch.randn(N_MELS), torch.rand(N_MELS) + 0.5
+    model.set_mel_statistics(mean, deviation)
+    batch["mel"] = batch["mel"] * deviation[:, None] + mean[:, None]
+    expected = plain * deviation[:, None] + mean[:, None]
+    torch.testing.assert_close(model(**batch).mel_after, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_steps_are_rounded_up() -> None:
+    assert n_decoder_steps(torch.tensor([1, 2, 3, 4, 6, 7]), 3).tolist() == [1, 1, 1, 2, 2, 3]
+
+
+def test_wrong_shapes_are_named(make_config: MakeConfig) -> None:
+    model = Tacotron2(make_config())
+    batch = make_batch([9], [12])
+    with pytest.raises(ShapeError, match="made for 6"):
+        model(**batch | {"speaker_embedding": None})
+    with pytest.raises(ShapeError, match="8 bands"):
+        model(**batch | {"mel": torch.zeros(1, 9, 12)})
+    with pytest.raises(ShapeError, match="tokens"):
+        model(**batch | {"tokens": batch["tokens"][0]})
+
+
+def test_config_refuses_an_even_kernel(make_config: MakeConfig) -> None:
+    with pytest.raises(ValueError, match="make it odd"):
+        make_config(attention_location_kernel_size=30)
+
+
+def test_model_survives_its_folder(make_config: MakeConfig, tmp_path: Path) -> None:
+    model = Tacotron2(make_config(reduction_factor=2)).eval()
+    model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
+    save_model(tmp_path, model, model.config)
+    loaded = load_synthesizer(tmp_path)
+    assert loaded.config == model.config
+    assert not loaded.training
+    batch = make_batch([9, 5], [12, 7])
+    assert torch.equal(loaded(**batch).mel_after, model(**batch).mel_after)
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(ConfigError, match=r"config\.json"):
+        load_synthesizer(tmp_path)
