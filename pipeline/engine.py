@@ -1,0 +1,123 @@
+"""Where work on shards runs: in this process, or in worker processes of this machine.
+
+Results come in the order of the items whatever the number of workers, so that nothing written from them can depend
+on it.
+"""
+
+import itertools
+import os
+import pickle
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Generic, TypeVar
+
+from peewee_model.errors import ConfigError, PeeweeError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_IN_FLIGHT_PER_WORKER = 2
+
+
+class WorkerError(PeeweeError):
+    """A worker process died, or failed in a way that can't be told between processes."""
+
+
+@dataclass(frozen=True)
+class _Failure:
+    error: Exception
+
+
+@dataclass(frozen=True)
+class _Guarded(Generic[Item, Result]):
+    """Calls a function in a worker and brings its error home in a form that surely travels."""
+
+    function: Callable[[Item], Result]
+
+    def __call__(self, item: Item) -> Result | _Failure:
+        try:
+            return self.function(item)
+        except Exception as error:  # noqa: BLE001 - raised again in the driver
+            try:
+                pickle.loads(pickle.dumps(error))  # noqa: S301 - our own error, dumped on this line
+            except Exception:  # noqa: BLE001 - whatever a foreign error's pickling does
+                return _Failure(WorkerError(f"{type(error).__name__}: {error}"))
+            return _Failure(error)
+
+
+def workers() -> int:
+    """How many worker processes to run: PEEWEE_WORKERS, or one a core that this process may use.
+
+    Raises:
+        ConfigError: If PEEWEE_WORKERS is not a positive number.
+    """
+    stated = os.environ.get("PEEWEE_WORKERS", "")
+    if not stated:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not stated.isdecimal() or int(stated) < 1:
+        raise ConfigError(f"PEEWEE_WORKERS is {stated!r}; set a number of worker processes, 1 or more, or unset it")
+    return int(stated)
+
+
+def map_shards(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """Call a function for each item, a few at a time; items may be an endless stream.
+
+    Args:
+        function: What to do; for more than one worker it must pickle (a function of a module, or a partial of one).
+        items: What to do it to; ``str(item)`` names one in errors.
+        workers: Processes; with one, or for a single item, all runs in this process.
+
+    Yields:
+        The results in the order of the items.
+
+    Raises:
+        WorkerError: If a worker process died.
+        Exception: Whatever the function raised, with a note that names the item. Nothing more is started then.
+    """
+    stream = iter(items)
+    first = list(itertools.islice(stream, 2))
+    stream = itertools.chain(first, stream)
+    if workers == 1 or len(first) < 2:
+        for item in stream:
+            try:
+                result = function(item)
+            except Exception as error:
+                _name(error, item)
+                raise
+            yield result
+    else:
+        yield from _map_processes(function, stream, workers)
+
+
+def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], workers: int) -> Iterator[Result]:
+    guarded = _Guarded(function)
+    # Spawned, not forked: a fork copies locks that other threads (Arrow's, torch's) hold.
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    in_flight: deque[tuple[Item, Future[Result | _Failure]]] = deque()
+    try:
+        for item in itertools.islice(stream, workers * _IN_FLIGHT_PER_WORKER):
+            in_flight.append((item, pool.submit(guarded, item)))
+        while in_flight:
+            item, future = in_flight.popleft()
+            result = future.result()
+            if isinstance(result, _Failure):
+                _name(result.error, item)
+                raise result.error
+            for following in itertools.islice(stream, 1):
+                in_flight.append((following, pool.submit(guarded, following)))
+            yield result
+    except BrokenProcessPool:
+        raise WorkerError(
+            f"a worker process died at or near {item}, most likely for want of memory; lower PEEWEE_WORKERS "
+            f"(now {workers}) or give it more"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _name(error: Exception, item: object) -> None:
+    error.add_note(f"while working on {item}")
