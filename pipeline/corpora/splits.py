@@ -32,7 +32,7 @@ class SplitConfig(Section):
 def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[str, Split]:
     """Give every speaker a split.
 
-    Speakers are ranked by a hash of the seed and their id; the first are validation, the next test, the rest train.
+    Speakers are ranked by a hash of the seed and their id; the first are validation, the last test, the rest train.
     So the counts are exact, and a speaker who comes or goes moves at most one other over each border. One speaker at
     least is left to train. A speaker of several subsets that `by_subset` names is in the most held-out of theirs.
 
@@ -55,9 +55,9 @@ def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[
     n_spare = max(0, len(drawn) - 1)
     n_validation = min(_count(config.validation_fraction, len(drawn)), n_spare)
     n_test = min(_count(config.test_fraction, len(drawn)), n_spare - n_validation)
-    for rank, speaker_id in enumerate(drawn):
-        held_out = rank < n_validation + n_test
-        splits[speaker_id] = ("validation" if rank < n_validation else "test") if held_out else "train"
+    splits |= dict.fromkeys(drawn, "train")
+    splits |= dict.fromkeys(drawn[:n_validation], "validation")
+    splits |= dict.fromkeys(drawn[len(drawn) - n_test :], "test")
     return splits
 
 

@@ -204,7 +204,8 @@ except ArchiveError as error:
     print(error.kind, time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, error)
 """
 CONFIG = """{"min_duration_s": 0.5, "max_duration_s": 20, "min_sample_rate": 16000, "silence_db": 40,
-"trim_margin_s": 0.05, "min_characters_per_s": 2, "max_characters_per_s": 40, "max_rejected_fraction": 1, "shard_mib": 32,
+"trim_margin_s": 0.05, "min_characters_per_s": 2, "max_characters_per_s": 40,
+"max_rejected_fraction": 1, "shard_mib": 32,
 "split": {"by_subset": {}, "validation_fraction": 0.1, "test_fraction": 0.0, "seed": 1}}"""
 
 

@@ -1,0 +1,145 @@
+"""What an archive gave, on disk until all of it has been seen.
+
+An archive may hold a text an hour before its audio. So that neither its order nor its size decides how much memory
+ingest takes, every part goes to a SQLite file in scratch, and comes back utterance by utterance, sorted.
+"""
+
+import itertools
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SpooledPart:
+    """One file of an utterance, after its own checks."""
+
+    utterance_id: str
+    archive: str
+    subset: str
+    member: str
+    kind: str
+    corpus: str
+    speaker_id: str = ""
+    chapter_id: str = ""
+    reason: str = ""
+    """Why it is refused; empty if it is not."""
+    detail: str = ""
+    text: str = ""
+    """As the corpus gives it."""
+    normalized_text: str = ""
+    """As it is spoken; of a part of kind ``normalized``."""
+    sample_rate: int = 0
+    duration_s: float = 0.0
+    trimmed_s: float = 0.0
+    audio_sha256: str = ""
+    n_bytes: int = 0
+    """Of the FLAC."""
+    audio_row: int = 0
+    """Where `Spool` keeps the FLAC."""
+
+
+@dataclass(frozen=True)
+class SpooledUtterance:
+    """An utterance that was accepted."""
+
+    utterance_id: str
+    corpus: str
+    subset: str
+    speaker_id: str
+    chapter_id: str
+    text: str
+    normalized_text: str
+    sample_rate: int
+    duration_s: float
+    trimmed_s: float
+    audio_sha256: str
+    n_bytes: int
+    audio_row: int
+
+
+_PART_COLUMNS = ", ".join(field.name for field in fields(SpooledPart))
+_UTTERANCE_COLUMNS = ", ".join(field.name for field in fields(SpooledUtterance))
+_REJECTED_COLUMNS = "archive, member, utterance_id, reason, detail"
+
+
+class Spool:
+    """A SQLite file that lives as long as the ingest does."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        self._db = sqlite3.connect(path)
+        self._path = path
+        self._db.executescript(
+            f"""
+            PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16384;
+            CREATE TABLE part ({_PART_COLUMNS});
+            CREATE TABLE audio (flac BLOB);
+            CREATE TABLE utterance ({_UTTERANCE_COLUMNS}, shard);
+            CREATE TABLE rejected ({_REJECTED_COLUMNS});
+            """
+        )
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._db.close()
+        self._path.unlink(missing_ok=True)
+
+    def add_part(self, part: SpooledPart, audio: bytes = b"") -> None:
+        """Keep one part, with its FLAC if it has one."""
+        row = list(astuple(part))
+        if audio:
+            row[-1] = self._db.execute("INSERT INTO audio VALUES (?)", (audio,)).lastrowid
+        self._insert("part", row)
+
+    def add_rejected(self, part: SpooledPart, reason: str, detail: str) -> None:
+        """Keep one row of `tables.REJECTED`."""
+        self._insert("rejected", (part.archive, part.member, part.utterance_id, reason, detail))
+
+    def add_utterance(self, utterance: SpooledUtterance) -> None:
+        """Keep one utterance that was accepted."""
+        self._insert("utterance", (*astuple(utterance), 0))
+
+    def groups(self) -> Iterator[list[list[SpooledPart]]]:
+        """Yield all parts of one utterance_id at a time, sorted, as lists by archive and subset.
+
+        A part without an utterance_id stands alone.
+        """
+        order = "utterance_id, archive, subset, member"
+        self._db.execute(f"CREATE INDEX by_utterance ON part ({order})")
+        found = self._db.cursor().execute(f"SELECT {_PART_COLUMNS} FROM part ORDER BY {order}")  # noqa: S608  # our names
+        parts = (SpooledPart(*row) for row in found)
+        for _, same in itertools.groupby(parts, key=lambda part: part.utterance_id or (part.archive, part.member)):
+            yield [list(place) for _, place in itertools.groupby(same, key=lambda part: (part.archive, part.subset))]
+
+    def utterances(self, shard: int | None = None) -> Iterator[SpooledUtterance]:
+        """Yield what was accepted, in the order in which it was; or a shard of it, sorted by utterance_id."""
+        where = "ORDER BY rowid" if shard is None else "WHERE shard = ? ORDER BY utterance_id"
+        values = () if shard is None else (shard,)
+        found = self._db.cursor().execute(f"SELECT {_UTTERANCE_COLUMNS} FROM utterance {where}", values)  # noqa: S608
+        yield from (SpooledUtterance(*row) for row in found)
+
+    def assign_shards(self, shard_of: Callable[[str], int]) -> None:
+        """Give each utterance that was accepted the shard that a function of its id says."""
+        self._db.create_function("shard_of", 1, shard_of, deterministic=True)
+        self._db.execute("UPDATE utterance SET shard = shard_of(utterance_id)")
+        self._db.execute("CREATE INDEX by_shard ON utterance (shard, utterance_id)")
+
+    def rejected(self) -> Iterator[dict[str, str]]:
+        """Yield the rows of `tables.REJECTED`, sorted."""
+        names = _REJECTED_COLUMNS.split(", ")
+        found = self._db.cursor().execute(f"SELECT {_REJECTED_COLUMNS} FROM rejected ORDER BY {_REJECTED_COLUMNS}")  # noqa: S608
+        yield from (dict(zip(names, row, strict=True)) for row in found)
+
+    def audio(self, audio_row: int) -> bytes:
+        """Return a FLAC."""
+        flac: bytes = self._db.execute("SELECT flac FROM audio WHERE rowid = ?", (audio_row,)).fetchone()[0]
+        return flac
+
+    def _insert(self, table: str, row: Iterable[Any]) -> None:
+        values = list(row)
+        marks = ", ".join("?" * len(values))
+        self._db.execute(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608  # our own names

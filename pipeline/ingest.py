@@ -1,0 +1,275 @@
+"""From archives to `data/corpus` and `data/rejected.parquet`.
+
+First every archive is streamed once; workers check and encode each part by itself, and it is spooled to scratch. Then
+the spool is read utterance by utterance, sorted: what needs more than one part is judged, speakers are split, shards
+are written. So neither the order of members or archives nor the number of workers can change a byte, and memory holds
+a shard and what is in flight.
+
+Ids are unique over all corpora: `<corpus>_<id in the corpus>`, for utterances and speakers.
+"""
+
+import hashlib
+import itertools
+import json
+import logging
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from peewee_model.errors import PeeweeError, TextError
+from peewee_model.text.normalize import normalize
+from pipeline import engine, tables
+from pipeline.corpora.archive import read_members
+from pipeline.corpora.libritts import read_libritts
+from pipeline.corpora.prepare import Batch, IngestConfig, prepare
+from pipeline.corpora.sources import Source
+from pipeline.corpora.splits import Split, assign_splits
+from pipeline.corpora.spool import Spool, SpooledPart, SpooledUtterance
+from pipeline.corpora.utterance import Part, Reader, Refused
+
+logger = logging.getLogger(__name__)
+
+READERS: dict[str, Reader] = {"libritts": read_libritts}
+"""By corpus; one that is not named here has LibriTTS's layout."""
+
+_BATCH_PARTS = 64
+_BATCH_BYTES = 4 << 20
+_ROWS_PER_GROUP = 64
+_REJECTED_PER_GROUP = 4096
+
+
+class IngestError(PeeweeError):
+    """Too much of a corpus can't be used."""
+
+
+def ingest_corpus(
+    sources: Sequence[Source],
+    config: IngestConfig,
+    *,
+    archives: Path,
+    corpus: Path,
+    rejected: Path,
+    scratch: Path,
+    workers: int,
+) -> None:
+    """Write the corpus's shards, its `summary.json` and the table of what was refused.
+
+    Args:
+        sources: Which archives, and of which corpora they are.
+        config: Limits and splits.
+        archives: Folder of the archives.
+        corpus: Folder of the shards; it is made anew.
+        rejected: Parquet file of `tables.REJECTED`; it is there too when the run stops for too many of them.
+        scratch: Folder for a file of about the corpus's size.
+        workers: Processes that decode and encode.
+
+    Raises:
+        ArchiveError: If an archive can't be trusted. Nothing is written then.
+        IngestError: If more than `max_rejected_fraction` of the utterances can't be used, or no speaker is left to
+            train on.
+    """
+    shutil.rmtree(corpus, ignore_errors=True)
+    rejected.unlink(missing_ok=True)
+    spool = Spool(scratch / "ingest.sqlite")
+    try:
+        _spool_archives(spool, sources, config, archives, workers)
+        n_refused, n_utterances = _judge(spool, config)
+        _write_rows(rejected, tables.REJECTED, spool.rejected(), _REJECTED_PER_GROUP)
+        logger.info("utterances=%d refused=%d", n_utterances, n_refused)
+        if n_refused == n_utterances or n_refused > config.max_rejected_fraction * n_utterances:
+            raise _too_many(spool, n_refused, n_utterances, config, rejected)
+        splits = _split_speakers(spool, config)
+        _write_shards(spool, splits, config, corpus)
+        summary = json.dumps(_summary(spool, splits), indent=2, sort_keys=True)
+        (corpus / "summary.json").write_text(summary + "\n", encoding="utf-8")
+    finally:
+        spool.close()
+
+
+def _spool_archives(
+    spool: Spool, sources: Sequence[Source], config: IngestConfig, archives: Path, workers: int
+) -> None:
+    paths = [archives / source.archive_name for source in sources]
+    for path in paths:
+        if not path.is_file():
+            raise IngestError(f"{path} is missing; run the stage that fetches it (`dvc repro download`)")
+    n_bytes = sum(path.stat().st_size for path in paths)
+    with tqdm(total=n_bytes, unit="B", unit_scale=True, desc="ingest", disable=None) as bar:
+        batches = _batches(sources, archives, bar)
+        for prepared in engine.map_shards(partial(prepare, config=config), batches, workers):
+            for part, flac in prepared:
+                spool.add_part(part, flac)
+
+
+def _batches(sources: Sequence[Source], archives: Path, bar: "tqdm[Any]") -> Iterator[Batch]:
+    for source in sources:
+        read = READERS.get(source.corpus, read_libritts)
+        batch: list[Part | Refused] = []
+        n_parts = n_bytes = 0
+        for member in read_members(archives / source.archive_name, source.sha256, bar.update):
+            for part in read(member):
+                _check_subset(part, source)
+                batch.append(part)
+                n_parts, n_bytes = n_parts + 1, n_bytes + (len(part.data) if isinstance(part, Part) else 0)
+                if len(batch) == _BATCH_PARTS or n_bytes >= _BATCH_BYTES:
+                    yield Batch(source.archive_name, source.corpus, tuple(batch))
+                    batch, n_bytes = [], 0
+        if batch:
+            yield Batch(source.archive_name, source.corpus, tuple(batch))
+        logger.info("archive=%s parts=%d", source.archive_name, n_parts)
+
+
+def _check_subset(part: Part | Refused, source: Source) -> None:
+    if part.subset not in ("", source.subset):
+        raise IngestError(
+            f"{source.archive_name} holds {part.member}, but params.yaml names the subset {source.subset}; "
+            "name the archive's own under corpus.sources, which splits and the release's lineage go by"
+        )
+
+
+def _judge(spool: Spool, config: IngestConfig) -> tuple[int, int]:
+    """Accept or refuse each utterance; return how many were refused, of how many.
+
+    A file that is no part of an utterance counts as one; what is skipped by name does not count.
+    """
+    n_refused = n_utterances = 0
+    for places in spool.groups():
+        is_accepted = False
+        for place in places:
+            utterance, refused = _joined(place, config)
+            if utterance and is_accepted:
+                utterance, refused = None, [(place[0], "duplicate", "the same utterance is read from another place")]
+            elif utterance:
+                is_accepted = True
+                spool.add_utterance(utterance)
+            is_skipped = utterance is None and all(reason == "skipped" for _, reason, _ in refused)
+            n_utterances += not is_skipped
+            n_refused += utterance is None and not is_skipped
+            for part, reason, detail in refused:
+                spool.add_rejected(part, reason, detail)
+    return n_refused, n_utterances
+
+
+def _joined(
+    parts: Sequence[SpooledPart], config: IngestConfig
+) -> tuple[SpooledUtterance | None, list[tuple[SpooledPart, str, str]]]:
+    """Join an utterance's parts from one place; or say which of them are refused."""
+    refused = [(part, part.reason, part.detail) for part in parts if part.reason]
+    if refused:
+        return None, refused
+    by_kind: dict[str, SpooledPart] = {}
+    for part in parts:
+        if by_kind.setdefault(part.kind, part) is not part:
+            refused.append((part, "duplicate", f"{by_kind[part.kind].member} is read in its place"))
+    audio, original, normalized = (by_kind.get(kind) for kind in ("audio", "original", "normalized"))
+    written = original or normalized
+    if audio is None or written is None:
+        lacks = "audio" if audio is None else "text"
+        return None, [(parts[0], "unpaired", f"no {lacks} of this utterance is in the archive"), *refused]
+    try:
+        spoken = normalized.normalized_text if normalized else normalize(written.text)
+    except TextError as error:
+        return None, [(written, "unusable_text", str(error)), *refused]
+    rate = len(spoken) / audio.duration_s
+    if not config.min_characters_per_s <= rate <= config.max_characters_per_s:
+        reason = "too_few_characters" if rate < config.min_characters_per_s else "too_many_characters"
+        detail = f"{len(spoken)} characters in {audio.duration_s:.2f} s; is this text of this recording?"
+        return None, [(audio, reason, detail), *refused]
+    return _accepted(audio, written.text, spoken), refused
+
+
+def _accepted(audio: SpooledPart, text: str, spoken: str) -> SpooledUtterance:
+    return SpooledUtterance(
+        utterance_id=audio.utterance_id,
+        corpus=audio.corpus,
+        subset=audio.subset,
+        speaker_id=audio.speaker_id,
+        chapter_id=audio.chapter_id,
+        text=text,
+        normalized_text=spoken,
+        sample_rate=audio.sample_rate,
+        duration_s=audio.duration_s,
+        trimmed_s=audio.trimmed_s,
+        audio_sha256=audio.audio_sha256,
+        n_bytes=audio.n_bytes,
+        audio_row=audio.audio_row,
+    )
+
+
+def _write_rows(path: Path, schema: pa.Schema, rows: Iterator[dict[str, Any]], rows_per_group: int) -> None:
+    with tables.ShardWriter(path, schema) as writer:
+        while group := list(itertools.islice(rows, rows_per_group)):
+            writer.write(group, rows_per_group)
+
+
+def _too_many(spool: Spool, n_refused: int, n_utterances: int, config: IngestConfig, rejected: Path) -> IngestError:
+    counts: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for row in spool.rejected():
+        counts[row["reason"]] += 1
+        examples.setdefault(row["reason"], f"{row['member']} of {row['archive']}: {row['detail']}")
+    told = "; ".join(
+        f"{count} {reason}, such as {examples[reason]}" for reason, count in counts.most_common() if reason != "skipped"
+    )
+    fraction = n_refused / max(1, n_utterances)
+    return IngestError(
+        f"{n_refused} of {n_utterances} utterances ({fraction:.1%}) can't be used, params.yaml allows "
+        f"ingest.max_rejected_fraction {config.max_rejected_fraction:.1%}; look at {rejected}, then repair the corpus, "
+        f"the limits under ingest, or the fraction. Refused: {told}"
+    )
+
+
+def _split_speakers(spool: Spool, config: IngestConfig) -> dict[str, Split]:
+    subsets: dict[str, set[str]] = defaultdict(set)
+    for utterance in spool.utterances():
+        subsets[utterance.speaker_id].add(utterance.subset)
+    splits = assign_splits(subsets, config.split)
+    if "train" not in splits.values():
+        raise IngestError("no speaker is left to train on; name fewer subsets in params.yaml ingest.split.by_subset")
+    return splits
+
+
+def _write_shards(spool: Spool, splits: dict[str, Split], config: IngestConfig, corpus: Path) -> None:
+    n_bytes = sum(utterance.n_bytes for utterance in spool.utterances())
+    n_shards = -(-n_bytes // (config.shard_mib << 20))
+    # By hash: one utterance more changes one shard, and shards weigh the same whatever the order of the corpora.
+    spool.assign_shards(partial(_shard_of, n_shards=n_shards))
+    for shard in tqdm(range(n_shards), desc="ingest: shards", disable=None):
+        rows = (_row(spool, utterance, splits) for utterance in spool.utterances(shard))
+        _write_rows(corpus / f"part-{shard:05d}.parquet", tables.CORPUS, rows, _ROWS_PER_GROUP)
+
+
+def _shard_of(utterance_id: str, n_shards: int) -> int:
+    return int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8], "big") * n_shards >> 64
+
+
+def _row(spool: Spool, utterance: SpooledUtterance, splits: dict[str, Split]) -> dict[str, Any]:
+    told = {"split": splits[utterance.speaker_id], "audio": spool.audio(utterance.audio_row)}
+    return {name: told[name] if name in told else getattr(utterance, name) for name in tables.CORPUS.names}
+
+
+def _summary(spool: Spool, splits: dict[str, Split]) -> dict[str, Any]:
+    """Count what `bundle` tells of the corpora: by corpus, subset and split, and what was refused by archive."""
+    parts: dict[tuple[str, str, str], dict[str, Any]] = {}
+    speakers: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for utterance in spool.utterances():
+        key: tuple[str, str, str] = (utterance.corpus, utterance.subset, splits[utterance.speaker_id])
+        names = dict(zip(("corpus", "subset", "split"), key, strict=True))
+        part = parts.setdefault(key, {**names, "n_utterances": 0, "duration_s": 0.0, "trimmed_s": 0.0})
+        part["n_utterances"] += 1
+        part["duration_s"] += utterance.duration_s
+        part["trimmed_s"] += utterance.trimmed_s
+        speakers[key].add(utterance.speaker_id)
+    for key, part in parts.items():
+        hours = round(part.pop("duration_s") / 3600, 6)
+        part |= {"hours": hours, "trimmed_s": round(part["trimmed_s"], 3), "n_speakers": len(speakers[key])}
+    refused: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in spool.rejected():
+        refused[row["archive"]][row["reason"]] += 1
+    return {"parts": [parts[key] for key in sorted(parts)], "rejected": refused}

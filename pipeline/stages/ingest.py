@@ -1,0 +1,30 @@
+"""Archives to `data/corpus`, a row an utterance, and `data/rejected.parquet`, a row a refused file with the reason."""
+
+from pathlib import Path
+
+from pipeline import engine
+from pipeline.corpora.prepare import IngestConfig
+from pipeline.corpora.sources import CorpusConfig
+from pipeline.ingest import ingest_corpus
+from pipeline.params import Section, read
+
+
+class Params(Section):
+    """What the stage reads."""
+
+    corpus: CorpusConfig
+    ingest: IngestConfig
+
+
+def ingest() -> None:
+    """Run the stage."""
+    params = read(Params)
+    ingest_corpus(
+        params.corpus.sources,
+        params.ingest,
+        archives=Path("data/archives"),
+        corpus=Path("data/corpus"),
+        rejected=Path("data/rejected.parquet"),
+        scratch=Path(".scratch/ingest"),
+        workers=engine.workers(),
+    )

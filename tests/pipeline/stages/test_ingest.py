@@ -1,0 +1,60 @@
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from peewee_model.errors import ConfigError
+from pipeline import tables
+from pipeline.params import read
+from pipeline.stages.ingest import Params, ingest
+
+
+def test_params_of_the_repository_are_complete(repository: Path) -> None:
+    assert read(Params, repository / "params.yaml").corpus.sources
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository's params with a corpus of four voices of noise."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PEEWEE_WORKERS", "1")
+    (tmp_path / "data/archives").mkdir(parents=True)
+    path = tmp_path / "data/archives/tiny-train.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for speaker in range(4):
+            buffer = io.BytesIO()
+            noise = np.random.default_rng(speaker).normal(0, 0.1, 24_000)
+            soundfile.write(buffer, noise, 16_000, format="FLAC", subtype="PCM_16")
+            for suffix, content in (("flac", buffer.getvalue()), ("original.txt", b"Four and twenty birds.")):
+                member = tarfile.TarInfo(f"LibriTTS/train/{speaker}/1/{speaker}_1_000000_000000.{suffix}")
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    document = yaml.safe_load((repository / "params.yaml").read_text())
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    document["corpus"]["sources"] = [
+        {"corpus": "tiny", "subset": "train", "url": "file:x", "md5": None, "sha256": sha256, "licence": "none"}
+    ]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+    return tmp_path
+
+
+def test_stage_writes_the_tables_that_dvc_names(workplace: Path) -> None:
+    ingest()
+    rows = list(tables.iter_rows(Path("data/corpus")))
+    assert {row["speaker_id"] for row in rows} == {f"tiny_{speaker}" for speaker in range(4)}
+    assert {row["split"] for row in rows} == {"train", "validation"}
+    assert list(tables.iter_rows(Path("data/rejected.parquet"))) == []
+    assert Path("data/corpus/summary.json").is_file()
+
+
+def test_key_that_is_unknown_stops_the_stage(workplace: Path) -> None:
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["ingest"]["max_duraton_s"] = 3
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    with pytest.raises(ConfigError, match=r"ingest\.max_duraton_s is unknown"):
+        ingest()

@@ -1,0 +1,284 @@
+import hashlib
+import io
+import json
+import random
+import tarfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline import tables
+from pipeline.corpora.archive_error import ArchiveError
+from pipeline.corpora.prepare import IngestConfig
+from pipeline.corpora.sources import Source
+from pipeline.ingest import IngestError, ingest_corpus
+
+RATE = 16_000
+TEXT = "Hello there, my good friend."
+Files = dict[str, bytes]
+
+
+def config(**changed: Any) -> IngestConfig:
+    values: dict[str, Any] = {
+        "min_duration_s": 0.5,
+        "max_duration_s": 20.0,
+        "min_sample_rate": 16_000,
+        "silence_db": 40.0,
+        "trim_margin_s": 0.05,
+        "min_characters_per_s": 2.0,
+        "max_characters_per_s": 40.0,
+        "max_rejected_fraction": 0.5,
+        "shard_mib": 1,
+        "split": {"by_subset": {"dev": "test"}, "validation_fraction": 0.25, "test_fraction": 0.0, "seed": 1},
+    }
+    return IngestConfig.model_validate(values | changed)
+
+
+def recording(seed: int, duration_s: float = 1.5) -> bytes:
+    noise = np.random.default_rng(seed).normal(0, 0.1, round(duration_s * RATE)).clip(-0.9, 0.9)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, noise, RATE, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def corpus_files(subset: str, speakers: range, n_utterances: int = 3) -> Files:
+    files: Files = {"LibriTTS/LICENSE.txt": b"none", "LibriTTS/speakers.tsv": b"READER\n"}
+    for speaker in speakers:
+        for number in range(n_utterances):
+            stem = f"LibriTTS/{subset}/{speaker}/7/{speaker}_7_{number:06d}_000000"
+            files[f"{stem}.wav"] = recording(speaker * 100 + number)
+            files[f"{stem}.original.txt"] = TEXT.encode()
+            files[f"{stem}.normalized.txt"] = TEXT.encode()
+    return files
+
+
+class Corpus:
+    """A folder with archives, as `download` leaves it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.sources: list[Source] = []
+
+    def add(self, subset: str, files: Files, seed: int | None = None, corpus: str = "tiny") -> None:
+        names = list(files)
+        if seed is not None:
+            random.Random(seed).shuffle(names)
+        path = self.root / f"archives/{corpus}-{subset}.tar.gz"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+            for name in names:
+                member = tarfile.TarInfo(name)
+                member.size = len(files[name])
+                archive.addfile(member, io.BytesIO(files[name]))
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sources.append(Source(corpus=corpus, subset=subset, url="file:x", md5=None, sha256=sha256, licence="none"))
+
+    def ingest(self, workers: int = 1, **changed: Any) -> None:
+        ingest_corpus(
+            self.sources,
+            config(**changed),
+            archives=self.root / "archives",
+            corpus=self.root / "corpus",
+            rejected=self.root / "rejected.parquet",
+            scratch=self.root / "scratch",
+            workers=workers,
+        )
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        return {row["utterance_id"]: row for row in tables.iter_rows(self.root / "corpus")}
+
+    def rejected(self) -> list[tuple[str, str]]:
+        rows = list(tables.iter_rows(self.root / "rejected.parquet"))
+        return [(row["member"].rpartition("/")[2], row["reason"]) for row in rows]
+
+    def hashes(self) -> dict[str, str]:
+        found = [*self.root.glob("corpus/*"), self.root / "rejected.parquet"]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Corpus:
+    return Corpus(tmp_path)
+
+
+def test_row_holds_what_the_archive_does(tiny: Corpus) -> None:
+    tiny.add("train", corpus_files("train", range(1, 5)))
+    tiny.ingest()
+    rows = tiny.rows()
+    assert len(rows) == 12
+    row = rows["tiny_3_7_000001_000000"]
+    audio, rate = soundfile.read(io.BytesIO(row["audio"]), dtype="int16")
+    source, _ = soundfile.read(io.BytesIO(recording(301)), dtype="int16")
+    assert np.array_equal(audio, source)
+    assert row["audio_sha256"] == hashlib.sha256(audio.astype("<i2").tobytes()).hexdigest()
+    assert (row["corpus"], row["subset"], row["speaker_id"], row["chapter_id"]) == ("tiny", "train", "tiny_3", "7")
+    assert (row["text"], row["sample_rate"], row["duration_s"], row["trimmed_s"]) == (TEXT, rate, 1.5, 0.0)
+    assert row["normalized_text"] == TEXT.lower()
+    assert tiny.rejected() == []
+
+
+def test_silence_at_the_edges_is_cut_and_told(tiny: Corpus) -> None:
+    files = corpus_files("train", range(1, 3), 1)
+    samples, _ = soundfile.read(io.BytesIO(recording(1)))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.pad(samples, RATE), RATE, format="FLAC", subtype="PCM_16")
+    del files["LibriTTS/train/1/7/1_7_000000_000000.wav"]
+    files["LibriTTS/train/1/7/1_7_000000_000000.flac"] = buffer.getvalue()
+    tiny.add("train", files)
+    tiny.ingest()
+    row = tiny.rows()["tiny_1_7_000000_000000"]
+    assert row["duration_s"] == pytest.approx(1.5 + 2 * 0.05, abs=0.15)
+    assert row["trimmed_s"] + row["duration_s"] == pytest.approx(3.5)
+
+
+def test_order_of_members_archives_and_number_of_workers_change_no_byte(tmp_path: Path) -> None:
+    train, dev = corpus_files("train", range(1, 9), 8), corpus_files("dev", range(20, 23))
+    train["LibriTTS/train/1/7/1_7_000000_000000.wav"] = b""
+    train["LibriTTS/odd.bin"] = b""
+    del train["LibriTTS/train/2/7/2_7_000000_000000.wav"]
+    made = []
+    for number, (seed, workers, forward) in enumerate([(None, 1, True), (1, 2, True), (2, 1, False)]):
+        corpus = Corpus(tmp_path / str(number))
+        for subset, files in [("train", train), ("dev", dev)][:: 1 if forward else -1]:
+            corpus.add(subset, files, seed)
+        corpus.ingest(workers)
+        made.append(corpus.hashes())
+    assert len(made[0]) > 3  # several shards
+    assert made[0] == made[1] == made[2]
+
+
+def test_speakers_are_in_one_split_only(tiny: Corpus) -> None:
+    """Speaker 8 is heard in both archives, so the test split takes all of what they say."""
+    tiny.add("train", corpus_files("train", range(1, 9)))
+    tiny.add("dev", {**corpus_files("dev", range(20, 23)), **corpus_files("dev", range(8, 9), 4)})
+    tiny.ingest()
+    splits: dict[str, set[str]] = {}
+    for row in tiny.rows().values():
+        splits.setdefault(row["speaker_id"], set()).add(row["split"])
+    assert all(len(found) == 1 for found in splits.values())
+    assert Counter(split for found in splits.values() for split in found) == {"train": 5, "validation": 2, "test": 4}
+    assert splits["tiny_8"] == splits["tiny_20"] == {"test"}
+
+
+def test_unpaired_duplicate_and_unspeakable_files_are_rows_with_reasons(tiny: Corpus) -> None:
+    files = corpus_files("train", range(1, 9))
+    stem = "LibriTTS/train/1/7/1_7_"
+    del files[f"{stem}000000_000000.wav"]
+    for kind in ("original", "normalized"):
+        del files[f"{stem}000001_000000.{kind}.txt"]
+        files[f"{stem}000002_000000.{kind}.txt"] = "Snow \N{SNOWMAN} and \ufdd0 nothing.".encode()
+    stem = "LibriTTS/train/2/7/2_7_"
+    files[f"{stem}000000_000000.flac"] = files[f"{stem}000000_000000.wav"]
+    files[f"{stem}000001_000000.normalized.txt"] = b"\xff\xfe not UTF-8"
+    files["LibriTTS/train/2/7/._2_7_000002_000000.wav"] = b"apple"
+    files["LibriTTS/train/2/7/notes.docx"] = b"x"
+    tiny.add("train", files)
+    tiny.add("dev", corpus_files("dev", range(3, 4), 1))
+    tiny.ingest()
+    assert sorted(tiny.rejected()) == [
+        ("._2_7_000002_000000.wav", "skipped"),
+        ("1_7_000000_000000.normalized.txt", "unpaired"),
+        ("1_7_000001_000000.wav", "unpaired"),
+        ("1_7_000002_000000.normalized.txt", "unusable_text"),
+        ("2_7_000000_000000.wav", "duplicate"),
+        ("2_7_000001_000000.normalized.txt", "unusable_text"),
+        ("3_7_000000_000000.normalized.txt", "duplicate"),
+        ("notes.docx", "unknown_name"),
+    ]
+    assert len(tiny.rows()) == 8 * 3 - 4
+    summary = json.loads((tiny.root / "corpus/summary.json").read_text())
+    assert summary["rejected"]["tiny-train.tar.gz"] == {
+        "duplicate": 2,
+        "skipped": 1,
+        "unknown_name": 1,
+        "unpaired": 2,
+        "unusable_text": 2,
+    }
+    train = [part for part in summary["parts"] if part["split"] == "train"]
+    assert train[0]["subset"] == "train"
+    assert sum(part["n_utterances"] for part in summary["parts"]) == 20
+    assert sum(part["n_speakers"] for part in summary["parts"]) == 8  # 1 is refused, 3 is in both subsets
+    assert sum(part["hours"] for part in summary["parts"]) == pytest.approx(20 * 1.5 / 3600, abs=1e-5)
+
+
+def test_original_text_is_normalised_where_nothing_else_is(tiny: Corpus) -> None:
+    files = corpus_files("train", range(1, 4))
+    tiny.add("train", {name: data for name, data in files.items() if ".normalized." not in name})
+    tiny.ingest()
+    assert {row["normalized_text"] for row in tiny.rows().values()} == {TEXT.lower()}
+
+
+def test_too_many_refused_stop_the_run_and_say_why(tiny: Corpus) -> None:
+    files = corpus_files("train", range(1, 5), 5)
+    for number in range(3):
+        files[f"LibriTTS/train/1/7/1_7_{number:06d}_000000.wav"] = b"" if number else b"noise"
+    files["LibriTTS/train/1/7/._1_7_000000_000000.wav"] = b"does not count"
+    tiny.add("train", files)
+    tiny.ingest(max_rejected_fraction=0.15)
+    with pytest.raises(IngestError) as caught:
+        tiny.ingest(max_rejected_fraction=0.149)
+    assert "3 of 20 utterances (15.0%)" in str(caught.value)
+    assert "2 empty, such as LibriTTS/train/1/7/1_7_000001_000000.wav of tiny-train.tar.gz" in str(caught.value)
+    assert "1 unreadable" in str(caught.value)
+    assert len(tiny.rejected()) == 4
+    assert not (tiny.root / "corpus").exists()
+    assert not list((tiny.root / "scratch").glob("*"))
+
+
+def test_archive_other_than_the_one_in_params_leaves_nothing(tiny: Corpus) -> None:
+    tiny.add("train", corpus_files("train", range(1, 3)))
+    tiny.ingest()
+    tiny.sources[0] = tiny.sources[0].model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(ArchiveError, match="SHA-256"):
+        tiny.ingest()
+    assert {path.name for path in tiny.root.rglob("*") if path.is_file()} == {"tiny-train.tar.gz"}
+
+
+def test_missing_archive_names_the_remedy(tiny: Corpus) -> None:
+    tiny.add("train", corpus_files("train", range(1, 3)))
+    (tiny.root / "archives/tiny-train.tar.gz").unlink()
+    with pytest.raises(IngestError, match="dvc repro download"):
+        tiny.ingest()
+
+
+def test_archive_of_another_subset_names_the_key(tiny: Corpus) -> None:
+    tiny.add("dev", corpus_files("train", range(1, 3)))
+    with pytest.raises(IngestError, match=r"tiny-dev.tar.gz holds LibriTTS/train/.*corpus.sources"):
+        tiny.ingest()
+
+
+def test_nobody_left_to_train_on_is_an_error(tiny: Corpus) -> None:
+    tiny.add("dev", corpus_files("dev", range(1, 3)))
+    with pytest.raises(IngestError, match="by_subset"):
+        tiny.ingest()
+
+
+def test_same_ids_of_two_corpora_are_two_voices(tiny: Corpus) -> None:
+    for corpus in ("one", "two"):
+        tiny.add("train", corpus_files("train", range(1, 3)), corpus=corpus)
+    tiny.ingest()
+    assert len(tiny.rows()) == 12
+    assert {row["speaker_id"] for row in tiny.rows().values()} == {"one_1", "one_2", "two_1", "two_2"}
+
+
+def test_recorded_speech_is_read_whole(tiny: Corpus, shared_data: Path) -> None:
+    """The archives of real speech beside the repository: LibriTTS's own layout by another writer."""
+    (tiny.root / "archives").mkdir()
+    for subset in ("train-clean", "dev-clean"):
+        data = (shared_data / f"libritts-human/{subset}.tar.gz").read_bytes()
+        (tiny.root / f"archives/human-{subset}.tar.gz").write_bytes(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        source = Source(corpus="human", subset=subset, url="file:x", md5=None, sha256=sha256, licence="CC BY 4.0")
+        tiny.sources.append(source)
+    split = {"by_subset": {"dev-clean": "test"}, "validation_fraction": 0.15, "test_fraction": 0.0, "seed": 1}
+    tiny.ingest(split=split, max_rejected_fraction=0.05, shard_mib=32)
+    summary = json.loads((tiny.root / "corpus/summary.json").read_text())
+    parts = {part["split"]: part for part in summary["parts"]}
+    assert sum(part["n_utterances"] for part in summary["parts"]) + len(tiny.rejected()) == 179 + 36
+    assert (parts["test"]["n_speakers"], parts["test"]["subset"]) == (7, "dev-clean")
+    assert parts["train"]["n_speakers"] + parts["validation"]["n_speakers"] == 27
+    assert parts["train"]["hours"] + parts["validation"]["hours"] == pytest.approx(16.5 / 60, rel=0.15)
