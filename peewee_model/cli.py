@@ -45,6 +45,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # its import takes longer than everything else here
     )
     app.callback()(_root)  # with a callback even a single command keeps its name
     app.command()(clone)
@@ -82,7 +83,7 @@ def _forward(entry_point: EntryPoint) -> Callable[[typer.Context], None]:
         if isinstance(loaded, typer.Typer):
             command = loaded
         else:
-            command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+            command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
             command.command()(loaded)
         command(args=context.args, prog_name=f"peewee-tts {entry_point.name}")
 

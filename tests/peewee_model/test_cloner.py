@@ -1,0 +1,323 @@
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+import torch
+
+from peewee_model import Clip, VoiceCloner, cli, cloner
+from peewee_model.audio.mel import MelConfig
+from peewee_model.encoder.model import EncoderConfig, SpeakerEncoder
+from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
+from peewee_model.store import open_store
+from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
+from peewee_model.text.config import TextConfig
+from peewee_model.text.symbols import Tokenizer
+from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from peewee_model.weights import save_model
+
+SPEAKER_MEL = MelConfig(
+    sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=40, f_min=20.0, f_max=7600.0, log_floor=1e-3
+)
+ACOUSTIC_MEL = MelConfig(
+    sample_rate=24000, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_min=50.0, f_max=8000.0, log_floor=1e-3
+)
+TEXT = TextConfig(units="graphemes", language="en-us")
+NEVER, AT_ONCE = -30.0, 30.0
+PAUSE = round(cloner.PAUSE_S * 24000)
+
+Samples = npt.NDArray[np.float32]
+
+
+def make_encoder() -> SpeakerEncoder:
+    torch.manual_seed(1)
+    config = EncoderConfig(
+        n_layers=1, hidden_dim=16, projection_dim=0, embedding_dim=8, window_frames=160, window_overlap=0.5,
+        mel=SPEAKER_MEL,
+    )  # fmt: skip
+    return SpeakerEncoder(config).eval()
+
+
+def make_synthesizer(stop_bias: float = NEVER, **changes: Any) -> Tacotron2:
+    """Random weights, and a decoder that stops never or at once."""
+    torch.manual_seed(2)
+    settings: dict[str, Any] = {
+        "symbol_embedding_dim": 8, "encoder_n_convolutions": 1, "encoder_kernel_size": 3, "encoder_dropout": 0.5,
+        "prenet_dim": 8, "prenet_dropout": 0.5, "attention_rnn_dim": 8, "attention_dim": 8,
+        "attention_location_n_filters": 2, "attention_location_kernel_size": 3, "attention_dropout": 0.1,
+        "decoder_rnn_dim": 8, "decoder_dropout": 0.1, "postnet_n_convolutions": 2, "postnet_channels": 8,
+        "postnet_kernel_size": 3, "postnet_dropout": 0.5, "reduction_factor": 5, "mel": ACOUSTIC_MEL,
+        "text": TEXT.model_dump(), "n_symbols": Tokenizer(TEXT).n_symbols, "speaker_embedding_dim": 8,
+    }  # fmt: skip
+    model = Tacotron2(SynthesizerConfig(**settings | changes)).eval()
+    torch.nn.init.constant_(model.decoder.stop_projection.bias, stop_bias)
+    return model
+
+
+def make_vocoder(mel: MelConfig = ACOUSTIC_MEL) -> GriffinLim:
+    config = GriffinLimConfig(arch="griffin_lim", n_iterations=1, momentum=0.0, n_inversion_updates=1, mel=mel)
+    return GriffinLim(config).eval()
+
+
+def voice(duration_s: float, sample_rate: int = 16000, pitch: float = 120.0) -> Samples:
+    """A buzz with a slow beat and no energy above 3 kHz, so that every rate holds all of it."""
+    time = np.arange(round(duration_s * sample_rate)) / sample_rate
+    harmonics = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, int(3000 / pitch)))
+    return np.asarray(0.2 * harmonics * (1 + 0.5 * np.sin(2 * np.pi * 3 * time)), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def speaker() -> VoiceCloner:
+    return VoiceCloner(make_encoder(), make_synthesizer(), make_vocoder())
+
+
+@pytest.fixture
+def clip() -> Clip:
+    return Clip(voice(2.0), 16000)
+
+
+@pytest.fixture
+def store(tmp_path: Path, sign: Callable[..., str]) -> tuple[str, str]:
+    """A store's address, and the version of the release in it."""
+    folder = tmp_path / "made"
+    for name, model in (("encoder", make_encoder()), ("synthesizer", make_synthesizer()), ("vocoder", make_vocoder())):
+        save_model(folder / name, model, model.config)
+    version = sign(folder)
+    open_store(str(tmp_path / "store")).publish(folder, "stable", "test")
+    return str(tmp_path / "store"), version
+
+
+def test_release_of_a_store_speaks_and_is_saved(store: tuple[str, str], tmp_path: Path) -> None:
+    address, version = store
+    soundfile.write(tmp_path / "me.wav", voice(1.5, 44100), 44100)
+    speech = VoiceCloner.load(f"{address}@stable").clone("Hello there.", reference=[tmp_path / "me.wav"])
+    (alignment,) = speech.alignment
+    assert speech.samples.dtype == np.float32 and speech.samples.ndim == 1 and np.isfinite(speech.samples).all()
+    assert 0 < np.abs(speech.samples).max() <= 1
+    assert speech.sample_rate == 24000
+    assert speech.text == "hello there."
+    assert alignment.shape[1] == len(Tokenizer(TEXT).encode("hello there."))
+    np.testing.assert_allclose(alignment.sum(axis=1), 1, atol=1e-5)
+    speech.save(tmp_path / "hello.wav")
+    info = soundfile.info(tmp_path / "hello.wav")
+    assert (info.samplerate, info.channels, info.subtype, info.frames) == (24000, 1, "PCM_16", len(speech.samples))
+    written, _ = soundfile.read(tmp_path / "hello.wav", dtype="float32")
+    np.testing.assert_allclose(written, speech.samples, atol=1.01 / 32768)
+    pinned = VoiceCloner.load(f"{address}@{version}").clone("Hello there.", reference=[str(tmp_path / "me.wav")])
+    in_place = VoiceCloner.load_folder(Path(address) / "releases" / version)
+    again = in_place.clone("Hello there.", reference=[(tmp_path / "me.wav").read_bytes()])
+    assert pinned.samples.tobytes() == again.samples.tobytes() == speech.samples.tobytes()
+
+
+def test_command_line_clones_a_voice(
+    store: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "me.wav", voice(1.5), 16000)
+    out = tmp_path / "hello.wav"
+    arguments = ["clone", "--release", store[0], "--reference", str(tmp_path / "me.wav"), "--out", str(out), "--text"]
+    monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, "Hello."])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert not caught.value.code
+    assert soundfile.info(out).samplerate == 24000
+    assert "did not stop by itself" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, ""])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_tampered_release_is_refused_before_a_model_is_loaded(
+    store: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, version = store
+    path = Path(address) / "releases" / version / "vocoder/model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    for name in ("load_encoder", "load_synthesizer", "load_vocoder"):
+        monkeypatch.setattr(cloner, name, lambda folder: pytest.fail("a model was loaded"))
+    with pytest.raises(TamperedReleaseError, match=r"vocoder/model\.safetensors"):
+        VoiceCloner.load(f"{address}@stable")
+
+
+def test_seed_makes_it_reproducible_and_leaves_global_randomness_alone(speaker: VoiceCloner, clip: Clip) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    first = speaker.clone("One two.", [clip], seed=3)
+    assert torch.rand(1) == expected
+    assert speaker.clone("One two.", [clip], seed=3).samples.tobytes() == first.samples.tobytes()
+    assert speaker.clone("One two.", [clip], seed=4).samples.tobytes() != first.samples.tobytes()
+
+
+def test_voice_is_heard_in_what_is_said(speaker: VoiceCloner, clip: Clip) -> None:
+    other = Clip(voice(2.0, pitch=300.0), 16000)
+    spoken = [speaker.clone("One two.", [reference]).samples for reference in (clip, other)]
+    assert spoken[0].tobytes() != spoken[1].tobytes()
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 11025, 22050, 44100, 48000])
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_rate_and_channels_of_a_reference_do_not_matter(
+    speaker: VoiceCloner, tmp_path: Path, sample_rate: int, n_channels: int
+) -> None:
+    samples = voice(2.0, sample_rate)
+    soundfile.write(tmp_path / "me.wav", np.stack([samples] * n_channels, axis=1), sample_rate, subtype="FLOAT")
+    expected = speaker.embed_voice([Clip(voice(2.0), 16000)])
+    found = speaker.embed_voice([tmp_path / "me.wav"])
+    wrong_rate = speaker.embed_voice([Clip(samples, sample_rate * 2)])
+    assert torch.dist(found, expected) < 0.02
+    assert torch.dist(wrong_rate, expected) > 0.05
+
+
+def test_clips_are_joined_by_their_length(speaker: VoiceCloner) -> None:
+    long, short = Clip(voice(3.0), 16000), Clip(voice(1.5, pitch=200.0), 16000)
+    one, two = speaker.embed_voice([long]), speaker.embed_voice([short])
+    both = speaker.embed_voice([long, short])
+    expected = torch.nn.functional.normalize(3.0 * one + 1.5 * two, dim=0)
+    assert torch.dist(both, expected) < 1e-3 < torch.dist(one, two) / 10
+    assert torch.linalg.vector_norm(both) == pytest.approx(1.0, abs=1e-5)
+
+
+@pytest.mark.parametrize("duration_s", [1.1, 60.0, 600.0])
+def test_reference_may_have_a_second_or_ten_minutes(speaker: VoiceCloner, tmp_path: Path, duration_s: float) -> None:
+    soundfile.write(tmp_path / "me.flac", np.tile(voice(1.1, 8000), round(duration_s / 1.1)), 8000)
+    assert torch.dist(speaker.embed_voice([tmp_path / "me.flac"]), speaker.embed_voice([Clip(voice(2), 16000)])) < 0.3
+
+
+def test_short_clips_that_make_a_second_together_are_enough(speaker: VoiceCloner) -> None:
+    clips = [Clip(voice(0.6), 16000)] * 2
+    assert torch.isfinite(speaker.embed_voice(clips)).all()
+    with pytest.raises(AudioError) as caught:
+        speaker.embed_voice(clips[:1])
+    assert caught.value.reason == "too_short"
+
+
+SILENCE = np.zeros(32000, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ([], "too_short"),
+        ([Clip(SILENCE, 16000)], "silent"),
+        ([Clip(voice(2.0), 16000), Clip(SILENCE, 16000)], "silent"),
+        ([Clip(np.concatenate([SILENCE, voice(0.3), SILENCE]), 16000)], "too_short"),
+        ([Clip(np.full(32000, np.nan, np.float32), 16000)], "non_finite"),
+        ([Clip(voice(2.0) * 30000, 16000)], "out_of_range"),
+        ([Clip(np.stack([voice(2.0)] * 2), 16000)], "unreadable"),
+        ([Clip(np.zeros(0, np.float32), 16000)], "unreadable"),
+        ([Clip(np.tile(voice(1.0, 8000), 340), 8000)] * 2, "too_long"),
+        ([b"RIFF nothing"], "truncated"),
+        ([b"no sound at all"], "unreadable"),
+        ([b""], "empty"),
+    ],
+    ids=[
+        "no clip", "silence", "second clip silent", "short speech in long silence", "NaN", "unscaled", "two channels",
+        "no samples", "over ten minutes", "broken header", "no audio file", "no bytes",
+    ],
+)  # fmt: skip
+def test_unusable_reference_is_refused_with_its_reason(
+    speaker: VoiceCloner, reference: list[Clip | bytes], reason: str
+) -> None:
+    with pytest.raises(AudioError) as caught:
+        speaker.clone("Hello.", reference)
+    assert caught.value.reason == reason
+
+
+def test_reference_that_is_refused_is_named(speaker: VoiceCloner, tmp_path: Path, clip: Clip) -> None:
+    with pytest.raises(AudioError, match=r"nowhere\.wav is not a file; check the path"):
+        speaker.clone("Hello.", [clip, tmp_path / "nowhere.wav"])
+    (tmp_path / "broken.wav").write_bytes(b"x" * 1000)
+    with pytest.raises(AudioError, match=r"broken\.wav"):
+        speaker.clone("Hello.", [tmp_path / "broken.wav"])
+    soundfile.write(tmp_path / "silent.wav", SILENCE, 16000)
+    with pytest.raises(AudioError, match=r"silent\.wav"):
+        speaker.clone("Hello.", [str(tmp_path / "silent.wav")])
+    with pytest.raises(AudioError, match="reference 2 "):
+        speaker.clone("Hello.", [clip, Clip(np.full(32000, np.nan, np.float32), 16000)])
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "\u0000", "漢字"])
+def test_text_that_can_not_be_spoken_is_refused(speaker: VoiceCloner, clip: Clip, text: str) -> None:
+    with pytest.raises(TextError):
+        speaker.clone(text, [clip])
+
+
+def test_long_text_is_spoken_in_sentences_with_pauses() -> None:
+    """A decoder that stops at once says a step for each sentence: the rest is pauses."""
+    quick = VoiceCloner(make_encoder(), make_synthesizer(AT_ONCE), make_vocoder())
+    text = "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. " * 12
+    speech = quick.clone(text, [Clip(voice(2.0), 16000)])
+    assert len(speech.alignment) > 3
+    assert sum(alignment.shape[1] for alignment in speech.alignment) >= len(speech.text) - len(speech.alignment)
+    assert all(alignment.shape == (1, alignment.shape[1]) for alignment in speech.alignment)
+    assert not speech.truncated
+    step = 4 * ACOUSTIC_MEL.hop_length  # between the centres of five frames
+    assert len(speech.samples) == len(speech.alignment) * step + (len(speech.alignment) - 1) * PAUSE
+    for number in range(len(speech.alignment) - 1):
+        start = (number + 1) * step + number * PAUSE
+        assert not speech.samples[start : start + PAUSE].any()
+
+
+def test_voice_that_does_not_stop_is_cut_off_and_flagged(speaker: VoiceCloner, clip: Clip) -> None:
+    short, long = (speaker.clone(text, [clip]) for text in ("Hi.", "This sentence is longer, so it may take longer."))
+    assert short.truncated and long.truncated
+    assert len(short.alignment[0]) < len(long.alignment[0]) < 24000 / 256 / 5 * 20
+
+
+def test_silence_at_the_end_of_what_is_said_is_cut_off(monkeypatch: pytest.MonkeyPatch, clip: Clip) -> None:
+    vocoder = make_vocoder()
+    spoken = np.concatenate([voice(0.5, 24000), np.zeros(24000, np.float32)])
+    monkeypatch.setattr(vocoder, "synthesize", lambda mel: spoken)
+    speech = VoiceCloner(make_encoder(), make_synthesizer(AT_ONCE), vocoder).clone("Hi.", [clip])
+    assert 0.5 <= speech.duration_s < 0.5 + 2 * cloner.MARGIN_S + 0.03
+
+
+def test_loud_samples_are_scaled_and_not_clipped(monkeypatch: pytest.MonkeyPatch, clip: Clip) -> None:
+    vocoder = make_vocoder()
+    loud = voice(0.5, 24000) * np.float32(10)
+    monkeypatch.setattr(vocoder, "synthesize", lambda mel: loud)
+    speech = VoiceCloner(make_encoder(), make_synthesizer(AT_ONCE), vocoder).clone("Hi.", [clip])
+    assert np.abs(speech.samples).max() == pytest.approx(1.0)
+    assert np.count_nonzero(np.abs(speech.samples) > 0.999) < 50
+
+
+def test_models_that_do_not_fit_together_are_refused_by_field() -> None:
+    other = ACOUSTIC_MEL.model_copy(update={"hop_length": 300})
+    with pytest.raises(ConfigError, match=r"mel\.hop_length is 256 in the synthesizer, 300 in the vocoder"):
+        VoiceCloner(make_encoder(), make_synthesizer(), make_vocoder(other))
+    with pytest.raises(ConfigError, match="have 8 values, the synthesizer wants 9"):
+        VoiceCloner(make_encoder(), make_synthesizer(speaker_embedding_dim=9), make_vocoder())
+    with pytest.raises(ConfigError, match="knows 7 symbols"):
+        VoiceCloner(make_encoder(), make_synthesizer(n_symbols=7), make_vocoder())
+
+
+def test_speech_that_can_not_be_saved_names_the_path(speaker: VoiceCloner, clip: Clip, tmp_path: Path) -> None:
+    speech = speaker.clone("Hi.", [clip])
+    with pytest.raises(PeeweeError, match=re.escape(str(tmp_path / "no/such/folder.wav"))):
+        speech.save(tmp_path / "no/such/folder.wav")
+
+
+def test_import_pulls_in_no_pipeline_dependency(repository: Path) -> None:
+    code = "import peewee_model, sys; print(*sys.modules); from peewee_model import VoiceCloner; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
+    bare, full = (set(line.split()) for line in done.stdout.splitlines())
+    assert {"torch", "numpy", "pydantic"}.isdisjoint(bare)
+    heavy = {"dvc", "pandas", "pyarrow", "lightning_fabric", "matplotlib", "sklearn", "boto3", "pipeline", "yaml"}
+    assert heavy.isdisjoint(full)
+    assert "torch" in full
+
+
+def test_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
+    import peewee_model
+
+    with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
+        _ = peewee_model.Nonsense
+    assert {"VoiceCloner", "Speech", "Clip", "PeeweeError"} <= set(dir(peewee_model))
