@@ -1,0 +1,110 @@
+"""`data/corpus` to `data/mels/speaker` and `data/mels/acoustic`: both mels in one pass, shard by shard."""
+
+import itertools
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from peewee_model.audio.clip import decode_flac, resample
+from peewee_model.audio.mel import Float32Array, MelConfig, log_mel
+from peewee_model.errors import AudioError
+from pipeline import engine, tables
+from pipeline.params import Section, read
+
+logger = logging.getLogger(__name__)
+
+_ROWS_PER_GROUP = 64
+_COLUMNS = ["utterance_id", "speaker_id", "split", "audio"]
+
+
+class MelsConfig(Section):
+    """The mels that are made of each utterance; each is a table in a folder of this name."""
+
+    speaker: MelConfig
+    """What the speaker encoder hears."""
+    acoustic: MelConfig
+    """What the synthesizer makes and the vocoder voices."""
+
+
+class Params(Section):
+    """What the stage reads."""
+
+    mel: MelsConfig
+
+
+def extract_mels() -> None:
+    """Run the stage."""
+    config = read(Params).mel
+    mels = {"speaker": config.speaker, "acoustic": config.acoustic}
+    extract_corpus(tables.shards(Path("data/corpus")), mels, Path("data/mels"), engine.workers())
+
+
+def extract_corpus(shards: Sequence[Path], mels: Mapping[str, MelConfig], folder: Path, workers: int) -> None:
+    """Make each mel's table anew from a corpus; a shard keeps its name, its rows keep their order.
+
+    Args:
+        shards: Of the corpus.
+        mels: By the name of the table.
+        folder: Where the tables' folders go; what stands in these is removed.
+        workers: Processes; each holds one row group.
+
+    Raises:
+        TableError: If the corpus is damaged.
+        AudioError: If an utterance can't be decoded; it is named.
+    """
+    for name in mels:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    n_rows = sum(pq.read_metadata(shard).num_rows for shard in shards)
+    done = engine.map_shards(partial(extract_shard, mels=mels, folder=folder), shards, workers)
+    with tqdm(total=n_rows, unit="utterance", desc="extract_mels", disable=None) as bar:
+        for shard, n_utterances in zip(shards, done, strict=True):
+            bar.update(n_utterances)
+            if bar.disable:
+                logger.info("shard=%s utterances=%d", shard.name, n_utterances)
+
+
+def extract_shard(shard: Path, mels: Mapping[str, MelConfig], folder: Path) -> int:
+    """Make each mel's shard of one of the corpus, a row group at a time; return the number of utterances."""
+    rows = tables.iter_rows(shard, _COLUMNS, _ROWS_PER_GROUP)
+    n_utterances = 0
+    with ExitStack() as opened:
+        writers = {
+            name: opened.enter_context(
+                tables.ShardWriter(folder / name / shard.name, tables.MELS, {"mel": config.model_dump(mode="json")})
+            )
+            for name, config in mels.items()
+        }
+        while group := list(itertools.islice(rows, _ROWS_PER_GROUP)):
+            spectra = [_spectra(row, mels) for row in group]
+            for name, writer in writers.items():
+                writer.write(_table(group, [mel[name] for mel in spectra]), _ROWS_PER_GROUP)
+            n_utterances += len(group)
+    return n_utterances
+
+
+def _spectra(row: Mapping[str, Any], mels: Mapping[str, MelConfig]) -> dict[str, Float32Array]:
+    """Decode an utterance once, resample it once a rate."""
+    try:
+        clip = decode_flac(row["audio"])
+        rates = {config.sample_rate for config in mels.values()}
+        samples = {rate: resample(clip.samples, clip.sample_rate, rate) for rate in rates}
+        return {name: log_mel(samples[config.sample_rate], config) for name, config in mels.items()}
+    except AudioError as error:
+        raise AudioError(error.reason, f"utterance {row['utterance_id']}: {error}") from None
+
+
+def _table(rows: Sequence[Mapping[str, Any]], spectra: Sequence[Float32Array]) -> pa.Table:
+    offsets = np.cumsum([0, *(mel.size for mel in spectra)], dtype=np.int32)
+    columns = [pa.array([row[name] for row in rows], pa.string()) for name in ("utterance_id", "speaker_id", "split")]
+    columns.append(pa.array([mel.shape[1] for mel in spectra], pa.int32()))
+    columns.append(pa.ListArray.from_arrays(offsets, np.concatenate([mel.ravel() for mel in spectra])))
+    return pa.table(columns, schema=tables.MELS)
