@@ -13,7 +13,7 @@ import wave
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -146,7 +146,7 @@ def write_archive(subset: str, out: BinaryIO) -> None:
     """
     readings = list(plan(subset))
     compressed = StoredGzip(out)
-    with tarfile.open(fileobj=compressed, mode="w|", format=tarfile.USTAR_FORMAT) as archive:
+    with tarfile.open(fileobj=cast(BinaryIO, compressed), mode="w|", format=tarfile.USTAR_FORMAT) as archive:
         _add(archive, "LibriTTS/LICENSE.txt", LICENCE.encode())
         _add(archive, "LibriTTS/SPEAKERS.txt", _speakers_txt().encode())
         _add(archive, "LibriTTS/speakers.tsv", _speakers_tsv().encode())

@@ -128,7 +128,7 @@ ABBREVIATED = (
     ("Mr. & Mrs. White live by the lake.", "Mister and Missus White live by the lake."),
     ("They met on May 3rd.", "They met on May third."),
     ("The table is 1.5 m long.", "The table is one point five meters long."),
-    ("There were 1,200 people in the street.", "There were one thousand, two hundred people in the street."),
+    ("There were 1,200 people in the street.", "There were one thousand two hundred people in the street."),
     ("Read page 45 of the book.", "Read page forty five of the book."),
 )
 """Sentences as printed, and as spoken."""
