@@ -46,5 +46,5 @@ class PackedWeight:
 def outer_sum(left: Tensor, right: Tensor) -> Tensor:
     """Sum of outer products: (R, N) and (R, K) are (N, K). The gradient of a weight over all rows at once."""
     if _has_onednn(left):
-        return _onednn_linear(left.t(), right.t())
+        return _onednn_linear(left.contiguous().t(), right.contiguous().t())  # other strides are very slow
     return left.t() @ right

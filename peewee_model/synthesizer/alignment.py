@@ -1,0 +1,92 @@
+"""Whether the attention reads the text from start to end: figures to log, to plot and to gate on.
+
+An alignment (T', L) holds what share of each decoder step's attention each token got; its rows add up to 1.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+DIAGONAL_BAND = 0.2
+"""Half the width of `diagonality`'s band, in shares of the text: the sigma at which guided attention is lenient."""
+
+
+@dataclass(frozen=True)
+class AlignmentFigures:
+    """The figures of one utterance, each in [0, 1]; a reader of every token in order has 1 throughout."""
+
+    diagonality: float
+    focus_rate: float
+    coverage: float
+    monotonicity: float
+
+
+def diagonality(alignment: Tensor, band: float = DIAGONAL_BAND) -> float:
+    """Share of the attention that is near the diagonal: |t/T' - n/L| <= band, with t and n at their cells' middles.
+
+    A perfect diagonal has 1 and attention spread evenly has 2 band - band^2 at most, 0.36 for the default. Speech is
+    never quite even, so a well-read text has 0.9 and more rather than 1.
+
+    Args:
+        alignment: (T', L)
+        band: In shares of the text.
+    """
+    n_steps, n_tokens = alignment.shape
+    steps = (torch.arange(n_steps, device=alignment.device) + 0.5) / n_steps
+    tokens = (torch.arange(n_tokens, device=alignment.device) + 0.5) / n_tokens
+    near = (steps[:, None] - tokens).abs() <= band
+    return float((alignment * near).sum() / alignment.sum().clamp(min=torch.finfo(alignment.dtype).tiny))
+
+
+def focus_rate(alignment: Tensor) -> float:
+    """Mean over steps of the largest share that a token gets: 1 if each step looks at one token, 1/L if at all alike.
+
+    Args:
+        alignment: (T', L)
+
+    Source:
+        Ren et al. 2019 (FastSpeech), arXiv:1905.09263, section 3.3.
+    """
+    return float(alignment.amax(dim=1).mean())
+
+
+def coverage(alignment: Tensor) -> float:
+    """Share of the tokens that are looked at most in at least one step; tokens that are skipped lower it.
+
+    Where there are fewer steps than tokens, of the number of steps: no reader could look at more.
+
+    Args:
+        alignment: (T', L)
+    """
+    n_steps, n_tokens = alignment.shape
+    return len(set(alignment.argmax(dim=1).tolist())) / min(n_steps, n_tokens)
+
+
+def monotonicity(alignment: Tensor) -> float:
+    """Share of the moves from one step to the next that do not go back, by the tokens looked at most.
+
+    Says nothing alone (attention that stands still has 1): read it with `coverage`.
+
+    Args:
+        alignment: (T', L)
+    """
+    moves = alignment.argmax(dim=1).diff()
+    return float((moves >= 0).float().mean()) if len(moves) else 1.0
+
+
+def alignment_figures(alignment: Tensor, step_lengths: Tensor, token_lengths: Tensor) -> list[AlignmentFigures]:
+    """Compute all figures for each utterance of a padded batch.
+
+    Args:
+        alignment: (B, T', L)
+        step_lengths: Decoder steps. (B,)
+        token_lengths: (B,)
+    """
+    figures = []
+    for padded, n_steps, n_tokens in zip(
+        alignment.detach().cpu().float(), step_lengths.tolist(), token_lengths.tolist(), strict=True
+    ):
+        item = padded[:n_steps, :n_tokens]
+        figures.append(AlignmentFigures(diagonality(item), focus_rate(item), coverage(item), monotonicity(item)))
+    return figures
