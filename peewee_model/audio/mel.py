@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from peewee_model.errors import AudioError
+from peewee_model.errors import AudioError, ShapeError
 
 # Frames transformed at a time: their spectra stay in the processor's cache, and memory is flat for long recordings.
 _BLOCK_FRAMES = 64
@@ -110,10 +110,13 @@ def log_mel(samples: Float32Array, config: MelConfig) -> Float32Array:
         ``log(max(mel, log_floor))``; T = 1 + S // hop_length. (M, T)
 
     Raises:
-        AudioError: If the samples are not one channel, empty or not finite.
+        ShapeError: If there is more than one channel.
+        AudioError: If the samples are empty or not finite.
     """
-    if samples.ndim != 1 or samples.size == 0:
-        raise AudioError("empty", f"expected one channel of samples (S,), got shape {samples.shape}; average channels")
+    if samples.ndim != 1:
+        raise ShapeError(f"expected one channel of samples (S,), got shape {samples.shape}; average the channels")
+    if samples.size == 0:
+        raise AudioError("empty", "there are no samples to make a mel of; check the recording")
     bank, bins = _sparse_filter_bank(config)
     window = hann_window(config)
     padded = np.pad(samples.astype(np.float64), config.n_fft // 2)

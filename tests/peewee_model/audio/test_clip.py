@@ -1,0 +1,303 @@
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+
+from peewee_model.audio import clip as module
+from peewee_model.audio.clip import (
+    REASONS,
+    decode_flac,
+    encode_flac,
+    quantize,
+    read_clip,
+    resample,
+    trim_silence,
+    write_wav,
+)
+from peewee_model.errors import AudioError
+
+RATE = 16000
+
+
+def tone(seconds=1.0, amplitude=0.3, rate=RATE, hz=220.0):
+    return (amplitude * np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
+
+
+def encoded(samples, rate=RATE, kind="WAV", subtype="PCM_16"):
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format=kind, subtype=subtype)
+    return buffer.getvalue()
+
+
+def chunk(kind, data):
+    return kind + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def with_size(data, kind, size):
+    """Overwrite the size that a chunk states."""
+    at = 4 if kind == b"RIFF" else data.index(kind) + 4
+    return data[:at] + struct.pack("<I", size) + data[at + 4 :]
+
+
+def refusal(source, **limits):
+    with pytest.raises(AudioError) as caught:
+        read_clip(source, **limits)
+    assert caught.value.reason in REASONS
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype", "tolerance"),
+    [
+        ("WAV", "PCM_16", 5e-5),
+        ("WAV", "PCM_24", 1e-6),
+        ("WAV", "PCM_U8", 1e-2),
+        ("WAV", "FLOAT", 0),
+        ("WAV", "DOUBLE", 0),
+        ("WAV", "ULAW", 0.02),
+        ("WAVEX", "PCM_16", 5e-5),
+        ("RF64", "PCM_16", 5e-5),
+        ("AIFF", "PCM_16", 5e-5),
+        ("FLAC", "PCM_16", 5e-5),
+        ("FLAC", "PCM_24", 1e-6),
+        ("OGG", "VORBIS", 0.05),
+        ("MP3", "MPEG_LAYER_III", None),
+    ],
+)
+def test_recordings_of_usual_kinds_are_read(kind, subtype, tolerance):
+    """By content; lossy ones nearly."""
+    clip = read_clip(encoded(tone(), kind=kind, subtype=subtype))
+    assert clip.sample_rate == RATE
+    assert clip.samples.dtype == np.float32
+    assert clip.duration_s == pytest.approx(1.0, abs=0.1)
+    if tolerance is not None:
+        np.testing.assert_allclose(clip.samples, tone(), atol=tolerance)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 24000, 44100, 48000, 96000])
+def test_rate_is_the_files_own(rate):
+    """Never a default."""
+    assert read_clip(encoded(tone(rate=rate), rate)).sample_rate == rate
+
+
+def test_file_is_read_by_content_whatever_its_name(tmp_path):
+    path = tmp_path / "voice.raw"
+    path.write_bytes(encoded(tone(), kind="FLAC"))
+    np.testing.assert_array_equal(read_clip(path).samples, read_clip(path.read_bytes()).samples)
+
+
+def test_channels_are_averaged():
+    left, right = tone(hz=200.0), tone(hz=310.0)
+    clip = read_clip(encoded(np.stack([left, right], axis=1), subtype="FLOAT"))
+    np.testing.assert_allclose(clip.samples, (left + right) / 2, atol=1e-7)
+    one_sided = read_clip(encoded(np.stack([left, 0 * left], axis=1), subtype="FLOAT"))
+    np.testing.assert_allclose(one_sided.samples, left / 2, atol=1e-7)
+
+
+def test_blocks_leave_no_seam(monkeypatch):
+    whole = read_clip(encoded(tone()))
+    monkeypatch.setattr(module, "_READ_FRAMES", 777)
+    np.testing.assert_array_equal(read_clip(encoded(tone())).samples, whole.samples)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "AIFF", "FLAC"])
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
+def test_cut_recording_is_refused(kind, fraction):
+    """libsndfile reads the cut WAV without a word."""
+    data = encoded(tone(), kind=kind)
+    assert refusal(data[: int(fraction * len(data))]) == "truncated"
+
+
+@pytest.mark.parametrize("n_bytes", [4, 11, 30, 43])
+def test_wav_cut_in_its_header_is_refused(n_bytes):
+    assert refusal(encoded(tone())[:n_bytes]) == "truncated"
+
+
+@pytest.mark.parametrize("size", [0, 2**32 - 1, 2**31])
+def test_wav_with_a_lying_data_size_is_refused(size):
+    """What a recorder leaves that was switched off."""
+    assert refusal(with_size(encoded(tone()), b"data", size)) == "truncated"
+
+
+@pytest.mark.parametrize("size", [0, 100, 2**32 - 1])
+def test_wav_with_a_lying_riff_size_is_refused(size):
+    assert refusal(with_size(encoded(tone()), b"RIFF", size)) == "truncated"
+
+
+def test_wav_with_chunks_around_its_data_is_read():
+    """A list before, a tag behind that the RIFF size counts, and one that it does not."""
+    data = encoded(tone())
+    body = data[12:36] + chunk(b"LIST", b"INFOx") + data[36:] + chunk(b"id3 ", b"tag")
+    whole = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body
+    for appended in (b"", b"TAG" + 125 * b"\0"):
+        np.testing.assert_array_equal(read_clip(whole + appended).samples, read_clip(data).samples)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"not a sound at all" * 100, "unreadable"),
+        (b"\0" * 5000, "unreadable"),
+        (b"\x89PNG\r\n\x1a\n" + b"x" * 500, "unreadable"),
+        (encoded(tone(), kind="AU"), "unreadable"),
+        (encoded(tone(), kind="FLAC")[:20], "unreadable"),
+        (encoded(tone(0.0)), "empty"),
+        (encoded(tone()[:1]), "too_short"),
+        (encoded(tone(0.005)), "too_short"),
+        (encoded(np.zeros(RATE, np.float32)), "silent"),
+        (encoded(np.full(RATE, 5e-5, np.float32), subtype="FLOAT"), "silent"),
+        (encoded(np.full(RATE, 0.1, np.float32)), "silent"),
+        (encoded(tone() + 0.4), "dc_offset"),
+        (encoded(np.where(np.arange(RATE) == 9, np.nan, tone()), subtype="FLOAT"), "non_finite"),
+        (encoded(np.where(np.arange(RATE) == 9, np.inf, tone()), subtype="FLOAT"), "non_finite"),
+        (encoded(np.where(np.arange(RATE) == 9, -np.inf, tone()), subtype="DOUBLE"), "non_finite"),
+        (encoded(np.where(np.arange(RATE) == 9, 1e20, tone()), subtype="FLOAT"), "out_of_range"),
+        (encoded(np.where(np.arange(RATE) == 9, 1e300, tone().astype(float)), subtype="DOUBLE"), "non_finite"),
+        (encoded(tone() * 32768, subtype="FLOAT"), "out_of_range"),
+        (encoded(np.clip(tone(amplitude=5.0), -1, 1)), "clipped"),
+        (encoded(np.stack([tone(), -tone()], axis=1)), "cancelled"),
+        (encoded(np.stack([tone(), -0.95 * tone()], axis=1)), "cancelled"),
+        (encoded(np.stack([np.full(RATE, np.nan), tone()], axis=1), subtype="FLOAT"), "non_finite"),
+        (encoded(np.zeros((RATE, 2), np.float32)), "silent"),
+        (encoded(np.tile(tone()[:, None], (1, 9))), "too_many_channels"),
+        (encoded(np.tile(tone(0.1)[:, None], (1, 1024))), "too_many_channels"),
+        (encoded(tone(), rate=100), "wrong_rate"),
+        (encoded(tone(), rate=10_000_000), "wrong_rate"),
+    ],
+)
+def test_unusable_recording_is_refused_with_its_reason(data, reason):
+    assert refusal(data) == reason
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [tone(amplitude=1.0), tone(amplitude=1.2), tone() + 0.2, np.stack([tone(), 0.5 * tone()], axis=1)],
+    ids=["full scale", "overshoot", "offset", "unequal channels"],
+)
+def test_usable_recording_at_an_edge_is_taken(samples):
+    """A tone that touches full scale is not clipped; what a lossy codec overshoots is left."""
+    assert len(read_clip(encoded(samples, subtype="FLOAT")).samples) == RATE
+
+
+def test_small_offset_is_removed():
+    """It would pass for sound when silence is trimmed."""
+    samples = read_clip(encoded(tone() + 0.05, subtype="FLOAT")).samples
+    np.testing.assert_allclose(samples, tone(), atol=1e-4)
+
+
+def test_long_recording_is_refused_before_it_is_decoded(monkeypatch):
+    """An hour of silence is 272 kB of FLAC."""
+    hour = encoded(np.zeros(3600 * 8000 + 1, np.int16), 8000, "FLAC")
+    assert len(hour) < 400_000
+    monkeypatch.setattr(module, "_decode", lambda *_: pytest.fail("decoded"))
+    assert refusal(hour) == "too_long"
+    assert refusal(encoded(tone(1.1)), max_duration_s=1.0) == "too_long"
+    monkeypatch.setattr(module, "MAX_VALUES", 1000)
+    assert refusal(encoded(tone(1.0))) == "too_long"
+
+
+def test_flac_that_states_more_than_it_holds_is_refused():
+    """STREAMINFO's number of samples, 36 bits, ends 26 bytes in."""
+    data = bytearray(encoded(tone(), kind="FLAC"))
+    assert int.from_bytes(data[22:26]) == RATE
+    data[22:26] = (2 * RATE).to_bytes(4)
+    assert refusal(bytes(data)) == "truncated"
+
+
+def test_paths_that_are_no_files_are_refused(tmp_path):
+    assert refusal(tmp_path) == "unreadable"
+    assert refusal(tmp_path / "missing.wav") == "unreadable"
+    (tmp_path / "empty.wav").touch()
+    assert refusal(tmp_path / "empty.wav") == "empty"
+
+
+def test_random_damage_never_gives_unusable_samples():
+    """Each damaged file is refused with a reason, or read to finite samples."""
+    rng = np.random.default_rng(0)
+    sources = [encoded(tone(0.2), kind=kind) for kind in ("WAV", "FLAC", "AIFF")]
+    sources.append(encoded(tone(0.2), kind="OGG", subtype="VORBIS"))
+    refused = 0
+    for turn in range(200):
+        data = bytearray(sources[turn % len(sources)])
+        for position in rng.integers(0, min(len(data), 200 if turn % 2 else len(data)), size=4):
+            data[position] = rng.integers(256)
+        try:
+            assert np.isfinite(read_clip(bytes(data)).samples).all()
+        except AudioError as error:
+            assert error.reason in REASONS
+            refused += 1
+    assert 20 < refused < 200
+
+
+def test_flac_and_wav_give_back_their_16_bits(tmp_path):
+    samples = (np.random.default_rng(0).integers(-32768, 32768, 5000) / 32768).astype(np.float32)
+    clip = decode_flac(encode_flac(samples, 22050))
+    np.testing.assert_array_equal(clip.samples, samples)
+    assert clip.sample_rate == 22050
+    assert encode_flac(samples, 22050) == encode_flac(clip.samples, 22050)
+    write_wav(tmp_path / "voice.wav", tone(), RATE)
+    np.testing.assert_array_equal(quantize(read_clip(tmp_path / "voice.wav").samples), quantize(tone()))
+
+
+def test_damaged_flac_of_a_table_is_named():
+    for data in (b"", b"fLaC", encoded(np.stack([tone(), tone()], axis=1), kind="FLAC")):
+        with pytest.raises(AudioError) as caught:
+            decode_flac(data)
+        assert caught.value.reason == "unreadable"
+
+
+def test_quantize_clips_at_full_scale_and_refuses_nan():
+    found = quantize(np.array([-2, -1, 0, 0.5, 1, 2], np.float32))
+    assert found.tolist() == [-32768, -32768, 0, 16384, 32767, 32767]
+    with pytest.raises(AudioError, match="NaN"):
+        quantize(np.array([np.nan], np.float32))
+
+
+def test_resampling_keeps_a_tone_and_its_length():
+    """At its frequency, without a shift; the same rate gives the same array."""
+    samples = tone(rate=24000)
+    made = resample(samples, 24000, 16000)
+    assert len(made) == 16000
+    np.testing.assert_allclose(made[500:-500], tone(rate=16000)[500:-500], atol=1e-3)
+    assert resample(samples, 24000, 24000) is samples
+
+
+@pytest.mark.parametrize("top_db", [20, 40, 60])
+@pytest.mark.parametrize("length", [30_000, 30_720, 33_333])
+def test_trimming_equals_librosas_rule(top_db, length):
+    """Without a margin; a voice that fades in and out over faint noise."""
+    import librosa
+
+    rng = np.random.default_rng(length)
+    swell = np.exp(-np.square(np.linspace(-4, 4, length)))
+    samples = (swell * tone(3.0)[:length] + 1e-5 * rng.standard_normal(length)).astype(np.float32)
+    expected, _ = librosa.effects.trim(samples, top_db=top_db)
+    found, trimmed_s = trim_silence(samples, RATE, top_db=top_db, margin_s=0)
+    np.testing.assert_array_equal(found, expected)
+    assert trimmed_s == pytest.approx((length - len(expected)) / RATE)
+
+
+def test_trimming_leaves_a_margin_where_there_is_one():
+    samples = np.concatenate([np.zeros(8000, np.float32), tone(), np.zeros(100, np.float32)])
+    bare, _ = trim_silence(samples, RATE, top_db=40, margin_s=0)
+    found, trimmed_s = trim_silence(samples, RATE, top_db=40, margin_s=0.1)
+    assert len(bare) >= RATE
+    assert trimmed_s == pytest.approx((8000 + 16000 + 100 - len(found)) / RATE)
+    assert len(found) == len(bare) + 1600  # the tail had nothing left to give
+    np.testing.assert_array_equal(found[1600:], bare)
+
+
+def test_trimming_loses_nothing_of_a_recording_without_silence():
+    found, trimmed_s = trim_silence(tone(), RATE, top_db=40, margin_s=0.05)
+    np.testing.assert_array_equal(found, tone())
+    assert trimmed_s == 0
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0, np.float32), np.zeros(5000, np.float32)])
+def test_trimming_silence_is_an_error(samples):
+    with pytest.raises(AudioError) as caught:
+        trim_silence(samples, RATE, top_db=40, margin_s=0)
+    assert caught.value.reason == "silent"
