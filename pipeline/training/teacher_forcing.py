@@ -42,9 +42,10 @@ def teacher_forced_mels(
         for first in range(0, len(texts), _BATCH_UTTERANCES):
             picked = np.arange(first, min(first + _BATCH_UTTERANCES, len(texts)))
             batch = texts.batch(picked, np.random.default_rng((seed, first)))
-            torch.manual_seed(seed * 1_000_003 + first)
+            # With dropout in the prenet, as when the model speaks on its own.
+            dropout = torch.Generator(device).manual_seed(seed * 1_000_003 + first)
             with torch.inference_mode():
-                drawn = model(*(value.to(device) for value in batch)).mel_after.cpu().numpy()
+                drawn = model(*(value.to(device) for value in batch), generator=dropout).mel_after.cpu().numpy()
             for mel, length in zip(drawn, batch.mel_lengths.tolist(), strict=True):
                 yield mel[:, :length].T
 

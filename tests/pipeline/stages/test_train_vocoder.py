@@ -14,15 +14,20 @@ from lightning_fabric import Fabric
 from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.errors import ConfigError
+from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
+from peewee_model.text.config import TextConfig
+from peewee_model.text.symbols import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim
 from peewee_model.vocoder.hifi_gan import HiFiGan
 from peewee_model.vocoder.vocoder import load_vocoder
+from peewee_model.weights import save_model
 from pipeline import tables
 from pipeline.params import read
 from pipeline.stages.train_vocoder import Params, train_vocoder
 from pipeline.training.loop import PreemptedError
 from pipeline.training.ragged import Ragged
 from pipeline.training.recordings import Recordings
+from pipeline.training.teacher_forcing import teacher_forced_mels
 from pipeline.training.vocoder_learner import HiFiGanLearner, NoRecordingsError
 
 CORPUS, MELS = Path("data/corpus"), Path("data/mels/acoustic")
@@ -269,6 +274,43 @@ def test_last_steps_hear_teacher_forced_mels():
     with torch.no_grad():
         figures = learner.validate()
     assert figures["forced_mel_l1"] != figures["copy_mel_l1"]
+
+
+@pytest.fixture
+def synthesizer():
+    """Small and untrained, with embeddings of the corpus."""
+    text = TextConfig(units="graphemes", language="en-us")
+    config = SynthesizerConfig(
+        mel=MelConfig(**MEL), text=text.model_dump(), n_symbols=Tokenizer(text).n_symbols, speaker_embedding_dim=4,
+        symbol_embedding_dim=8, encoder_n_convolutions=1, encoder_kernel_size=3, encoder_dropout=0.5, prenet_dim=8,
+        prenet_dropout=0.5, attention_rnn_dim=8, attention_dim=4, attention_location_n_filters=2,
+        attention_location_kernel_size=3, attention_dropout=0.1, decoder_rnn_dim=8, decoder_dropout=0.1,
+        postnet_n_convolutions=2, postnet_channels=8, postnet_kernel_size=3, postnet_dropout=0.5, reduction_factor=2,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    save_model(Path("models/synthesizer"), Tacotron2(config), config)
+    rows = [{key: row[key] for key in ("utterance_id", "speaker_id", "split")} for row in tables.iter_rows(MELS)]
+    random = np.random.default_rng(0)
+    for row in rows:
+        embedding = random.normal(size=4).astype(np.float32)
+        row["embedding"] = embedding / np.linalg.norm(embedding)
+    tables.write_shard(Path("data/speakers/utterances.parquet"), tables.UTTERANCE_EMBEDDINGS, rows)
+
+
+def test_teacher_forced_mels_are_those_of_the_rows_and_the_same_each_time(synthesizer):
+    sources = CORPUS, MELS, Path("data/speakers/utterances.parquet"), Path("models/synthesizer")
+    first, second, other = (teacher_forced_mels(*sources, "train", seed, "cpu") for seed in (1, 1, 2))
+    assert first.lengths.tolist() == Recordings(CORPUS, MELS, "train").mels.lengths.tolist()
+    assert all(np.array_equal(first[row], second[row]) for row in range(3))
+    assert not np.array_equal(first[0], other[0])  # another seed, another dropout
+
+
+def test_fine_tuning_stage_measures_on_the_synthesizer_s_mels(synthesizer):
+    write_params(arch="hifi_gan", hifi_gan__training__fine_tune_steps=2)
+    train_vocoder()
+    figures = [row for row in history() if row["split"] == "validation"]
+    assert all(row["forced_mel_l1"] != row["copy_mel_l1"] for row in figures)
+    assert load_vocoder(Path("models/vocoder")).config.arch == "hifi_gan"
 
 
 def test_hifi_gan_overfits_one_batch():
