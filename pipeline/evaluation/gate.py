@@ -1,0 +1,77 @@
+"""The gate: thresholds on metrics, decided once, recorded whatever they decide."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.params import Section
+
+
+class AtMost(Section):
+    """The metric must be this or less."""
+
+    max: float
+    """Largest value that passes."""
+
+
+class AtLeast(Section):
+    """The metric must be this or more."""
+
+    min: float
+    """Smallest value that passes."""
+
+
+GateConfig = dict[str, AtMost | AtLeast]
+"""The section `gate`: metric's path in metrics.json, its parts joined by dots -> threshold."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One threshold and what became of it; `value` is None if the metric was not measured, which fails."""
+
+    metric: str
+    op: str
+    threshold: float
+    value: float | None
+    passed: bool
+
+
+def check_gate(config: GateConfig, metrics: Mapping[str, Any]) -> list[Check]:
+    """Hold metrics against their thresholds, in the order of the metrics' names.
+
+    A metric that is absent fails its check: a gate that can't be evaluated must not open.
+    """
+    checks = []
+    for path, threshold in sorted(config.items()):
+        value = metric_at(metrics, path)
+        if isinstance(threshold, AtMost):
+            passed = value is not None and value <= threshold.max
+            checks.append(Check(path, "<=", threshold.max, value, passed))
+        else:
+            passed = value is not None and value >= threshold.min
+            checks.append(Check(path, ">=", threshold.min, value, passed))
+    return checks
+
+
+def gate_document(checks: list[Check]) -> dict[str, Any]:
+    """What reports/gate.json holds. `failures` are sentences for people."""
+    return {
+        "passed": all(check.passed for check in checks),
+        "checks": [vars(check) for check in checks],
+        "failures": [explain(check) for check in checks if not check.passed],
+    }
+
+
+def explain(check: Check) -> str:
+    """Say in a sentence why a check failed."""
+    if check.value is None:
+        return f"{check.metric} was not measured, the gate asks for {check.op} {check.threshold:g}"
+    return f"{check.metric} is {check.value:g}, the gate asks for {check.op} {check.threshold:g}"
+
+
+def metric_at(metrics: Mapping[str, Any], path: str) -> float | None:
+    """Follow a dotted path; None if it leads to no number."""
+    found: Any = metrics
+    for part in path.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None

@@ -1,0 +1,65 @@
+"""What a listener would write down: speech recognition, and how far that is from what was to be said."""
+
+import re
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peewee_model.audio.clip import resample
+
+
+class Recognizer(Protocol):
+    """Writes down speech. Any that does can stand here: Whisper, where its weights are at hand."""
+
+    def recognize(self, samples: NDArray[np.float32], sample_rate: int) -> str:
+        """Write down one utterance; the result depends on nothing heard before."""
+        ...
+
+
+class PocketSphinx:
+    """pocketsphinx with the US English model that its wheel carries.
+
+    Weak by today's measure (22 % WER on clear read speech), free of downloads: to be read beside the recordings' own
+    rate, never alone.
+    """
+
+    def __init__(self) -> None:
+        from pocketsphinx import Decoder
+
+        self._sample_rate = 16_000
+        self._decoder = Decoder(samprate=self._sample_rate, cmn="batch", loglevel="FATAL")
+
+    def recognize(self, samples: NDArray[np.float32], sample_rate: int) -> str:
+        """Write down one utterance, mono in [-1, 1]."""
+        heard = resample(samples, sample_rate, self._sample_rate)
+        pcm = np.rint(np.clip(heard, -1.0, 1.0) * 32767).astype("<i2").tobytes()
+        if not pcm:
+            return ""
+        self._decoder.reinit_feat()  # else the cepstral mean of the utterance before shifts this one's
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm, full_utt=True)
+        self._decoder.end_utt()
+        hypothesis = self._decoder.hyp()
+        return str(hypothesis.hypstr) if hypothesis else ""
+
+
+def plain_words(text: str) -> str:
+    """Lower-case words without punctuation, as both sides of a comparison are written."""
+    words = re.sub(r"[^\w' ]|_", " ", text.lower().replace("’", "'")).split()
+    return " ".join(word for word in (word.strip("'") for word in words) if word)
+
+
+def transcription_error_rates(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[float, float]:
+    """Character and word error rates: edits over all utterances divided by the references' length.
+
+    Args:
+        references: What was to be said; none empty.
+        hypotheses: What was understood.
+    """
+    import jiwer
+
+    said = [plain_words(text) for text in references]
+    heard = [plain_words(text) for text in hypotheses]
+    return float(jiwer.cer(said, heard)), float(jiwer.wer(said, heard))
