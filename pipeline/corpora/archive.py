@@ -15,7 +15,7 @@ from pipeline.corpora.archive_error import KINDS, ArchiveError
 from pipeline.corpora.gunzip import Gunzip
 
 MAX_HEADERS = 1_000_000  # the largest LibriTTS archive has 630,000
-MAX_SMALL_HEADERS = 200_000  # from here on members must have SMALL_BYTES on average
+MAX_SMALL_HEADERS = 100_000  # from here on members must have SMALL_BYTES on average
 SMALL_BYTES = 2048
 MAX_MEMBER_BYTES = 16 << 20  # what is larger is passed over, never held
 MAX_EXTENDED_BYTES = 1 << 20  # a pax header or a long name; macOS writes some kB

@@ -7,7 +7,8 @@ ingest takes, every part goes to a SQLite file in scratch, and comes back uttera
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,10 @@ class SpooledUtterance:
     audio_row: int
 
 
-_PART_COLUMNS = ", ".join(field.name for field in fields(SpooledPart))
-_UTTERANCE_COLUMNS = ", ".join(field.name for field in fields(SpooledUtterance))
+_PART_NAMES = [field.name for field in fields(SpooledPart)]
+_UTTERANCE_NAMES = [field.name for field in fields(SpooledUtterance)]
+_PART_COLUMNS, _UTTERANCE_COLUMNS = ", ".join(_PART_NAMES), ", ".join(_UTTERANCE_NAMES)
+_PART_VALUES, _UTTERANCE_VALUES = attrgetter(*_PART_NAMES), attrgetter(*_UTTERANCE_NAMES)
 _REJECTED_COLUMNS = "archive, member, utterance_id, reason, detail"
 
 
@@ -90,7 +93,7 @@ class Spool:
 
     def add_part(self, part: SpooledPart, audio: bytes = b"") -> None:
         """Keep one part, with its FLAC if it has one."""
-        row = list(astuple(part))
+        row = list(_PART_VALUES(part))
         if audio:
             row[-1] = self._db.execute("INSERT INTO audio VALUES (?)", (audio,)).lastrowid
         self._insert("part", row)
@@ -101,7 +104,7 @@ class Spool:
 
     def add_utterance(self, utterance: SpooledUtterance) -> None:
         """Keep one utterance that was accepted."""
-        self._insert("utterance", (*astuple(utterance), 0))
+        self._insert("utterance", (*_UTTERANCE_VALUES(utterance), 0))
 
     def groups(self) -> Iterator[list[list[SpooledPart]]]:
         """Yield all parts of one utterance_id at a time, sorted, as lists by archive and subset.

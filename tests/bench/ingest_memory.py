@@ -18,7 +18,7 @@ RATE = 24_000
 WORKERS = 2
 
 _INGEST = f"""
-import resource, sys
+import re, resource, sys
 from pathlib import Path
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
@@ -32,8 +32,9 @@ if __name__ == "__main__":
     source = Source(corpus="noise", subset="train", url="file:x", md5=None, sha256=sys.argv[1], licence="none")
     ingest_corpus([source], config, archives=Path("."), corpus=Path("corpus"), rejected=Path("rejected.parquet"),
                   scratch=Path("scratch"), workers={WORKERS})
-    driver, worker = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print(driver / 1024, worker / 1024)
+    # Not ru_maxrss: a process inherits that of the one that started it.
+    driver = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    print(driver / 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 """
 
 

@@ -188,7 +188,7 @@ def hostile(
 
 
 INGEST = """
-import resource, sys, time
+import re, sys, time
 from pathlib import Path
 from pipeline.corpora.archive_error import ArchiveError
 from pipeline.corpora.prepare import IngestConfig
@@ -201,7 +201,10 @@ try:
     ingest_corpus([source], config, archives=Path("archives"), corpus=Path("corpus"), rejected=Path("rejected.parquet"),
                   scratch=Path("scratch"), workers=1)
 except ArchiveError as error:
-    print(error.kind, time.monotonic() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, error)
+    seconds = time.monotonic() - start
+    # Not ru_maxrss: a process inherits that of the one that started it.
+    peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    print(error.kind, seconds, peak / 1024, error)
 """
 CONFIG = """{"min_duration_s": 0.5, "max_duration_s": 20, "min_sample_rate": 16000, "silence_db": 40,
 "trim_margin_s": 0.05, "min_characters_per_s": 2, "max_characters_per_s": 40,
