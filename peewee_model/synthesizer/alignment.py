@@ -23,10 +23,10 @@ class AlignmentFigures:
 
 
 def diagonality(alignment: Tensor, band: float = DIAGONAL_BAND) -> float:
-    """Share of the attention that is near the diagonal: |t/T' - n/L| <= band, with t and n at their cells' middles.
+    """Share of the attention that is near the diagonal: where t/T' is within `band` of the span [n/L, (n + 1)/L].
 
-    A perfect diagonal has 1 and attention spread evenly has 2 band - band^2 at most, 0.36 for the default. Speech is
-    never quite even, so a well-read text has 0.9 and more rather than 1.
+    A perfect diagonal has 1, attention spread evenly over a long text 2 band - band^2: 0.36 for the default. Speech is
+    never quite even, so a well-read text has somewhat less than 1.
 
     Args:
         alignment: (T', L)
@@ -35,7 +35,7 @@ def diagonality(alignment: Tensor, band: float = DIAGONAL_BAND) -> float:
     n_steps, n_tokens = alignment.shape
     steps = (torch.arange(n_steps, device=alignment.device) + 0.5) / n_steps
     tokens = (torch.arange(n_tokens, device=alignment.device) + 0.5) / n_tokens
-    near = (steps[:, None] - tokens).abs() <= band
+    near = (steps[:, None] - tokens).abs() <= band + 0.5 / n_tokens
     return float((alignment * near).sum() / alignment.sum().clamp(min=torch.finfo(alignment.dtype).tiny))
 
 

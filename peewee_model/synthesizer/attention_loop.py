@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from peewee_model.synthesizer.attention import AttentionWeights, Memory
-from peewee_model.synthesizer.products import PackedWeight, outer_sum
+from peewee_model.synthesizer.products import PackedWeight, outer_sum, product
 
 _CHUNK_NUMBERS = 1 << 22
 """Numbers in a recomputed chunk of the comparison: 16 MB of float32, near a cache's size."""
@@ -129,9 +129,9 @@ class _AttentionLoop(torch.autograd.Function):
             chunk = slice(start, min(start + n_chunk, n_steps))
             windows = _windows(seen[chunk], kernel_size)
             hidden = states[chunk.start + 1 : chunk.stop + 1, :, :n_hidden]
-            compared = (windows @ flat_location.t()).view(-1, *keys.shape)
+            compared = product(windows, flat_location).view(-1, *keys.shape)
             compared += keys
-            compared += (hidden @ query.t())[:, :, None]
+            compared += product(hidden.contiguous(), query)[:, :, None]
             compared.tanh_()
             grad_compared = torch.addcmul(score, compared.square(), score, value=-1)  # score * (1 - tanh^2)
             to_gates, to_out, to_cell, forget = _gate_derivatives(
@@ -164,7 +164,7 @@ class _AttentionLoop(torch.autograd.Function):
                 grad_state = recurrent_packed(gate)
             grad_keys += grad_compared.sum(0)
             grad_score += compared.view(-1, n_compared).t() @ grad_energies.view(-1)
-            grad_location += grad_compared.view(-1, n_compared).t() @ windows
+            grad_location += outer_sum(grad_compared.view(-1, n_compared), windows)
 
         grad_values = torch.bmm(alignments.permute(1, 2, 0), grad_contexts.transpose(0, 1))
         grad_recurrent = outer_sum(grad_gates.flatten(0, 1), states[:-1].flatten(0, 1))

@@ -21,6 +21,7 @@ from peewee_model.synthesizer.attention import (
 from peewee_model.synthesizer.attention_loop import attention_loop
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import Prenet, xavier
+from peewee_model.synthesizer.products import linear
 
 
 class DecoderState(NamedTuple):
@@ -69,7 +70,7 @@ class Decoder(nn.Module):
     def input_gates(self, squeezed: Tensor) -> Tensor:
         """Compute what the prenet's output (..., prenet_dim) gives to the attention LSTM's gates (..., 4H)."""
         weight = self.attention_rnn.weight_ih[:, : squeezed.shape[-1]]
-        return F.linear(squeezed, weight, self.attention_rnn.bias_ih + self.attention_rnn.bias_hh)
+        return linear(squeezed, weight, self.attention_rnn.bias_ih + self.attention_rnn.bias_hh)
 
     def forward(
         self, memory: Memory, frames: Tensor, generator: torch.Generator | None = None

@@ -1,0 +1,34 @@
+"""Both ways of multiplying, where the processor has both, against torch's own product in double precision."""
+
+import pytest
+import torch
+
+from peewee_model.synthesizer import products
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_equal_torchs(dtype: torch.dtype, onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not onednn:
+        monkeypatch.setattr(products, "_has_onednn", lambda _: False)
+    rows, weight, other = (torch.randn(*shape, dtype=dtype) for shape in ((9, 30), (70, 30), (9, 70)))
+    expected = (rows.double() @ weight.double().t()).to(dtype)
+    for found in (products.product(rows, weight), products.PackedWeight(weight, 9)(rows)):
+        torch.testing.assert_close(found, expected)
+    transposed = products.PackedWeight(weight.t().contiguous().t(), 9)  # a matrix that is a view
+    torch.testing.assert_close(transposed(rows), expected)
+    torch.testing.assert_close(products.outer_sum(other, rows), (other.double().t() @ rows.double()).to(dtype))
+    wide = torch.randn(9, 50, dtype=dtype)[:, 10:40]
+    torch.testing.assert_close(products.outer_sum(other, wide), (other.double().t() @ wide.double()).to(dtype))
+
+
+def test_linear_equals_torchs_in_outputs_and_gradients() -> None:
+    leaves = [torch.randn(*shape, requires_grad=True) for shape in ((4, 5, 30), (70, 50), (70,))]
+    results = []
+    for function in (products.linear, torch.nn.functional.linear):
+        rows, weight, bias = leaves
+        output = function(rows, weight[:, 20:], bias)
+        gradients = torch.autograd.grad(output.square().sum(), leaves)
+        results.append((output, *gradients))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
