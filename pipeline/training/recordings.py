@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from peewee_model.audio.clip import quantize, read_clip, resample
+from peewee_model.audio.clip import decode_flac, quantize, resample
 from peewee_model.audio.mel import MelConfig
 from pipeline import tables
 from pipeline.training.ragged import Ragged
@@ -65,7 +65,7 @@ def _frames(mels: Path, split: str, config: MelConfig, names: list[str]) -> Iter
 def _samples(corpus: Path, split: str, config: MelConfig, names: list[str]) -> Iterator[NDArray[np.int16]]:
     for row in _rows(corpus, split, "audio"):
         names.append(row["utterance_id"])
-        clip = read_clip(row["audio"])
+        clip = decode_flac(row["audio"])
         yield quantize(resample(clip.samples, clip.sample_rate, config.sample_rate))[:, None]
 
 
