@@ -4,6 +4,8 @@ import hashlib
 import logging
 import os
 import random
+import subprocess
+import sys
 import threading
 import time
 
@@ -92,6 +94,30 @@ def test_transfer_goes_on_where_it_broke(places):
     with serving(lambda x: x.serve(payload, upto=100_000 if x.number == 0 else None)) as server:
         fetch_all([source_of(server.url, payload)], *places, hurried()[1])
     assert server.requests == [("/", None, None), ("/", 100_000, '"v1"')]
+
+
+@pytest.mark.parametrize("changed", [{"ETag": '"v2"'}, {"Content_Range": "bytes 50000-99999/100000"}])
+def test_other_version_in_a_206_is_noticed_before_it_is_read(changed, places, caplog):
+    """Some servers pass over If-Range; the answer's own ETag and length tell."""
+    payload = archive(16, 80_000)
+
+    def script(x):
+        x.serve(payload, upto=50_000 if x.number == 0 else None, **(changed if x.start else {}))
+
+    with serving(script) as server:
+        fetch_all([source_of(server.url, payload)], *places, hurried()[1])
+    assert [start for _, start, _ in server.requests] == [None, 50_000, None]
+    assert "has changed" in caplog.text or "and has 100000 now" in caplog.text
+    assert (places[0] / NAME).read_bytes() == payload
+
+
+def test_transfer_without_length_goes_on_where_it_broke(places):
+    """Such an answer ends alike when it breaks and when it is complete, so a wrong hash is no verdict yet."""
+    payload = archive(17, 90_000)
+    with serving(lambda x: x.serve(payload, upto=40_000 if x.number < 2 else None, Content_Length=None)) as server:
+        fetch_all([source_of(server.url, payload)], *places, hurried()[1])
+    assert [start for _, start, _ in server.requests] == [None, 40_000, 80_000]
+    assert (places[0] / NAME).read_bytes() == payload
 
 
 def test_waits_grow_and_attempts_end_when_nothing_answers(places):
@@ -269,6 +295,17 @@ def test_part_of_another_archive_is_not_continued(original, places):
             fetch_all([source_of(server.url, original.read_bytes())], *places, hurried(attempts=1)[1])
         fetch_all([source_of(server.url, other)], *places, hurried()[1])
     assert [start for _, start, _ in server.requests] == [None, None]
+
+
+def test_mini_corpus_arrives_as_any_archive(places, repository):
+    """What the project's own command writes is hashed like what a server sends."""
+    spoken = [sys.executable, "-m", "pipeline.corpora.mini", "dev-clean"]
+    payload = subprocess.run(spoken, cwd=repository, check=True, capture_output=True).stdout
+    fetch_all([source_of("mini:dev-clean", payload)], *places)
+    assert (places[0] / NAME).read_bytes() == payload
+    with pytest.raises(ChecksumError, match="install the locked versions"):
+        fetch_all([source_of("mini:dev-clean", payload, sha256="0" * 64)], *places)
+    assert names(places[0]) == []
 
 
 def test_mini_command_that_fails_is_named(places):
