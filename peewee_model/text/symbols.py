@@ -1,0 +1,72 @@
+"""The symbols that a synthesizer reads, and the way from a normalised text to their numbers."""
+
+import re
+
+from peewee_model.errors import TextError
+from peewee_model.text.characters import describe
+from peewee_model.text.config import TextConfig
+
+PADDING = "<pad>"
+"""Stands at number 0, in no text."""
+
+PUNCTUATION = " !',.:;?"
+
+GRAPHEMES = (PADDING, *PUNCTUATION, *"abcdefghijklmnopqrstuvwxyz")
+
+# What espeak-ng says for the 125,000 words of CMU's dictionary in its five British, American and Caribbean accents; the
+# apostrophe needs no symbol here, since it is pronounced or is not.
+PHONEMES = (
+    PADDING,
+    *PUNCTUATION.replace("'", ""),
+    *"abdefhijklmnoprstuvwxz",
+    # æðŋɐɑɒɔəɚɛɜɡɪɬɹɾ and ʃʉʊʌʍʒʔθᵻ
+    *"\u00e6\u00f0\u014b\u0250\u0251\u0252\u0254\u0259\u025a\u025b\u025c\u0261\u026a\u026c\u0279\u027e",
+    *"\u0283\u0289\u028a\u028c\u028d\u0292\u0294\u03b8\u1d7b",
+    *"\u02b2\u02c8\u02cc\u02d0\u0303\u0329\u032a",  # palatal, stress, second stress, long, nasal, syllabic, dental
+)
+
+_CLAUSE = re.compile(r"([!,.:;?])")
+
+
+def symbols_for(config: TextConfig) -> tuple[str, ...]:
+    """List the symbols in the order of their numbers; 0 is padding."""
+    return GRAPHEMES if config.units == "graphemes" else PHONEMES
+
+
+class Tokenizer:
+    """Turns normalised text into the numbers of symbols."""
+
+    def __init__(self, config: TextConfig) -> None:
+        self.config = config
+        self.n_symbols = len(symbols_for(config))
+        self._numbers = {symbol: number for number, symbol in enumerate(symbols_for(config))}
+
+    def encode(self, normalized_text: str) -> list[int]:
+        """Number the symbols of a text.
+
+        Args:
+            normalized_text: As `normalize` gives it.
+
+        Raises:
+            TextError: If the text is empty, or holds what is no symbol; it is named.
+            ConfigError: If phonemes are asked for in a language that espeak-ng does not have.
+        """
+        units = normalized_text if self.config.units == "graphemes" else self._pronounce(normalized_text)
+        if not units.strip():
+            raise TextError("the text is empty; give it words")
+        unknown = dict.fromkeys(unit for unit in units if unit not in self._numbers)
+        if unknown:
+            raise TextError(f"no symbol stands for {describe(unknown)} in {units[:40]!r}; normalise the text first")
+        return [self._numbers[unit] for unit in units]
+
+    def _pronounce(self, text: str) -> str:
+        """Give the IPA of a text, with the punctuation that espeak-ng takes out."""
+        from peewee_model.text.espeak import phonemize
+
+        spoken = ""
+        for part in _CLAUSE.split(text):
+            if _CLAUSE.fullmatch(part):
+                spoken += part
+            elif part.strip():
+                spoken += " " + phonemize(part, self.config.language)
+        return spoken.strip()
