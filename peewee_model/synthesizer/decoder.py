@@ -7,7 +7,6 @@ attention; `step` goes on from its own last frame.
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from peewee_model.synthesizer.attention import (
@@ -20,7 +19,7 @@ from peewee_model.synthesizer.attention import (
 )
 from peewee_model.synthesizer.attention_loop import attention_loop
 from peewee_model.synthesizer.config import SynthesizerConfig
-from peewee_model.synthesizer.layers import Prenet, xavier
+from peewee_model.synthesizer.layers import Prenet, dropout, xavier
 from peewee_model.synthesizer.products import linear
 
 
@@ -90,10 +89,11 @@ class Decoder(nn.Module):
         dropout_masks = None
         if self.training and self.attention_dropout > 0:
             n_hidden = gates.shape[2] // 4
-            dropout_masks = F.dropout(gates.new_ones(*gates.shape[:2], n_hidden), self.attention_dropout)
+            dropout_masks = dropout(gates.new_ones(*gates.shape[:2], n_hidden), self.attention_dropout)
         states, alignment = attention_loop(gates, memory, self.attention_weights(), dropout_masks)
         hidden, _ = self.decoder_rnn(states)
-        hidden = F.dropout(hidden, self.decoder_dropout, self.training)
+        if self.training:
+            hidden = dropout(hidden, self.decoder_dropout)
         found = torch.cat((hidden, states[..., self.attention_rnn.hidden_size :]), dim=2).transpose(0, 1)
         return self.mel_projection(found), self.stop_projection(found)[..., 0], alignment.transpose(0, 1)
 

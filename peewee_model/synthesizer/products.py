@@ -13,10 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+_WORTHWHILE = 1 << 18
+"""Multiplications from which oneDNN gains more than calling it costs."""
 
-def _has_onednn(sample: Tensor) -> bool:
+
+def _has_onednn(sample: Tensor, n_multiplications: int) -> bool:
     return (
-        sample.device.type == "cpu"
+        n_multiplications >= _WORTHWHILE
+        and sample.device.type == "cpu"
         and sample.dtype == torch.float32
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
@@ -39,7 +43,7 @@ class PackedWeight:
             weight: (N, K)
             n_rows: How many rows a product will have.
         """
-        self._packed = _has_onednn(weight)
+        self._packed = _has_onednn(weight, weight.numel() * n_rows)
         self._weight = (
             torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), n_rows) if self._packed else weight.t()
         )
@@ -51,19 +55,19 @@ class PackedWeight:
 
 def product(rows: Tensor, weight: Tensor) -> Tensor:
     """Multiply: (..., K) by (N, K) transposed is (..., N). Not differentiable."""
-    return _onednn_product(rows, weight) if _has_onednn(rows) else rows @ weight.t()
+    return _onednn_product(rows, weight) if _has_onednn(rows, rows.numel() * len(weight)) else rows @ weight.t()
 
 
 def outer_sum(left: Tensor, right: Tensor) -> Tensor:
     """Sum of outer products: (R, N) and (R, K) are (N, K). The gradient of a weight over all rows at once."""
-    if _has_onednn(left):
+    if _has_onednn(left, left.numel() * right.shape[1]):
         return _onednn_product(left.contiguous().t(), right.contiguous().t())  # other strides are very slow
     return left.t() @ right
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Do what `torch.nn.functional.linear` does, for many rows. (..., K), (N, K), (N,) are (..., N)."""
-    if not _has_onednn(rows) or torch.is_autocast_enabled("cpu"):
+    if not _has_onednn(rows, rows.numel() * len(weight)) or torch.is_autocast_enabled("cpu"):
         return F.linear(rows, weight, bias)
     result: Tensor = _Linear.apply(rows, weight, bias)  # type: ignore[no-untyped-call]
     return result

@@ -9,8 +9,7 @@ from peewee_model.synthesizer import products
 @pytest.mark.parametrize("onednn", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_products_equal_torchs(dtype: torch.dtype, onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not onednn:
-        monkeypatch.setattr(products, "_has_onednn", lambda _: False)
+    monkeypatch.setattr(products, "_WORTHWHILE", 0 if onednn else 1 << 62)
     rows, weight, other = (torch.randn(*shape, dtype=dtype) for shape in ((9, 30), (70, 30), (9, 70)))
     expected = (rows.double() @ weight.double().t()).to(dtype)
     for found in (products.product(rows, weight), products.PackedWeight(weight, 9)(rows)):
@@ -22,7 +21,8 @@ def test_products_equal_torchs(dtype: torch.dtype, onednn: bool, monkeypatch: py
     torch.testing.assert_close(products.outer_sum(other, wide), (other.double().t() @ wide.double()).to(dtype))
 
 
-def test_linear_equals_torchs_in_outputs_and_gradients() -> None:
+def test_linear_equals_torchs_in_outputs_and_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_WORTHWHILE", 0)
     leaves = [torch.randn(*shape, requires_grad=True) for shape in ((4, 5, 30), (70, 50), (70,))]
     results = []
     for function in (products.linear, torch.nn.functional.linear):
