@@ -179,8 +179,10 @@ def iter_rows(path: Path, columns: Sequence[str] | None = None, batch_rows: int 
                 missing = set(columns or ()) - set(file.schema_arrow.names)
                 if missing:
                     raise TableError(f"{shard} has no column {', '.join(sorted(missing))}; it has another schema")
-                for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
-                    yield from _batch_rows(batch)
+                # Not iter_batches: it holds every row group that it has passed until the file's end.
+                for group in range(file.num_row_groups):
+                    for batch in file.read_row_group(group, columns=columns).to_batches(max_chunksize=batch_rows):
+                        yield from _batch_rows(batch)
         except (OSError, pa.ArrowInvalid) as error:
             raise TableError(f"{shard} can't be read: {error}; restore it with `dvc checkout` or `dvc repro`") from None
 
