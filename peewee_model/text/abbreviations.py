@@ -26,7 +26,7 @@ _LATIN = {r"e\. ?g\.": "for example", r"i\. ?e\.": "that is"}
 
 _SPELLED = frozenset(
     (
-        "USA", "UK", "EU", "UN", "US", "CIA", "CEO", "CFO", "CTO", "AI", "ID", "UFO", "URL", "USB", "IBM", "ATM",
+        "USA", "UK", "EU", "UN", "US", "CIA", "FBI", "CEO", "CFO", "CTO", "AI", "ID", "UFO", "URL", "USB", "IBM", "ATM",
         "EEG", "ECG", "ISBN", "ISO", "MIT", "IOU",
     )
 )  # fmt: skip
@@ -35,7 +35,7 @@ _WORDS_IN_CAPITALS = frozenset(
         "NASA", "NATO", "UNESCO", "UNICEF", "OPEC", "AIDS",
     )
 )  # fmt: skip
-_SAID_LIKE = {"PhD": "p h d", "OK": "okay", "Ok": "okay"}
+_SAID_LIKE = {"PhD": "p h d", "OK": "okay", "Ok": "okay", "C#": "c sharp"}
 
 _IN_ADDRESSES = {
     ".": " dot ", "/": " slash ", "@": " at ", "-": " dash ", ":": " colon ", "?": " question mark ", "=": " equals ",
@@ -69,7 +69,7 @@ def expand_abbreviations(text: str) -> str:
     text = re.sub(r"\b((?i:etc|inc|ltd|co))\.(?= [A-Z])", r"\1..", text)  # here the full stop ends a sentence as well
     text = _replace(rf"(?i)(?<![\w.'])({_any(_EVERYWHERE)})\.", text, _EVERYWHERE)
     text = _replace(rf"\b({_any(_WITHOUT_STOP)})(?= [A-Z])", text, _WITHOUT_STOP, keep_case=True)
-    text = _replace(rf"\b({_any(_SAID_LIKE)})\b", text, _SAID_LIKE, keep_case=True)
+    text = _replace(rf"\b({_any(_SAID_LIKE)})(?!\w)", text, _SAID_LIKE, keep_case=True)
     return _initials(text)
 
 
@@ -85,8 +85,10 @@ def _streets(text: str) -> str:
 
 
 def _initials(text: str) -> str:
-    # U.S.A., a.m., J. R. R. Tolkien: letters said by their names.
-    text = re.sub(r"(?<![\w.'])(?:[A-Za-z]\.){2,}(?!\w)", lambda match: " ".join(match[0].replace(".", "")), text)
+    # U.S.A., a.m., J. R. R. Tolkien: letters said by their names; after a number they are units and times.
+    text = re.sub(
+        r"(?<![\w.'])(?<!\d )(?:[A-Za-z]\.){2,}(?!\w)", lambda match: " ".join(match[0].replace(".", "")), text
+    )
     text = re.sub(r"(?<![\w.'])([A-Z])\. (?=[A-Z])", r"\1 ", text)
     if not re.search("[a-z]", text):
         return text  # a headline, not acronyms

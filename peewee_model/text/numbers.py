@@ -35,15 +35,17 @@ _UNITS = {
     "m/s": ("meter per second", "meters per second"), "kg": ("kilogram", "kilograms"),
     "mg": ("milligram", "milligrams"),
     "g": ("gram", "grams"), "km": ("kilometer", "kilometers"), "cm": ("centimeter", "centimeters"),
-    "mm": ("millimeter", "millimeters"), "m": ("meter", "meters"), "mi": ("mile", "miles"), "ft": ("foot", "feet"),
-    "yd": ("yard", "yards"), "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"), "oz": ("ounce", "ounces"),
+    "mm": ("millimeter", "millimeters"), "m squared": ("square meter", "square meters"),
+    "km squared": ("square kilometer", "square kilometers"), "m cubed": ("cubic meter", "cubic meters"),
+    "m": ("meter", "meters"), "mi": ("mile", "miles"), "ft": ("foot", "feet"), "yd": ("yard", "yards"),
+    "lb": ("pound", "pounds"), "lbs": ("pound", "pounds"), "oz": ("ounce", "ounces"),
     "ml": ("milliliter", "milliliters"), "l": ("liter", "liters"), "hz": ("hertz", "hertz"),
     "khz": ("kilohertz", "kilohertz"), "mhz": ("megahertz", "megahertz"), "ghz": ("gigahertz", "gigahertz"),
     "kb": ("kilobyte", "kilobytes"), "mb": ("megabyte", "megabytes"), "gb": ("gigabyte", "gigabytes"),
     "tb": ("terabyte", "terabytes"), "kw": ("kilowatt", "kilowatts"), "kwh": ("kilowatt hour", "kilowatt hours"),
-    "ms": ("millisecond", "milliseconds"), "s": ("second", "seconds"),
-    "sec": ("second", "seconds"), "min": ("minute", "minutes"), "h": ("hour", "hours"), "hr": ("hour", "hours"),
-    "hrs": ("hour", "hours"), "ha": ("hectare", "hectares"), "°c": ("degree celsius", "degrees celsius"),
+    "ms": ("millisecond", "milliseconds"), "s": ("second", "seconds"), "sec": ("second", "seconds"),
+    "min": ("minute", "minutes"), "h": ("hour", "hours"), "hr": ("hour", "hours"), "hrs": ("hour", "hours"),
+    "ha": ("hectare", "hectares"), "°c": ("degree celsius", "degrees celsius"),
     "°f": ("degree fahrenheit", "degrees fahrenheit"), "°": ("degree", "degrees"), "%": ("percent", "percent"),
 }  # fmt: skip
 
@@ -51,6 +53,7 @@ _YEAR_CONTEXT = (
     r"in|since|from|until|till|by|before|after|during|of|year|around|circa|to|and|or|between|early|late|mid|spring|"
     r"summer|autumn|fall|winter|through|" + "|".join(MONTHS)
 )
+_NEW_SENTENCE = re.compile(r" (?!Mon|Tue|Wed|Thu|Fri|Sat|Sun|[A-Z]{2})[A-Z]")
 _LONGEST = 15
 """Digits of the longest number that is said as one; a longer one is read digit by digit."""
 
@@ -142,7 +145,9 @@ def _times(text: str) -> str:
         if hour > 24 or (minute and int(minute) > 59):
             return match[0]
         minutes = "" if not minute or (minute == "00" and noon) else _minutes(minute)
-        return f"{_words(hour)}{minutes}" + (f" {noon.lower()} m" if noon else "")
+        # The last stop of "p.m." ends the sentence too, if another one follows.
+        stop = "." if noon and match[0].endswith(".") and _NEW_SENTENCE.match(match.string, match.end()) else ""
+        return f"{_words(hour)}{minutes}" + (f" {noon.lower()} m{stop}" if noon else "")
 
     text = re.sub(rf"(?i){_START}(\d{{1,2}}):(\d{{2}}){half}?(?![\w:]|[.,]\d)", say, text)
     return re.sub(rf"(?i){_START}(\d{{1,2}})()" + half, say, text)
@@ -179,6 +184,7 @@ def _money(text: str) -> str:
 
 def _fractions(text: str) -> str:
     names = {2: ("half", "halves"), 4: ("quarter", "quarters")}
+    text = re.sub(_START + r"(24/7|50/50)(?![\w/]|[.,]\d)", lambda match: match[0].replace("/", " "), text)
 
     def say(match: re.Match[str]) -> str:
         whole, above, below = match[1], int(match[2]), int(match[3])
@@ -226,7 +232,12 @@ def _years(text: str) -> str:
 
     one = r"(1[1-9]\d{2}|20\d{2})(?!\w|[.,:/]\d| ?[%°])"
     text = re.sub(rf"{_START}{one} to {one}", lambda match: f"{year(int(match[1]))} to {year(int(match[2]))}", text)
+    text = re.sub(_START + r"(1[1-9]\d{2}|20\d{2}) to (\d{2})(?!\w|[.,:/%°]\d)", _short_years, text)
     return re.sub(rf"(?i)\b({_YEAR_CONTEXT}) {one}", say, text)
+
+
+def _short_years(match: re.Match[str]) -> str:
+    return f"{year(int(match[1]))} to {_words(int(match[2]))}"
 
 
 def _units(text: str) -> str:
@@ -240,5 +251,5 @@ def _units(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    text = re.sub(r"(?<!\d)\.(?=\d)", " point ", text)
+    text = re.sub(r"(?<!\d)\.(?=\d)|(?<=\d)\.(?=\d+\.\d)|(?<=\.\d)\.(?=\d)", " point ", text)
     return re.sub(_NUMBER, lambda match: f" {cardinal(match[0])} ", text)
