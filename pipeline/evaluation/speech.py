@@ -56,7 +56,9 @@ class Speaker:
         self.mel: MelConfig = self._synthesizer.config.mel
         if self.mel != self._vocoder.config.mel:
             raise ConfigError(f"{synthesizer} and {vocoder} were made for different mels; run `dvc repro`")
-        self._tokenizer = Tokenizer(TextConfig.model_validate(self._synthesizer.config.text))
+        text = TextConfig.model_validate(self._synthesizer.config.text)
+        self.language = text.language
+        self._tokenizer = Tokenizer(text)
         self._config, self._seed, self._device = config, seed, device
         self.clock = Clock()
 
@@ -72,7 +74,7 @@ class Speaker:
             flac: The recording.
         """
         clip = decode_flac(flac)
-        copy = self._vocoder.synthesize(torch.from_numpy(mel).to(self._device))
+        copy = self._vocoder.synthesize(torch.tensor(mel, device=self._device))
         synthesized, alignment, truncated = self._synthesize(sentence, embedding)
         return Spoken(
             sentence=sentence,

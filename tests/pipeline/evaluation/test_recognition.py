@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates, plain_words
+from pipeline.evaluation.recognition import PocketSphinx, plain_words, transcription_error_rates
 
 
 def test_words_are_compared_without_case_and_punctuation():

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("resemblyzer")
 from pipeline.evaluation.similarity import Verifier, verifier_is_installed
@@ -7,7 +8,10 @@ from pipeline.evaluation.similarity import Verifier, verifier_is_installed
 
 @pytest.fixture(scope="module")
 def verifier():
-    return Verifier()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # of a network this small, more threads wait for each other
+    yield Verifier()
+    torch.set_num_threads(threads)
 
 
 def buzz(pitch, seconds=2.5, rate=16_000, seed=0):

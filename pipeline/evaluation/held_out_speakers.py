@@ -1,0 +1,72 @@
+"""The speaker encoder on held-out speakers: its figures, and what is drawn of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.evaluation import outputs, plots, speakers
+from pipeline.evaluation.config import SpeakerTestConfig
+from pipeline.evaluation.sentences import TEST
+from pipeline.verification import equal_error_rate
+
+_DET_POINTS = 200
+
+
+@dataclass(frozen=True)
+class SpeakerTest:
+    """What came of it."""
+
+    metrics: dict[str, float]
+    det_svg: str
+    map_svg: str
+
+
+def verify_speakers(embeddings: Path, config: SpeakerTestConfig, seed: int, tables_folder: Path) -> SpeakerTest:
+    """Score the trials of the test split, and write trials, DET curve and map as tables.
+
+    Args:
+        embeddings: The table of utterance embeddings.
+        config: How many trials, draws and points.
+        seed: Of the trials, the bootstrap and the map.
+        tables_folder: Where the tables go.
+
+    Raises:
+        EvaluationError: If the held-out utterances make no trials.
+    """
+    rows = sorted(
+        (row for row in tables.iter_rows(embeddings) if row["split"] == TEST), key=lambda row: str(row["utterance_id"])
+    )
+    names, voices = [row["utterance_id"] for row in rows], [row["speaker_id"] for row in rows]
+    trials = speakers.make_trials(voices, config.n_trials, seed)
+    vectors = np.stack([row["embedding"] for row in rows])
+    scores = speakers.score_trials(vectors, trials)
+    eer, threshold = equal_error_rate(scores, trials.same)
+    low, high = speakers.bootstrap_eer(scores, trials, voices, config.n_bootstrap, seed)
+    curve = speakers.det_curve(scores, trials.same, _DET_POINTS)
+    shown = _evenly(len(rows), config.n_map_utterances)
+    layout = speakers.speaker_map(vectors[shown], seed)
+    shown_names, shown_voices = [names[index] for index in shown], [voices[index] for index in shown]
+    outputs.write_trials(tables_folder / "trials.csv", names, trials, scores)
+    outputs.write_det(tables_folder / "det.csv", curve)
+    outputs.write_map(tables_folder / "speaker_map.csv", shown_names, shown_voices, layout)
+    metrics = {
+        "eer": eer,
+        "eer_low": low,
+        "eer_high": high,
+        "threshold": threshold,
+        "min_dcf": speakers.min_detection_cost(scores, trials.same, config.target_prior),
+        "n_trials": len(trials),
+        "n_same": int(trials.same.sum()),
+        "n_different": int((~trials.same).sum()),
+        "n_speakers": len(set(voices)),
+        "n_utterances": len(rows),
+    }
+    return SpeakerTest(metrics, plots.det_figure(*curve[:2], eer), plots.map_figure(layout, shown_voices))
+
+
+def _evenly(n_rows: int, n_wanted: int) -> Sequence[int]:
+    """Rows to show if not all can be: evenly, and in order, so that every speaker keeps its share."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, n_wanted)).round().astype(int)).tolist()  # type: ignore[no-any-return]

@@ -1,0 +1,99 @@
+"""What `evaluate` leaves under `reports/` beside the page: figures for machines, tables for `dvc plots`, sound."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from peewee_model.audio.clip import encode_flac
+from pipeline.evaluation.measures import Measurement
+from pipeline.evaluation.sentences import ROWS, Samples, Spoken
+from pipeline.evaluation.speakers import Floats, Trials
+from pipeline.evaluation.training_curves import Curves
+
+_DECIMALS = 6
+"""Digits beyond these are the machine's, not the model's."""
+
+
+def rounded(value: Any) -> Any:
+    """Round every number of nested data."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return round(value, _DECIMALS) if isinstance(value, float) else value
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write data as JSON, the same bytes for the same data; what is not finite is an error, not NaN."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(rounded(document), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table; None is an empty cell."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([rounded(cell) for cell in row] for row in rows)
+
+
+def write_trials(path: Path, utterance_ids: Sequence[str], trials: Trials, scores: Floats) -> None:
+    """The fixed list of pairs, with what each scored."""
+    pairs = zip(trials.first.tolist(), trials.second.tolist(), trials.same.tolist(), scores.tolist(), strict=True)
+    write_csv(
+        path,
+        ["first", "second", "same_speaker", "score"],
+        ([utterance_ids[a], utterance_ids[b], int(same), score] for a, b, same, score in pairs),
+    )
+
+
+def write_det(path: Path, curve: tuple[Floats, Floats, Floats]) -> None:
+    """The DET curve; the last threshold, which accepts nothing, is an empty cell."""
+    rows = ([*point[:2], point[2] if np.isfinite(point[2]) else None] for point in np.column_stack(curve).tolist())
+    write_csv(path, ["false_accept_rate", "false_reject_rate", "threshold"], rows)
+
+
+def write_map(path: Path, utterance_ids: Sequence[str], speaker_ids: Sequence[str], layout: Floats) -> None:
+    """The speaker map."""
+    rows = zip(utterance_ids, speaker_ids, *layout.T.tolist(), strict=True)
+    write_csv(path, ["utterance_id", "speaker_id", "x", "y"], rows)
+
+
+def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
+    """A row for each row of each sentence."""
+    names = [field.name for field in fields(Measurement)]
+    write_csv(path, names, (list(asdict(item).values()) for item in measurements))
+
+
+def write_curves(folder: Path, model: str, curves: Curves) -> None:
+    """A file a metric of a training, `training_<model>_<metric>.csv`, with a column a split."""
+    for metric, lines in curves.items():
+        cells = {split: dict(zip(*(column.tolist() for column in line), strict=True)) for split, line in lines.items()}
+        steps = sorted({step for column in cells.values() for step in column})
+        rows = ([int(step), *(column.get(step) for column in cells.values())] for step in steps)
+        write_csv(folder / f"training_{model}_{metric}.csv", ["step", *cells], rows)
+
+
+def write_audio(folder: Path, spoken: Sequence[Spoken], sample_rate: int) -> list[dict[str, bytes]]:
+    """The samples' three rows as FLAC files; returns their content by row."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for item in spoken:
+        flac = {row: encode_flac(_audible(item.samples[row]), sample_rate) for row in ROWS}
+        for row, content in flac.items():
+            (folder / f"{item.sentence.utterance_id}_{row}.flac").write_bytes(content)
+        written.append({str(row): content for row, content in flac.items()})
+    return written
+
+
+def _audible(samples: Samples) -> Samples:
+    """Scaled down if it would clip; one silent sample if there is none, since a player wants a file."""
+    peak = float(np.abs(samples).max(initial=0.0))
+    if not len(samples):
+        return np.zeros(1, dtype=np.float32)
+    return samples / np.float32(peak) if peak > 1 else samples

@@ -1,0 +1,89 @@
+"""Measure the models on held-out speakers and sentences, decide the gate, and write the page: `reports`."""
+
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+import torch
+
+from pipeline.evaluation import outputs, plots
+from pipeline.evaluation.config import EvaluateConfig
+from pipeline.evaluation.gate import GateConfig, check_gate, gate_document
+from pipeline.evaluation.held_out_speakers import verify_speakers
+from pipeline.evaluation.held_out_speech import Sources, speak_sentences
+from pipeline.evaluation.report import ReportContent, describe_model, render
+from pipeline.evaluation.sentences import read_overview
+from pipeline.evaluation.training_curves import n_steps, read_curves
+from pipeline.params import Section, read
+
+logger = logging.getLogger(__name__)
+
+MODELS = Path("models")
+REPORTS = Path("reports")
+SOURCES = Sources(
+    corpus=Path("data/corpus"),
+    mels=Path("data/mels/acoustic"),
+    embeddings=Path("data/speakers/utterances.parquet"),
+    synthesizer=MODELS / "synthesizer",
+    vocoder=MODELS / "vocoder",
+)
+
+
+class Params(Section):
+    """What this stage reads of params.yaml."""
+
+    evaluate: EvaluateConfig
+    gate: GateConfig
+
+
+def evaluate() -> None:
+    """Run the stage. A gate that does not pass is written down, and is no error: `publish` is what it stops.
+
+    Raises:
+        EvaluationError: If nothing is held out to evaluate on.
+    """
+    params = read(Params)
+    config = params.evaluate
+    started = time.perf_counter()
+    for folder in (REPORTS / "plots", REPORTS / "audio"):
+        shutil.rmtree(folder, ignore_errors=True)
+    device = "cuda" if torch.cuda.is_available() and os.environ.get("PEEWEE_DEVICE") != "cpu" else "cpu"
+    overview = read_overview(SOURCES.corpus)
+    speaker = verify_speakers(SOURCES.embeddings, config.speaker, config.seed, REPORTS / "plots")
+    speech = speak_sentences(SOURCES, overview, config, device, REPORTS / "audio")
+    curves = {model: read_curves(MODELS / model) for model in ("encoder", "synthesizer", "vocoder")}
+    for model, found in curves.items():
+        outputs.write_curves(REPORTS / "plots", model, found)
+    outputs.write_measurements(REPORTS / "plots/utterances.csv", speech.measurements)
+    metrics = outputs.rounded({"speaker": speaker.metrics, "speech": speech.metrics})
+    checks = check_gate(params.gate, metrics)
+    outputs.write_json(REPORTS / "metrics.json", metrics)
+    outputs.write_json(REPORTS / "gate.json", gate_document(checks))
+    page = ReportContent(
+        metrics=metrics,
+        checks=checks,
+        corpus=overview.parts,
+        models=[describe_model(MODELS / model, n_steps(found)) for model, found in curves.items()],
+        measurements=speech.measurements,
+        samples=speech.samples,
+        det_svg=speaker.det_svg,
+        map_svg=speaker.map_svg,
+        curves_svg={model: plots.curves_figure(model, found) for model, found in curves.items() if found},
+        recognizer=config.speech.recognizer,
+        verifier=speech.verifier,
+        n_enrolment=config.speech.n_enrolment,
+        target_prior=config.speaker.target_prior,
+    )
+    (REPORTS / "index.html").write_text(render(page), encoding="utf-8")
+    outputs.write_json(REPORTS / "timings.json", speech.timings | {"evaluate_s": time.perf_counter() - started})
+    for check in checks:
+        logger.info(
+            "metric=%s value=%s asked=%s%g passed=%s",
+            check.metric,
+            check.value,
+            check.op,
+            check.threshold,
+            check.passed,
+        )

@@ -1,0 +1,293 @@
+import hashlib
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from peewee_model.audio.clip import encode_flac, read_clip, resample
+from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.encoder.model import EncoderConfig, SpeakerEncoder
+from peewee_model.errors import ConfigError
+from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
+from peewee_model.text.config import TextConfig
+from peewee_model.text.symbols import Tokenizer
+from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from peewee_model.weights import save_model
+from pipeline import tables
+from pipeline.evaluation import held_out_speech
+from pipeline.evaluation.config import EvaluationError
+from pipeline.evaluation.similarity import verifier_is_installed
+from pipeline.stages.evaluate import evaluate
+
+MEL = MelConfig(
+    sample_rate=16000, n_fft=512, win_length=512, hop_length=128, n_mels=40, f_min=50.0, f_max=7000.0, log_floor=1e-3
+)
+EVALUATE = {
+    "seed": 1,
+    "n_samples": 2,
+    "speaker": {"n_trials": 1000, "n_bootstrap": 20, "target_prior": 0.05, "n_map_utterances": 100},
+    "speech": {
+        "n_sentences": 5, "n_enrolment": 2, "recognizer": "none", "verifier": "none", "stop_threshold": 0.9,
+        "max_s_per_symbol": 0.02, "min_length_ratio": 0.5, "max_length_ratio": 2.0,
+    },
+}  # fmt: skip
+GATE = {"speaker.eer": {"max": 0.1}, "speech.synthesized.stop_failures": {"max": 1.0}}
+TEXTS = ["the cat sat.", "a dog ran home.", "we go on, slowly.", "it rains again!"]
+HASHED = ("metrics.json", "gate.json", "index.html", "plots", "audio")
+
+
+def voice(pitch, seconds, rate, seed):
+    """Harmonics under an envelope of syllables."""
+    t = np.arange(int(seconds * rate)) / rate
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.03 * np.sin(3 * t + seed))) / rate
+    harmonics = sum(np.sin(k * phase) / k for k in range(1, 15))
+    return (0.15 * (0.6 + 0.4 * np.sin(9 * t + seed)) * harmonics).astype(np.float32)
+
+
+def write_data(corpus, splits):
+    """Speakers by split, four utterances each; embeddings that tell them apart."""
+    rows, mels, embeddings = [], [], []
+    for number, (speaker, split) in enumerate(splits.items()):
+        centre = np.random.default_rng(number).normal(size=4)
+        for index, text in enumerate(TEXTS):
+            rate = 24000 if index == 0 else 16000
+            samples = voice(90 + 40 * number, 0.7 + 0.1 * index, rate, index)
+            shared = {"utterance_id": f"{speaker}_1_{index:06d}", "speaker_id": speaker, "split": split}
+            audio = encode_flac(samples, rate)
+            rows.append(
+                shared
+                | {"corpus": corpus, "subset": "dev-clean", "chapter_id": "1", "text": text, "normalized_text": text}
+                | {"sample_rate": rate, "duration_s": len(samples) / rate, "trimmed_s": 0.0, "audio": audio}
+                | {"audio_sha256": hashlib.sha256(audio).hexdigest()}
+            )
+            mel = log_mel(resample(samples, rate, MEL.sample_rate), MEL)
+            mels.append(shared | {"n_frames": mel.shape[1], "mel": mel.reshape(-1)})
+            vector = centre + 0.1 * np.random.default_rng((number, index)).normal(size=4)
+            embeddings.append(shared | {"embedding": (vector / np.linalg.norm(vector)).astype(np.float32)})
+    half = len(rows) // 2
+    for part, share in enumerate((slice(half), slice(half, None))):
+        tables.write_shard(Path(f"data/corpus/part-{part:05d}.parquet"), tables.CORPUS, rows[share])
+        metadata = {"mel": MEL.model_dump()}
+        tables.write_shard(Path(f"data/mels/acoustic/part-{part:05d}.parquet"), tables.MELS, mels[share], metadata)
+    tables.write_shard(Path("data/speakers/utterances.parquet"), tables.UTTERANCE_EMBEDDINGS, embeddings)
+
+
+def write_models():
+    """One of each, untrained."""
+    torch.manual_seed(0)
+    encoder = EncoderConfig(
+        n_layers=1, hidden_dim=8, projection_dim=0, embedding_dim=4, window_frames=40, window_overlap=0.5, mel=MEL
+    )
+    save_model(Path("models/encoder"), SpeakerEncoder(encoder), encoder)
+    text = TextConfig(units="graphemes", language="en-us")
+    synthesizer = SynthesizerConfig(
+        mel=MEL, text=text.model_dump(), n_symbols=Tokenizer(text).n_symbols, speaker_embedding_dim=4,
+        symbol_embedding_dim=8, encoder_n_convolutions=1, encoder_kernel_size=3, encoder_dropout=0.5, prenet_dim=8,
+        prenet_dropout=0.5, attention_rnn_dim=8, attention_dim=4, attention_location_n_filters=2,
+        attention_location_kernel_size=3, attention_dropout=0.1, decoder_rnn_dim=8, decoder_dropout=0.1,
+        postnet_n_convolutions=2, postnet_channels=8, postnet_kernel_size=3, postnet_dropout=0.5, reduction_factor=2,
+    )  # fmt: skip
+    save_model(Path("models/synthesizer"), Tacotron2(synthesizer), synthesizer)
+    vocoder = GriffinLimConfig(arch="griffin_lim", n_iterations=20, momentum=0.99, n_inversion_updates=16, mel=MEL)
+    save_model(Path("models/vocoder"), GriffinLim(vocoder), vocoder)
+    history = [{"step": step, "split": "train", "loss": 1 / step} for step in (10, 20, 30)]
+    history += [{"step": 30, "split": "validation", "loss": 0.1, "eer": 0.2}]
+    Path("models/encoder/training.jsonl").write_text("".join(json.dumps(row) + "\n" for row in history))
+
+
+def write_params(**changes):
+    """`params.yaml` with other values at dotted keys of `evaluate`, and another `gate`."""
+    document = json.loads(json.dumps({"evaluate": EVALUATE, "gate": changes.pop("gate", GATE)}))
+    for key, value in changes.items():
+        *sections, last = key.split("__")
+        place = document["evaluate"]
+        for section in sections:
+            place = place[section]
+        place[last] = value
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path, monkeypatch):
+    """A repository's root with three held-out speakers of four utterances each."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PEEWEE_DEVICE", "cpu")
+    monkeypatch.setenv("PEEWEE_WORKERS", "1")
+    write_data("mini", {"s1": "train", "s2": "test", "s3": "test", "s4": "test"})
+    write_models()
+    write_params()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def hashes():
+    """Of every output that is hashed."""
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for name in HASHED
+        for path in [Path("reports", name), *sorted(Path("reports", name).rglob("*"))]
+        if path.is_file()
+    }
+
+
+class Page(HTMLParser):
+    """Elements and their attributes, and whether every element that was opened is closed."""
+
+    VOID = ("meta", "br", "img", "input", "hr", "link")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], ""
+        self.feed(text)
+        assert not self.open, f"left open: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_evaluate_leaves_figures_gate_tables_sound_and_page():
+    evaluate()
+    metrics = json.loads(Path("reports/metrics.json").read_text())
+    assert metrics["speaker"]["n_speakers"] == 3
+    assert metrics["speaker"]["n_trials"] == 12 * 11 // 2
+    assert metrics["speaker"]["eer"] < 0.1
+    assert metrics["speech"]["n_sentences"] == 5
+    assert metrics["speech"]["ground_truth"]["length_ratio"] == 1.0
+    assert "mcd_db" not in metrics["speech"]["ground_truth"]
+    # Made from the recording itself, Griffin-Lim is far nearer to it than an untrained synthesizer.
+    assert metrics["speech"]["copy_synthesis"]["mcd_db"] < 0.5 * metrics["speech"]["synthesized"]["mcd_db"]
+    assert metrics["speech"]["copy_synthesis"]["length_ratio"] == pytest.approx(1, abs=0.05)
+    assert 0 < metrics["speech"]["synthesized"]["diagonality"] < 1
+    gate = json.loads(Path("reports/gate.json").read_text())
+    assert gate["passed"] is True and gate["failures"] == [] and len(gate["checks"]) == 2
+    tables_written = {path.name for path in Path("reports/plots").iterdir()}
+    assert tables_written == {
+        "det.csv", "speaker_map.csv", "trials.csv", "utterances.csv", "training_encoder_loss.csv",
+        "training_encoder_eer.csv",
+    }  # fmt: skip
+    assert Path("reports/plots/trials.csv").read_text().startswith("first,second,same_speaker,score\ns2_1_000000,s2_1")
+    assert Path("reports/plots/training_encoder_loss.csv").read_text().splitlines()[-1] == "30,0.033333,0.1"
+    clips = [read_clip(path) for path in Path("reports/audio").iterdir()]
+    assert len(clips) == 6 and {clip.sample_rate for clip in clips} == {16000}
+    timings = json.loads(Path("reports/timings.json").read_text())
+    assert timings["real_time_factor"] > 0
+
+
+def test_page_is_whole_self_contained_and_says_what_it_is():
+    evaluate()
+    source = Path("reports/index.html").read_text()
+    page = Page(source)
+    tags = [tag for tag, _ in page.elements]
+    assert tags.count("audio") == 6 and tags.count("script") == 0 and tags.count("link") == 0
+    # Four pictures a... two a sample, the DET curve, the map, one training: all inline.
+    assert tags.count("svg") == 2 * 2 + 2 + 1
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href"):
+            value = attributes.get(name) or "data:"
+            assert value.startswith(("data:", "#")), f"the page reaches outside for {value[:60]}"
+    assert "Release gate passed" in page.text
+    assert "Synthetic corpus" in page.text
+    assert "was not measured" in page.text
+    assert not re.search(r"#0a0[bc]\w\w", source), "a stand-in colour was not replaced"
+
+
+def test_same_inputs_give_the_same_bytes_whatever_the_workers(monkeypatch):
+    evaluate()
+    first = hashes()
+    timings = Path("reports/timings.json").read_bytes()
+    shutil.rmtree("reports")
+    monkeypatch.setenv("PEEWEE_WORKERS", "2")
+    evaluate()
+    assert hashes() == first
+    assert len(first) == 3 + 6 + 6
+    assert Path("reports/timings.json").read_bytes() != timings
+
+
+def test_page_of_recorded_speech_does_not_call_it_synthetic():
+    shutil.rmtree("data")
+    write_data("libritts", {"s1": "train", "s2": "test", "s3": "test"})
+    evaluate()
+    assert "Synthetic corpus" not in Path("reports/index.html").read_text()
+
+
+def test_failed_gate_is_written_down_and_is_no_error():
+    write_params(gate={"speaker.eer": {"min": 0.9}, "speech.synthesized.similarity": {"min": 0.5}})
+    evaluate()
+    gate = json.loads(Path("reports/gate.json").read_text())
+    assert gate["passed"] is False
+    assert len(gate["failures"]) == 2
+    assert "not measured" in gate["failures"][1]
+    page = Page(Path("reports/index.html").read_text())
+    assert "Release gate not passed" in page.text and "2 of 2 thresholds are not met" in page.text
+
+
+def test_outputs_of_another_run_do_not_stay():
+    stale = [Path("reports/audio/old.flac"), Path("reports/plots/old.csv")]
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("old")
+    evaluate()
+    assert not any(path.exists() for path in stale)
+
+
+def test_without_a_test_split_the_error_says_so():
+    shutil.rmtree("data")
+    write_data("mini", {"s1": "train", "s2": "validation"})
+    with pytest.raises(EvaluationError, match=r'split "test".*ingest\.split'):
+        evaluate()
+
+
+def test_models_of_different_mels_are_refused():
+    other = MEL.model_copy(update={"hop_length": 64})
+    config = GriffinLimConfig(arch="griffin_lim", n_iterations=2, momentum=0.9, n_inversion_updates=4, mel=other)
+    save_model(Path("models/vocoder"), GriffinLim(config), config)
+    with pytest.raises(ConfigError, match="different mels"):
+        evaluate()
+
+
+def test_recognizer_of_another_language_is_refused():
+    config = json.loads(Path("models/synthesizer/config.json").read_text())
+    config["text"]["language"] = "de"
+    Path("models/synthesizer/config.json").write_text(json.dumps(config))
+    write_params(speech__recognizer="pocketsphinx")
+    with pytest.raises(EvaluationError, match="'de'"):
+        evaluate()
+
+
+def test_error_rates_and_similarity_are_measured_alike_for_all_rows():
+    write_params(speech__recognizer="pocketsphinx", speech__verifier="resemblyzer", speech__n_sentences=4)
+    evaluate()
+    speech = json.loads(Path("reports/metrics.json").read_text())["speech"]
+    for row in ("ground_truth", "copy_synthesis", "synthesized"):
+        assert speech[row]["cer"] > 0 and speech[row]["wer"] > 0  # signals say nothing
+        assert ("similarity" in speech[row]) == verifier_is_installed()
+    if verifier_is_installed():
+        assert speech["ground_truth"]["similarity"] > speech["ground_truth"]["similarity_others"]
+        assert speech["ground_truth"]["similarity"] > speech["synthesized"]["similarity"]
+
+
+def test_absent_verifier_is_said_on_the_page(monkeypatch):
+    monkeypatch.setattr(held_out_speech, "verifier_is_installed", lambda: False)
+    write_params(speech__verifier="resemblyzer")
+    evaluate()
+    assert "Resemblyzer, is not installed" in Page(Path("reports/index.html").read_text()).text
+    assert "similarity" not in json.loads(Path("reports/metrics.json").read_text())["speech"]["ground_truth"]
