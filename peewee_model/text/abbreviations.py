@@ -86,9 +86,7 @@ def _streets(text: str) -> str:
 
 def _initials(text: str) -> str:
     # U.S.A., a.m., J. R. R. Tolkien: letters said by their names; after a number they are units and times.
-    text = re.sub(
-        r"(?<![\w.'])(?<!\d )(?:[A-Za-z]\.){2,}(?!\w)", lambda match: " ".join(match[0].replace(".", "")), text
-    )
+    text = re.sub(r"(?<![\w.'])(?<!\d )(?:[A-Za-z]\.){2,}(?!\w)", _spaced, text)
     text = re.sub(r"(?<![\w.'])([A-Z])\. (?=[A-Z])", r"\1 ", text)
     if not re.search("[a-z]", text):
         return text  # a headline, not acronyms
@@ -101,6 +99,10 @@ def _initials(text: str) -> str:
         return " ".join(word) + ("'s" if plural else "")
 
     return re.sub(r"(?<![\w.'])([A-Z]{2,5})('?s)?(?![\w'])", spell, text)
+
+
+def _spaced(match: re.Match[str]) -> str:
+    return " ".join(match[0].replace(".", ""))
 
 
 def _any(names: dict[str, str]) -> str:

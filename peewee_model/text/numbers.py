@@ -195,7 +195,7 @@ def _fractions(text: str) -> str:
             said = f"{'a' if whole and above == 1 else _words(above)} {one if above == 1 else many}"
         return f"{cardinal(whole)} and {said}" if whole else said
 
-    return re.sub(_START + r"(?:(\d{1,15}) +)?(\d{1,15})/(\d{1,15})(?![\w/]|[.,]\d)", say, text)
+    return re.sub(r"(?<![\w.,/])(?:(\d{1,15}) +)?(\d{1,15})/(\d{1,15})(?![\w/]|[.,]\d)", say, text)
 
 
 def _decades(text: str) -> str:

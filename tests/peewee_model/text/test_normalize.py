@@ -1,0 +1,290 @@
+"""T6: 40 hard texts and 10,000 generated ones become known symbols or a named error; and what is said for what."""
+
+import re
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from peewee_model.errors import TextError
+from peewee_model.text.config import TextConfig
+from peewee_model.text.normalize import MAX_CHARACTERS, decode_text, normalize
+from peewee_model.text.symbols import PADDING, symbols_for
+
+KNOWN = set(symbols_for(TextConfig(units="graphemes", language="en-us"))) - {PADDING}
+
+# (name, text, what is said)
+HARD_BUT_SAID = [
+    ("one letter", "a", "a."),
+    ("one digit", "7", "seven."),
+    ("zero", "0", "zero."),
+    ("spaces of all kinds", "\t one\u00a0two\u2003three\r\n four\u2028five ", "one two three four five."),
+    ("zero width", "in\u200bvisi\u00adble\ufeff", "invisible."),
+    ("accents composed", "Caf\u00e9 na\u00efve", "cafe naive."),
+    ("accents decomposed", "Cafe\u0301 nai\u0308ve", "cafe naive."),
+    ("stacked marks", "Z\u0351\u0343\u0334a\u0336\u0321lgo", "zalgo."),
+    ("letters that do not decompose", "Straße, Ærø, Łódź", "strasse, aero, lodz."),
+    ("full width", "Ｆｕｌｌ １２！", "full twelve!"),
+    ("ligatures", "ﬁne ﬂow", "fine flow."),
+    ("mathematical letters", "𝐁𝐨𝐥𝐝", "bold."),
+    ("curly quotes", "“Don’t,” he said.", "don't, he said."),
+    ("dashes", "one—two – three -- four", "one, two, three, four."),
+    ("punctuation storm", "What?!?!... No!!!", "what? no!"),
+    ("dots inside and after", "Well... yes...", "well, yes."),
+    ("leading punctuation", "...,; and then", "and then."),
+    ("open end", "It was,", "it was."),
+    ("brackets", "It (the cat) [sic] sat", "it, the cat, sic, sat."),
+    ("apostrophes and quotes", "'tis 'the' dogs' o'clock", "tis the dogs o'clock."),
+    ("currency", "€5, £2.50 and ¥100", "five euros, two pounds and fifty pence and one hundred yen."),
+    ("a sign alone", "% of $", "percent of dollars."),
+    ("sixteen digits", "1111111111111111", "one" + 15 * " one" + "."),
+    ("markdown", "**bold** _and_ `code`", "bold and code."),
+    ("vulgar fraction and power", "2½ of 10²", "two and a half of ten squared."),
+    ("exactly the limit", "ab " * 33_333 + ".", None),
+]  # fmt: skip
+
+# (name, text, what the error must name)
+HARD_AND_REFUSED = [
+    ("empty", "", "nothing to say"),
+    ("spaces", " \n\t", "nothing to say"),
+    ("punctuation alone", "?!...", "nothing to say"),
+    ("accents alone", "\u0301\u0301", "nothing to say"),
+    ("emoji", "Nice 😀", "GRINNING FACE, U\\+1F600"),
+    ("emoji of several", "👨\u200d👩\u200d👧", "MAN, U\\+1F468.*ZERO WIDTH JOINER.*GIRL"),
+    ("right to left", "שלום", "HEBREW LETTER SHIN, U\\+05E9"),
+    ("bidi override", "abc\u202edef", "RIGHT-TO-LEFT OVERRIDE, U\\+202E"),
+    ("bidi isolate", "a\u2067b\u2069", "RIGHT-TO-LEFT ISOLATE.*POP DIRECTIONAL ISOLATE"),
+    ("NUL", "a\0b", "U\\+0000"),
+    ("bell and escape", "\x07\x1b[31mred", "U\\+0007.*U\\+001B"),
+    ("other scripts", "Привет 你好", "CYRILLIC CAPITAL LETTER PE.*and 3 more"),
+    ("digits of another script", "٣ cats", "ARABIC-INDIC DIGIT THREE, U\\+0663"),
+    ("lone surrogate", "a\ud800", "U\\+D800"),
+    ("private use and unassigned", "\ue000\u0378", "U\\+E000.*U\\+0378"),
+    ("beyond the limit", "a" * (MAX_CHARACTERS + 1), "100001 characters"),
+    ("beyond the limit when said", "1" * MAX_CHARACTERS, "characters as written or said"),
+]
+
+BAD_BYTES = [
+    ("latin-1", "café".encode("latin-1"), "byte 0xe9 at offset 3"),
+    ("cut in a character", "né".encode()[:-1], "byte 0xc3 at offset 1"),
+    ("overlong", b"a\xc0\xafb", "byte 0xc0 at offset 1"),
+    ("surrogate", b"\xed\xa0\x80", "byte 0xed at offset 0"),
+    ("UTF-16", "hi".encode("utf-16"), "byte 0x"),
+]
+
+
+def test_at_least_forty_hard_texts() -> None:
+    assert len(HARD_BUT_SAID) + len(HARD_AND_REFUSED) + len(BAD_BYTES) >= 40
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [case[1:] for case in HARD_BUT_SAID], ids=[case[0] for case in HARD_BUT_SAID]
+)
+def test_hard_text_is_said(text: str, said: str | None) -> None:
+    assert check(text) == (said or text.replace(" .", "."))
+
+
+@pytest.mark.parametrize(("text", "named"), [pytest.param(*case[1:], id=case[0]) for case in HARD_AND_REFUSED])
+def test_hard_text_is_refused_by_name(text: str, named: str) -> None:
+    with pytest.raises(TextError, match=named):
+        normalize(text)
+
+
+@pytest.mark.parametrize(("data", "where"), [pytest.param(*case[1:], id=case[0]) for case in BAD_BYTES])
+def test_bytes_that_are_not_utf8_are_refused_with_their_place(data: bytes, where: str) -> None:
+    with pytest.raises(TextError, match=where):
+        decode_text(data)
+
+
+def test_utf8_is_decoded_without_its_byte_order_mark() -> None:
+    assert decode_text(b"\xef\xbb\xbfcaf\xc3\xa9") == "café"
+
+
+CATEGORIES = {
+    "cardinals": [
+        ("21 cats", "twenty one cats."),
+        ("1,200 and 1000000", "one thousand two hundred and one million."),
+        ("101", "one hundred and one."),
+        ("-5 or -3.5", "minus five or minus three point five."),
+        ("3.14 and 0.5 and .5", "three point one four and zero point five and point five."),
+        ("agent 007", "agent zero zero seven."),
+        ("5-10 days, 3–5 days", "five to ten days, three to five days."),
+        ("MP3, 4x4", "mp three, four x four."),
+        ("555-1234", "five five five, one two three four."),
+        ("version 1.2.3", "version one point two point three."),
+        ("1,23", "one, twenty three."),
+    ],
+    "ordinals": [
+        ("1st, 2nd, 3rd, 4th", "first, second, third, fourth."),
+        ("the 22nd", "the twenty second."),
+        ("the 1,000th", "the one thousandth."),
+        ("12th-century", "twelfth century."),
+    ],
+    "years": [
+        ("in 1998", "in nineteen ninety eight."),
+        ("since 2005", "since two thousand and five."),
+        ("In 2020,", "in twenty twenty."),
+        ("1998 cats", "one thousand nine hundred and ninety eight cats."),
+        ("from 1914 to 1918", "from nineteen fourteen to nineteen eighteen."),
+        ("1914–18", "nineteen fourteen to eighteen."),
+        ("the 1990s and the '80s", "the nineteen nineties and the eighties."),
+        ("the 1800s", "the eighteen hundreds."),
+    ],
+    "money": [
+        ("$1.50", "one dollar and fifty cents."),
+        ("£20", "twenty pounds."),
+        ("€5m", "five million euros."),
+        ("$3.5 billion", "three point five billion dollars."),
+        ("$0.99", "ninety nine cents."),
+        ("-$5", "minus five dollars."),
+        ("20€", "twenty euros."),
+        ("£1.01", "one pound and one penny."),
+        ("$1,200", "one thousand two hundred dollars."),
+    ],
+    "dates": [
+        ("3 May 1999", "the third of may nineteen ninety nine."),
+        ("12/25/2020", "december twenty fifth, twenty twenty."),
+        ("25/12/2020", "december twenty fifth, twenty twenty."),
+        ("2020-12-25", "december twenty fifth, twenty twenty."),
+        ("May 3rd", "may third."),
+        ("May 3, 1999", "may third, nineteen ninety nine."),
+        ("Jan. 5", "january fifth."),
+        ("the 1st of June", "the first of june."),
+        ("I may 5 times", "i may five times."),
+        ("13/45/2020", "thirteen forty five two thousand and twenty."),
+    ],
+    "times": [
+        ("10:30", "ten thirty."),
+        ("3 pm", "three p m."),
+        ("10:05 a.m.", "ten oh five a m."),
+        ("10:00", "ten o'clock."),
+        ("14:30", "fourteen thirty."),
+        ("7:05pm sharp", "seven oh five p m sharp."),
+        ("At 10 p.m. He left", "at ten p m. he left."),
+        ("5 p.m. Monday", "five p m monday."),
+    ],
+    "fractions and percentages": [
+        ("1/2, 3/4 and 2/3", "one half, three quarters and two thirds."),
+        ("1 1/2 cups", "one and a half cups."),
+        ("50%", "fifty percent."),
+        ("75.5 %", "seventy five point five percent."),
+        ("24/7", "twenty four seven."),
+    ],
+    "units": [
+        ("12 kg", "twelve kilograms."),
+        ("1 kg", "one kilogram."),
+        ("100 km/h", "one hundred kilometers per hour."),
+        ("72°F and -5 °C", "seventy two degrees fahrenheit and minus five degrees celsius."),
+        ("5 m²", "five square meters."),
+        ("6ft", "six feet."),
+    ],
+    "abbreviations": [
+        ("Mr. Smith and Mrs. Jones", "mister smith and missus jones."),
+        ("Dr Brown", "doctor brown."),
+        ("We met on Main St. near St. Peter.", "we met on main street near saint peter."),
+        ("e.g. this, i.e. that", "for example this, that is that."),
+        ("No. 5", "number five."),
+        ("He said no. 'Go.'", "he said no. go."),
+        ("bread, milk, etc. Then we left", "bread, milk, et cetera. then we left."),
+        ("He sat. The sun.", "he sat. the sun."),
+    ],
+    "initials and acronyms": [
+        ("J. R. R. Tolkien", "j r r tolkien."),
+        ("the U.S.A. and the BBC", "the u s a and the b b c."),
+        ("NASA said OK", "nasa said okay."),
+        ("HELLO WORLD", "hello world."),
+        ("two CDs", "two c d's."),
+    ],
+    "signs and addresses": [
+        ("Rock & roll", "rock and roll."),
+        ("3 + 4 = 7", "three plus four equals seven."),
+        ("#5", "number five."),
+        ("me@example.com", "me at example dot com."),
+        ("See https://www.example.com/a-b.", "see w w w dot example dot com slash a dash b."),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [pytest.param(*case, id=f"{category}: {case[0]}") for category, cases in CATEGORIES.items() for case in cases],
+)
+def test_text_is_said_as_a_reader_would(text: str, said: str) -> None:
+    assert check(text) == said
+
+
+def test_normalising_takes_time_in_proportion_to_length() -> None:
+    for text in ("a@" * 49_000, "a." * 49_000, "x " * 49_000, "1,2." * 9_000, "https://" * 12_000, "'" * 99_000 + "a"):
+        started = time.process_time()
+        try:
+            normalize(text)
+        except TextError as error:
+            assert "characters as written or said" in str(error)
+        assert time.process_time() - started < 10, text[:10]
+
+
+FRAGMENTS = [
+    "Mr.", "Mrs.", "St.", "Dr.", "No.", "e.g.", "i.e.", "p.m.", "a.m.", "May", "March", "3", "12", "1999", "1/2",
+    "10:30", "$", "£", "m", "kg", "km/h", "%", "°", "st", "nd", "th", "U.S.", "A.", "B.", "...", "--", "'", '"',
+    "&", "@", "example.com", "https://", "www.", "(", ")", "½", "²", "é", "ß", "–", "—", "Jan.", "Feb", "etc.",
+    "Inc.", "co.", "s", "80", "20", "'s", "00", ",", ".", ":", ";", "?", "!", "#", "/", "NASA", "CDs",
+]  # fmt: skip
+NUMERIC = st.text(alphabet="0123456789.,:/-–$£€%° '\"()aApPmMsStThHdDrRnN", max_size=24)
+WRITTEN = st.lists(st.one_of(st.sampled_from(FRAGMENTS), NUMERIC), max_size=12)
+
+
+def generated(count: int) -> settings:
+    return settings(max_examples=count, derandomize=True, deadline=None, database=None,
+                    suppress_health_check=list(HealthCheck))  # fmt: skip
+
+
+@generated(3_000)
+@given(st.text(max_size=40))
+def test_any_unicode_becomes_known_symbols_or_an_error(text: str) -> None:
+    check_or_refuse(text)
+
+
+@generated(2_000)
+@given(st.text(alphabet=st.characters(max_codepoint=0x24F), max_size=40))
+def test_any_latin_text_becomes_known_symbols_or_an_error(text: str) -> None:
+    check_or_refuse(text)
+
+
+@generated(2_500)
+@given(NUMERIC)
+def test_any_digits_and_signs_become_known_symbols(text: str) -> None:
+    check_or_refuse(text, allowed="nothing to say")
+
+
+@generated(2_000)
+@given(WRITTEN, st.sampled_from(["", " "]))
+def test_any_abbreviations_and_numbers_become_known_symbols(parts: list[str], joint: str) -> None:
+    check_or_refuse(joint.join(parts), allowed="nothing to say")
+
+
+@generated(500)
+@given(st.binary(max_size=40))
+def test_any_bytes_become_known_symbols_or_an_error(data: bytes) -> None:
+    try:
+        text = decode_text(data)
+    except TextError:
+        return
+    check_or_refuse(text)
+
+
+def check_or_refuse(text: str, allowed: str = "nothing to say|can't be spoken") -> None:
+    try:
+        check(text)
+    except TextError as error:
+        assert re.search(allowed, str(error)), (text, error)
+
+
+def check(text: str) -> str:
+    said = normalize(text)
+    assert set(said) <= KNOWN
+    assert said[-1] in ".!?"
+    assert said[0].isalpha()
+    assert "  " not in said
+    assert normalize(said) == said
+    return said
