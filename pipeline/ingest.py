@@ -55,10 +55,11 @@ def ingest_corpus(
     archives: Path,
     corpus: Path,
     rejected: Path,
+    summary: Path,
     scratch: Path,
     workers: int,
 ) -> None:
-    """Write the corpus's shards, its `summary.json` and the table of what was refused.
+    """Write the corpus's shards, its summary and the table of what was refused.
 
     Args:
         sources: Which archives, and of which corpora they are.
@@ -66,6 +67,7 @@ def ingest_corpus(
         archives: Folder of the archives.
         corpus: Folder of the shards; it is made anew.
         rejected: Parquet file of `tables.REJECTED`; it is there too when the run stops for too many of them.
+        summary: JSON file of utterances, speakers and hours by corpus, subset and split, and of refusals by reason.
         scratch: Folder for a file of about the corpus's size.
         workers: Processes that decode and encode.
 
@@ -86,8 +88,8 @@ def ingest_corpus(
             raise _too_many(spool, n_refused, n_utterances, config, rejected)
         splits = _split_speakers(spool, config)
         _write_shards(spool, splits, config, corpus)
-        summary = json.dumps(_summary(spool, splits), indent=2, sort_keys=True)
-        (corpus / "summary.json").write_text(summary + "\n", encoding="utf-8")
+        document = json.dumps(_summary(spool, splits), indent=2, sort_keys=True)
+        summary.write_text(document + "\n", encoding="utf-8")
     finally:
         spool.close()
 

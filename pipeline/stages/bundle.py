@@ -7,4 +7,4 @@ from pipeline.bundle import bundle_release
 
 def bundle() -> None:
     """Run the stage."""
-    bundle_release(summary=Path("data/corpus/summary.json"), release=Path("release"))
+    bundle_release(summary=Path("data/summary.json"), release=Path("release"))

@@ -25,6 +25,7 @@ def ingest() -> None:
         archives=Path("data/archives"),
         corpus=Path("data/corpus"),
         rejected=Path("data/rejected.parquet"),
+        summary=Path("data/summary.json"),
         scratch=Path(".scratch/ingest"),
         workers=engine.workers(),
     )

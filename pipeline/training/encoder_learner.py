@@ -112,7 +112,7 @@ class EncoderLearner:
         torch.manual_seed(params.training.schedule.seed)
         config = EncoderConfig(mel=mel, **params.architecture.model_dump())
         encoder, loss = SpeakerEncoder(config), GE2ELoss()
-        encoder.set_statistics(*_statistics(self._train.frames, mel.n_mels))
+        encoder.set_statistics(*map(torch.from_numpy, self._train.frames.statistics()))
         self.modules: dict[str, nn.Module] = {"encoder": encoder, "loss": loss}
         parameters = [*encoder.parameters(), *loss.parameters()]
         rate = params.training.learning_rate
@@ -183,14 +183,3 @@ class EncoderLearner:
         ]
         eer, _ = equal_error_rate(*all_pairs(torch.stack(embeddings).numpy(), self._validation.speakers))
         return {"eer": eer}
-
-
-def _statistics(frames: Ragged, n_mels: int) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each band over a split, in one streamed pass. (M,), (M,)"""
-    total, squares, count = np.zeros(n_mels), np.zeros(n_mels), 0
-    for row in range(len(frames)):
-        values = frames[row].astype(np.float64)
-        total, squares, count = total + values.sum(axis=0), squares + (values**2).sum(axis=0), count + len(values)
-    mean = total / count
-    std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    return torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(std.astype(np.float32))

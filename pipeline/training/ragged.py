@@ -37,3 +37,15 @@ class Ragged:
     def __getitem__(self, index: int) -> NDArray[np.generic]:
         """Row `index`. (n_index, width), a view"""
         return self._rows[self._starts[index] : self._starts[index + 1]]
+
+    def statistics(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Mean and standard deviation of each column over all rows, in one streamed pass. (width,), (width,)"""
+        width = self._rows.shape[1]
+        total, squares = np.zeros(width), np.zeros(width)
+        for index in range(len(self)):
+            values = self[index].astype(np.float64)
+            total += values.sum(axis=0)
+            squares += (values**2).sum(axis=0)
+        mean = total / self._starts[-1]
+        deviation = np.sqrt(np.maximum(squares / self._starts[-1] - mean**2, 0))
+        return mean.astype(np.float32), deviation.astype(np.float32)

@@ -11,7 +11,7 @@ from peewee_model.synthesizer.model import load_synthesizer
 from peewee_model.text.config import TextConfig
 from peewee_model.text.symbols import Tokenizer
 from pipeline.training.ragged import Ragged
-from pipeline.training.synthesizer_learner import SpokenTexts
+from pipeline.training.spoken_texts import SpokenTexts
 
 _BATCH_UTTERANCES = 16
 

@@ -84,6 +84,7 @@ class Corpus:
             archives=self.root / "archives",
             corpus=self.root / "corpus",
             rejected=self.root / "rejected.parquet",
+            summary=self.root / "summary.json",
             scratch=self.root / "scratch",
             workers=workers,
         )
@@ -190,7 +191,7 @@ def test_unpaired_duplicate_and_unspeakable_files_are_rows_with_reasons(tiny: Co
         ("notes.docx", "unknown_name"),
     ]
     assert len(tiny.rows()) == 8 * 3 - 4
-    summary = json.loads((tiny.root / "corpus/summary.json").read_text())
+    summary = json.loads((tiny.root / "summary.json").read_text())
     assert summary["rejected"]["tiny-train.tar.gz"] == {
         "duplicate": 2,
         "skipped": 1,
@@ -276,7 +277,7 @@ def test_recorded_speech_is_read_whole(tiny: Corpus, shared_data: Path) -> None:
         tiny.sources.append(source)
     split = {"by_subset": {"dev-clean": "test"}, "validation_fraction": 0.15, "test_fraction": 0.0, "seed": 1}
     tiny.ingest(split=split, max_rejected_fraction=0.05, shard_mib=32)
-    summary = json.loads((tiny.root / "corpus/summary.json").read_text())
+    summary = json.loads((tiny.root / "summary.json").read_text())
     parts = {part["split"]: part for part in summary["parts"]}
     assert sum(part["n_utterances"] for part in summary["parts"]) + len(tiny.rejected()) == 179 + 36
     assert (parts["test"]["n_speakers"], parts["test"]["subset"]) == (7, "dev-clean")

@@ -35,7 +35,7 @@ match stage:
         part = {"corpus": "mini", "subset": "train", "trimmed_s": 0.0}
         train = part | {"split": "train", "n_utterances": 30, "n_speakers": 3, "hours": 0.5}
         test = part | {"split": "test", "n_utterances": 10, "n_speakers": 1, "hours": 0.25}
-        put("data/corpus/summary.json", json.dumps({"parts": [train, test], "rejected": {}}))
+        put("data/summary.json", json.dumps({"parts": [train, test], "rejected": {}}))
     case "train_encoder":
         model("encoder", {"sample_rate": 16000})
     case "train_synthesizer":
@@ -279,7 +279,7 @@ def test_missing_lock_is_named(project: Path) -> None:
         ("models/encoder/config.json", "{", r"models/encoder/config\.json is no JSON"),
         ("reports/index.html", None, r"reports/index\.html can't be read"),
         ("reports/audio/two.pt", "x", r"'samples/two\.pt' can't stand in a release"),
-        ("data/corpus/summary.json", '{"parts": [{"corpus": "vctk", "subset": "all"}]}', "counted vctk all"),
+        ("data/summary.json", '{"parts": [{"corpus": "vctk", "subset": "all"}]}', "counted vctk all"),
     ],
 )
 def test_missing_or_unfit_input_is_named(project: Path, path: str, content: str | None, message: str) -> None:

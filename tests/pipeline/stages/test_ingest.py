@@ -49,7 +49,7 @@ def test_stage_writes_the_tables_that_dvc_names(workplace: Path) -> None:
     assert {row["speaker_id"] for row in rows} == {f"tiny_{speaker}" for speaker in range(4)}
     assert {row["split"] for row in rows} == {"train", "validation"}
     assert list(tables.iter_rows(Path("data/rejected.parquet"))) == []
-    assert Path("data/corpus/summary.json").is_file()
+    assert Path("data/summary.json").is_file()
 
 
 def test_key_that_is_unknown_stops_the_stage(workplace: Path) -> None:

@@ -1,0 +1,96 @@
+"""The synthesizer's view of the corpus: texts, their mels and the voices that read them, in batches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from peewee_model.text.symbols import Tokenizer
+from pipeline import tables
+from pipeline.training.ragged import Ragged
+
+
+class SynthesizerBatch(NamedTuple):
+    """A padded batch on one device; a tuple, so that Fabric can move it."""
+
+    tokens: Tensor  # (B, L)
+    token_lengths: Tensor  # (B,)
+    mel: Tensor  # (B, M, T)
+    mel_lengths: Tensor  # (B,)
+    speaker_embedding: Tensor  # (B, E)
+
+
+class SpokenTexts:
+    """A split's tokens, acoustic mels and utterance embeddings, memory-mapped, row by row of one utterance each.
+
+    The three tables are written shard by shard in one order, so that they are read side by side, in one pass.
+    """
+
+    def __init__(self, corpus: Path, mels: Path, embeddings: Path, split: str, tokenizer: Tokenizer, n_mels: int):
+        """Stream a split into memory maps.
+
+        Raises:
+            TableError: If the tables are not of the same utterances in the same order.
+        """
+        self._speakers: list[str] = []
+        tokens: list[NDArray[np.int16]] = []
+        voices: list[NDArray[np.float32]] = []
+
+        def frames() -> Iterator[NDArray[np.float32]]:
+            for text, mel, voice in _side_by_side(corpus, mels, embeddings):
+                if mel["split"] == split:
+                    self._speakers.append(mel["speaker_id"])
+                    tokens.append(np.array(tokenizer.encode(text["normalized_text"]), dtype=np.int16))
+                    voices.append(voice["embedding"])
+                    yield mel["mel"].reshape(n_mels, -1).T
+
+        self.mels = Ragged(frames(), np.float32, n_mels)
+        self.tokens = Ragged((row[:, None] for row in tokens), np.int16, 1)
+        self.embeddings = np.stack(voices) if voices else np.zeros((0, 1), np.float32)
+        names = np.array(self._speakers)
+        self.utterances_of = {name: np.flatnonzero(names == name) for name in np.unique(names).tolist()}
+
+    def __len__(self) -> int:
+        return len(self.mels)
+
+    def batch(self, rows: NDArray[np.int64], random: np.random.Generator) -> SynthesizerBatch:
+        """Pad utterances into a batch, each with the embedding of ANOTHER utterance of its speaker.
+
+        The embedding of the target itself would leak how that sentence was spoken. A speaker with a single utterance
+        has no other, and gives its own.
+        """
+        token_lengths, mel_lengths = self.tokens.lengths[rows], self.mels.lengths[rows]
+        n_mels = self.mels[int(rows[0])].shape[1]
+        tokens = np.zeros((len(rows), int(token_lengths.max())), dtype=np.int64)
+        mel = np.zeros((len(rows), int(mel_lengths.max()), n_mels), dtype=np.float32)
+        voices = []
+        for item, row in enumerate(rows.tolist()):
+            tokens[item, : token_lengths[item]] = self.tokens[row][:, 0]
+            mel[item, : mel_lengths[item]] = self.mels[row]
+            own = self.utterances_of[self._speakers[row]]
+            others = own[own != row]
+            voices.append(self.embeddings[random.choice(others) if len(others) else row])
+        return SynthesizerBatch(
+            torch.from_numpy(tokens),
+            torch.from_numpy(token_lengths),
+            torch.from_numpy(mel).transpose(1, 2),  # frame-major as stored -> (B, M, T)
+            torch.from_numpy(mel_lengths),
+            torch.from_numpy(np.stack(voices)),
+        )
+
+
+def _side_by_side(corpus: Path, mels: Path, embeddings: Path) -> Iterator[tuple[dict[str, Any], ...]]:
+    texts = tables.iter_rows(corpus, ["utterance_id", "normalized_text"])
+    frames = tables.iter_rows(mels, ["utterance_id", "speaker_id", "split", "mel"])
+    voices = tables.iter_rows(embeddings, ["utterance_id", "embedding"])
+    for rows in zip(texts, frames, voices, strict=True):
+        if len({row["utterance_id"] for row in rows}) != 1:
+            raise tables.TableError(
+                f"{corpus}, {mels} and {embeddings} are not of the same utterances: "
+                f"{' / '.join(row['utterance_id'] for row in rows)}; run `dvc repro`"
+            )
+        yield rows

@@ -1,0 +1,226 @@
+"""extract_mels on one core beside a plain librosa loop, and beside what can't be saved; its memory.
+
+    python -m tests.bench.extract [RECORDING ...]
+
+Ours reads the corpus's Parquet (FLAC inside), decodes, resamples, makes both mels and writes both tables. librosa's
+loop reads FLAC files, resamples, makes both `melspectrogram`s and saves them with numpy. The floor is the bare FLAC
+decode, the bare resampling and the bare transforms of the same frames, laid out before, each timed by itself and
+summed; transforms in float64, as ours are, and for comparison in float32. All take turns in one process,
+and processor time is what counts.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+RATE = 24_000
+N_UTTERANCES = 14
+DURATION_S = 6.0
+N_ROUNDS = 9
+N_MEMORY_UTTERANCES = 200
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PEEWEE_WORKERS"), "1")
+
+
+def run(recordings: list[Path] | None = None) -> dict[str, float]:
+    """Measure in fresh processes: threads and cores are set before numpy is loaded.
+
+    Args:
+        recordings: Of 24 kHz, cut into utterances; synthetic voices if there are none.
+
+    Returns:
+        Seconds of audio a second (`*_x_realtime`), the two ratios that have targets, and peaks of memory in MiB.
+    """
+    found = _child("speed", *(str(path.resolve()) for path in recordings or []))
+    once, ten_times = (_child("memory", str(n))["peak_mib"] for n in (N_MEMORY_UTTERANCES, 10 * N_MEMORY_UTTERANCES))
+    return found | {"peak_mib": once, "peak_mib_ten_times": ten_times, "memory_ratio": ten_times / once}
+
+
+def _child(*arguments: str) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.bench.extract", "--measure", *arguments]
+        environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": str(ROOT), "TMPDIR": folder}
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _voice(seed: int) -> np.ndarray:
+    """Harmonics under a formant in syllables, with a breath of noise that FLAC can't make small."""
+    generator = np.random.default_rng(seed)
+    moment = np.arange(int(DURATION_S * RATE)) / RATE
+    pitch = generator.uniform(90, 220) * (1 + 0.1 * np.sin(2 * np.pi * 3 * moment))
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    voice = sum(np.sin(k * phase) / (1 + ((k * pitch - 600) / 500) ** 2) for k in range(1, 25))
+    samples = 0.1 * voice * np.sin(2 * np.pi * 2 * moment) ** 2 + 2e-3 * generator.standard_normal(len(moment))
+    return samples.astype(np.float32)
+
+
+def _utterances(recordings: list[Path]) -> list[np.ndarray]:
+    from peewee_model.audio.clip import read_clip, resample
+
+    if not recordings:
+        return [_voice(seed) for seed in range(N_UTTERANCES)]
+    clips = [read_clip(path) for path in recordings]
+    samples = np.concatenate([resample(clip.samples, clip.sample_rate, RATE) for clip in clips])
+    length = int(DURATION_S * RATE)
+    return [samples[start : start + length] for start in range(0, len(samples) - length + 1, length)]
+
+
+def _write_corpus(path: Path, flacs: list[bytes]) -> None:
+    from pipeline import tables
+
+    empty = {field.name: "" if field.type == "string" else 0 for field in tables.CORPUS}
+    with tables.ShardWriter(path, tables.CORPUS) as writer:
+        for start in range(0, len(flacs), 64):
+            group = enumerate(flacs[start : start + 64], start)
+            told = {"speaker_id": "s", "split": "train", "sample_rate": RATE, "duration_s": DURATION_S}
+            writer.write([empty | told | {"utterance_id": f"u{n:06d}", "audio": flac} for n, flac in group])
+
+
+def _mels() -> dict[str, "MelConfig"]:  # noqa: F821 - imported when threads are set
+    from pipeline.params import read
+    from pipeline.stages.extract_mels import Params
+
+    mel = read(Params, ROOT / "params.yaml").mel
+    return {"speaker": mel.speaker, "acoustic": mel.acoustic}
+
+
+def _librosa_loop(files: list[Path]) -> Callable[[], None]:
+    import librosa
+
+    def loop() -> None:
+        for path in files:
+            samples, _ = librosa.load(path, sr=RATE)
+            for name, config in _mels_cached.items():
+                heard = samples
+                if config.sample_rate != RATE:
+                    heard = librosa.resample(samples, orig_sr=RATE, target_sr=config.sample_rate)
+                mel = librosa.feature.melspectrogram(
+                    y=heard,
+                    sr=config.sample_rate,
+                    n_fft=config.n_fft,
+                    win_length=config.win_length,
+                    hop_length=config.hop_length,
+                    n_mels=config.n_mels,
+                    fmin=config.f_min,
+                    fmax=config.f_max,
+                    power=1.0,
+                )
+                np.save(path.with_suffix(f".{name}.npy"), mel)
+
+    _mels_cached = _mels()
+    return loop
+
+
+def _floor(flacs: list[bytes], utterances: list[np.ndarray]) -> dict[str, Callable[[], object]]:
+    import soundfile
+    import soxr
+
+    def frames(dtype: type) -> list[np.ndarray]:
+        laid_out = []
+        for config in _mels().values():
+            for samples in utterances:
+                heard = soxr.resample(samples, RATE, config.sample_rate)
+                padded = np.pad(heard, config.n_fft // 2).astype(dtype)
+                view = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)[:: config.hop_length]
+                laid_out += [np.ascontiguousarray(view[start : start + 64]) for start in range(0, len(view), 64)]
+        return laid_out
+
+    double, single = frames(np.float64), frames(np.float32)
+    rates = {config.sample_rate for config in _mels().values()} - {RATE}
+
+    def each(work: Callable[..., object], *items: Iterable[object]) -> Callable[[], None]:
+        return lambda: deque(map(work, *items), maxlen=0)  # results are dropped at once
+
+    return {
+        "decode": each(lambda flac: soundfile.read(io.BytesIO(flac), dtype="float32"), flacs),
+        "resample": each(lambda samples: [soxr.resample(samples, RATE, rate) for rate in rates], utterances),
+        "fft_float64": each(lambda block: np.fft.rfft(block, axis=1), double),
+        "fft_float32": each(lambda block: np.fft.rfft(block, axis=1), single),
+    }
+
+
+def _measure_speed(folder: Path, recordings: list[Path]) -> dict[str, float]:
+    from peewee_model.audio.clip import decode_flac, encode_flac
+    from pipeline.stages.extract_mels import extract_shard
+
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    flacs = [encode_flac(samples, RATE) for samples in _utterances(recordings)]
+    files = [folder / f"{number}.flac" for number in range(len(flacs))]
+    for path, flac in zip(files, flacs, strict=True):
+        path.write_bytes(flac)
+    _write_corpus(folder / "corpus/part-00000.parquet", flacs)
+    mels = _mels()
+    works = {
+        "ours": lambda: extract_shard(folder / "corpus/part-00000.parquet", mels, folder / "mels"),
+        "librosa": _librosa_loop(files),
+        **_floor(flacs, [decode_flac(flac).samples for flac in flacs]),
+    }
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for turn in range(N_ROUNDS + 1):
+        for name, work in works.items():
+            start = time.process_time()  # what one core is busy with, whoever else is at work
+            work()
+            if turn:  # the first round warms up
+                times[name].append(time.process_time() - start)
+    return _ratios({name: min(taken) for name, taken in times.items()}, len(flacs) * DURATION_S)
+
+
+def _ratios(taken: dict[str, float], audio_s: float) -> dict[str, float]:
+    floor = {kind: taken["decode"] + taken["resample"] + taken[f"fft_{kind}"] for kind in ("float64", "float32")}
+    return {
+        "audio_s": audio_s,
+        "ours_x_realtime": audio_s / taken["ours"],
+        "librosa_x_realtime": audio_s / taken["librosa"],
+        "floor_x_realtime": audio_s / floor["float64"],
+        "floor_float32_x_realtime": audio_s / floor["float32"],
+        "ours_to_librosa": taken["librosa"] / taken["ours"],
+        "ours_to_floor": floor["float64"] / taken["ours"],
+        "ours_to_floor_float32": floor["float32"] / taken["ours"],
+        **{f"{name}_ms": 1000 * seconds for name, seconds in taken.items()},
+    }
+
+
+def _measure_memory(folder: Path, n_utterances: int) -> dict[str, float]:
+    from peewee_model.audio.clip import encode_flac
+    from pipeline.stages.extract_mels import extract_corpus
+
+    flacs = [encode_flac(_voice(seed), RATE) for seed in range(4)]
+    shard = folder / "corpus/part-00000.parquet"
+    _write_corpus(shard, [flacs[number % 4] for number in range(n_utterances)])
+    before = _peak_mib()
+    extract_corpus([shard], _mels(), folder / "mels", workers=1)
+    assert _peak_mib() > before, "the corpus took more to write than to extract: the measurement says nothing"
+    return {"peak_mib": _peak_mib()}
+
+
+def _peak_mib() -> float:
+    # Not ru_maxrss: a process inherits that of the one that started it.
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def _main(arguments: list[str]) -> None:
+    if arguments[:2] == ["--measure", "memory"]:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(_measure_memory(Path(folder), int(arguments[2]))))
+    elif arguments[:2] == ["--measure", "speed"]:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(_measure_speed(Path(folder), [Path(name) for name in arguments[2:]])))
+    else:
+        for name, value in run([Path(name) for name in arguments]).items():
+            print(f"{name}={value:.2f}")
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

@@ -1,0 +1,204 @@
+"""dvc.yaml: its dependencies are the truth, and DVC reruns exactly what a change can reach."""
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from peewee_model.errors import ConfigError
+from pipeline.graph import PICTURE, draw, edges, load_stages, outputs
+from tests.closure import ROOT, closure
+
+STAGES = load_stages(ROOT / "dvc.yaml")
+
+
+def code_dependencies(stage):
+    """A stage's dependencies that are code, folders spelled out as their files."""
+    made = {path for other in STAGES.values() for path in outputs(other)}
+    for dependency in STAGES[stage]["deps"]:
+        path = ROOT / dependency
+        if dependency not in made:
+            yield from (p for p in path.rglob("*.py") if p.name != "__init__.py") if path.is_dir() else [path]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_code_dependencies_are_exactly_what_the_stage_imports(stage):
+    """One too few and a change is missed; one too many and a vocoder change retrains the encoder."""
+    imported = {str(path.relative_to(ROOT)) for path in closure(ROOT / f"pipeline/stages/{stage}.py")}
+    named = {str(path.relative_to(ROOT)) for path in code_dependencies(stage)}
+    assert not imported - named, "imported, but not in deps"
+    assert not named - imported, "in deps, but not imported"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_parameters_are_exactly_the_sections_the_stage_reads(stage):
+    """The stage's own model of its parameters and dvc.yaml name the same sections."""
+    import importlib
+
+    module = importlib.import_module(f"pipeline.stages.{stage}")
+    wanted = set(module.Params.model_fields) if hasattr(module, "Params") else set()
+    assert set(STAGES[stage].get("params", [])) == wanted
+
+
+def test_stage_is_command_file_and_function_of_one_name():
+    """Stage name = file = function = argument of the command."""
+    assert list(STAGES) == [
+        "download", "ingest", "extract_mels", "train_encoder", "embed_speakers", "train_synthesizer", "train_vocoder",
+        "evaluate", "bundle", "publish",
+    ]  # fmt: skip
+    for name, stage in STAGES.items():
+        assert stage["cmd"] == f"python -m pipeline {name}"
+        assert (ROOT / f"pipeline/stages/{name}.py").is_file()
+        assert {"gpu", "cpu", "memory", "timeout", "retries"} <= stage["meta"].keys()
+
+
+def test_every_data_dependency_equals_an_output():
+    """A dependency on a folder above several outputs would silently not be pulled."""
+    made = {path for stage in STAGES.values() for path in outputs(stage)}
+    for name, stage in STAGES.items():
+        for dependency in stage["deps"]:
+            is_code = dependency.startswith(("pipeline/", "peewee_model/"))
+            assert is_code or dependency in made, f"{name} depends on {dependency}, which no stage writes"
+
+
+def test_every_section_of_the_parameters_is_read_by_a_stage():
+    """A section that nobody reads is a slip of the pen."""
+    read = {section for stage in STAGES.values() for section in stage.get("params", [])}
+    assert set(yaml.safe_load((ROOT / "params.yaml").read_text())) == read
+
+
+def test_picture_shows_the_graph_of_today():
+    """`make graph` was run."""
+    assert (ROOT / PICTURE).read_text() == draw(STAGES)
+
+
+# A stage's command is replaced by one that writes, as every output, a hash of all that the stage may depend on: DVC
+# itself then decides, with real outputs, what to run.
+STAND_IN = f"""#!{sys.executable}
+import hashlib, pathlib, sys, yaml
+stage = sys.argv[-1]
+spec = yaml.safe_load(open("dvc.yaml"))["stages"][stage]
+params = yaml.safe_load(open("params.yaml"))
+digest = hashlib.sha256(repr([params[name] for name in spec.get("params", [])]).encode())
+for dep in map(pathlib.Path, spec["deps"]):
+    for file in sorted(dep.rglob("*")) if dep.is_dir() else [dep]:
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(file.read_bytes())
+for out in spec.get("outs", []) + spec.get("metrics", []) + spec.get("plots", []):
+    path = pathlib.Path(out if isinstance(out, str) else next(iter(out)))
+    if path.suffix:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(digest.hexdigest())
+    else:
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "file").write_text(digest.hexdigest())
+open("ran.txt", "a").write(stage + chr(10))
+"""
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    """A copy of the project in which every stage was run once, by its stand-in."""
+    from dvc.repo import Repo
+
+    project = tmp_path_factory.mktemp("project")
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, project / name)
+    for package in ("peewee_model", "pipeline"):
+        shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
+    commands = project / "bin"
+    commands.mkdir()
+    (commands / "python").write_text(STAND_IN)
+    (commands / "python").chmod((commands / "python").stat().st_mode | stat.S_IEXEC)
+    before, path = Path.cwd(), os.environ["PATH"]
+    os.chdir(project)
+    os.environ["PATH"] = f"{commands}{os.pathsep}{path}"
+    Repo.init(no_scm=True)
+    yield project
+    os.chdir(before)
+    os.environ["PATH"] = path
+
+
+def rerun(project):
+    """Let DVC reproduce, and say which stages it ran."""
+    from dvc.repo import Repo
+
+    (project / "ran.txt").write_text("")
+    with Repo(str(project)) as repo:
+        repo.reproduce()
+    return set((project / "ran.txt").read_text().split())
+
+
+AFTER_SYNTHESIZER = {"train_synthesizer", "train_vocoder", "evaluate", "bundle", "publish"}
+AFTER_ENCODER = {"train_encoder", "embed_speakers", *AFTER_SYNTHESIZER}
+ALL = set(STAGES)
+EXPECTED = {
+    "corpus": ALL,
+    "ingest": ALL - {"download"},
+    "mel": ALL - {"download", "ingest"},
+    "encoder": AFTER_ENCODER,
+    "synthesizer": AFTER_SYNTHESIZER,
+    "vocoder": {"train_vocoder", "evaluate", "bundle", "publish"},
+    "evaluate": {"evaluate", "bundle", "publish"},
+    "gate": {"evaluate", "bundle", "publish"},
+    "publish": {"publish"},
+    "pipeline/stages/download.py": ALL,
+    "pipeline/corpora/libritts.py": ALL - {"download"},
+    "pipeline/stages/extract_mels.py": ALL - {"download", "ingest"},
+    "pipeline/training/ge2e.py": AFTER_ENCODER,
+    "pipeline/stages/embed_speakers.py": {"embed_speakers", *AFTER_SYNTHESIZER},
+    "pipeline/training/synthesizer_learner.py": AFTER_SYNTHESIZER,
+    "peewee_model/vocoder/griffin_lim.py": {"train_vocoder", "evaluate", "bundle", "publish"},
+    "pipeline/stages/evaluate.py": {"evaluate", "bundle", "publish"},
+    "pipeline/bundle.py": {"bundle", "publish"},
+    "pipeline/publish.py": {"publish"},
+    "peewee_model/cloner.py": set(),
+    "pipeline/profile.py": set(),
+}
+
+
+def touch_parameter(project, section):
+    """Change one value somewhere in a section, as an editor would."""
+    document = yaml.safe_load((project / "params.yaml").read_text())
+
+    def bump(node):
+        for key in node if isinstance(node, dict) else range(len(node)):
+            value = node[key]
+            if isinstance(value, dict | list) and value:
+                return bump(value)
+            node[key] = value + 1 if isinstance(value, int | float) else f"{value}x"
+            return None
+        raise ConfigError("nothing to change")
+
+    bump(document[section])
+    (project / "params.yaml").write_text(yaml.safe_dump(document))
+
+
+def test_dvc_reruns_exactly_what_a_change_can_reach(reproduced):
+    """One parameter or one file of code at a time: these stages run, and no other."""
+    always = {name for name, stage in STAGES.items() if stage.get("always_changed")}
+    assert rerun(reproduced) == ALL
+    assert rerun(reproduced) == always
+    wrong = {}
+    for edited, expected in EXPECTED.items():
+        if edited.endswith(".py"):
+            path = reproduced / edited
+            path.write_text(path.read_text() + f"\n# {hashlib.sha256(edited.encode()).hexdigest()}\n")
+        else:
+            touch_parameter(reproduced, edited)
+        ran = rerun(reproduced)
+        if ran != expected | always:
+            wrong[edited] = {"ran": sorted(ran - expected - always), "did not run": sorted(expected - ran)}
+    assert wrong == {}
+
+
+def test_edges_follow_the_files():
+    """The graph that runners build from is the one of the design."""
+    assert edges(STAGES)["train_vocoder"][-1] == "train_synthesizer"
+    assert edges(STAGES)["publish"] == ["bundle"]
+    assert edges(STAGES)["download"] == []
