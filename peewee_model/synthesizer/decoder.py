@@ -86,11 +86,16 @@ class Decoder(nn.Module):
         """
         squeezed = self.prenet(frames, drop=self.training or generator is not None, generator=generator)
         gates = self.input_gates(squeezed)
-        dropout_masks = None
-        if self.training and self.attention_dropout > 0:
-            n_hidden = gates.shape[2] // 4
-            dropout_masks = dropout(gates.new_ones(*gates.shape[:2], n_hidden), self.attention_dropout)
-        states, alignment = attention_loop(gates, memory, self.attention_weights(), dropout_masks)
+        # Hundreds of steps add up their rounding, so mixed precision stops at the loop.
+        with torch.autocast(gates.device.type, enabled=False):
+            weights = self.attention_weights()
+            exact = weights.recurrent.dtype
+            memory = Memory(memory.values.to(exact), memory.keys.to(exact), memory.mask)
+            dropout_masks = None
+            if self.training and self.attention_dropout > 0:
+                ones = gates.new_ones((*gates.shape[:2], self.attention_rnn.hidden_size), dtype=exact)
+                dropout_masks = dropout(ones, self.attention_dropout)
+            states, alignment = attention_loop(gates.to(exact), memory, weights, dropout_masks)
         hidden, _ = self.decoder_rnn(states)
         if self.training:
             hidden = dropout(hidden, self.decoder_dropout)

@@ -43,8 +43,8 @@ def dropout(values: Tensor, probability: float, generator: torch.Generator | Non
         return F.dropout(values, probability)
     # On CPUs, torch's dropout spends most of its time in branches of its Bernoulli draws; this takes a third of it.
     device = values.device if generator is None else generator.device
-    drawn = torch.rand(values.shape, generator=generator, dtype=values.dtype, device=device)
-    return values * drawn.ge_(probability).div_(1 - probability).to(values.device)
+    drawn = torch.rand(values.shape, generator=generator, dtype=torch.float32, device=device)
+    return values * drawn.ge_(probability).div_(1 - probability).to(values)
 
 
 class MaskedBatchNorm(nn.BatchNorm1d):
@@ -62,7 +62,8 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         """
         if mask is None or not self.training:
             return super().forward(values)
-        n_all, n_valid = mask.numel(), mask.sum()
+        values = values.to(self.weight.dtype)  # sums over a batch are too much for half precision
+        n_all, n_valid = mask.numel(), mask.sum(dtype=values.dtype)
         variance_all, mean_all = torch.var_mean(values, dim=(0, 2), correction=0)
         # Zeros at padding add nothing to the sums, so the valid positions' moments follow from those of all positions.
         share = n_all / n_valid

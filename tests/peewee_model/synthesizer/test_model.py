@@ -293,6 +293,27 @@ def test_mel_statistics_move_the_output_only(make_config: MakeConfig) -> None:
     torch.testing.assert_close(model(**batch).mel_after, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_mixed_precision_trains_and_stays_near_full_precision(make_config: MakeConfig) -> None:
+    model = Tacotron2(make_config()).train()
+    batch = make_batch([9, 5], [20, 13])
+    outputs = []
+    for enabled in (False, True):
+        torch.manual_seed(1)
+        model.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            output = model(**batch)
+        output.mel_after.float().square().sum().backward()
+        assert all(
+            torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None
+        )
+        outputs.append(output)
+    torch.testing.assert_close(outputs[1].alignment.float(), outputs[0].alignment, rtol=0, atol=0.02)
+    similarity = torch.cosine_similarity(
+        outputs[1].mel_before.float().flatten(), outputs[0].mel_before.flatten(), dim=0
+    )
+    assert similarity > 0.98
+
+
 def test_steps_are_rounded_up() -> None:
     assert n_decoder_steps(torch.tensor([1, 2, 3, 4, 6, 7]), 3).tolist() == [1, 1, 1, 2, 2, 3]
 
