@@ -97,15 +97,17 @@ class ShardWriter:
     def __enter__(self) -> Self:
         """Open the `.part`."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        # Mels shrink by a tenth more, and faster, when the bytes of their floats are split into streams.
+        # Mels and FLAC hardly shrink further than by zstd at its fastest, on the bytes of floats split into streams.
         floats = [f"{field.name}.list.element" for field in self._schema if field.type == pa.list_(pa.float32())]
+        told = [field.name for field in self._schema if field.type not in (pa.list_(pa.float32()), pa.binary())]
         self._writer = pq.ParquetWriter(
             self._part,
             self._schema,
             compression="zstd",
-            compression_level=1,
+            compression_level=-5,
             use_dictionary=False,
             use_byte_stream_split=floats,
+            write_statistics=told,  # the least and the greatest float or FLAC tell nothing
         )
         return self
 
