@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +20,9 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m pipeline STAGE, one of: {', '.join(names)}", file=sys.stderr)
         return EXIT_FAILED
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    # OpenMP's threads spin while they wait. Where another process wants the core, a training step took five times as
+    # long (1.66 s against 0.32 s) as with threads that sleep; on an idle machine there is no difference to speak of.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     (stage,) = arguments
     try:
         getattr(importlib.import_module(f"pipeline.stages.{stage}"), stage)()

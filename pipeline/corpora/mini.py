@@ -22,7 +22,7 @@ from peewee_model.text.espeak import speak
 from pipeline.corpora.mini_sentences import Sentence, held_out_sentences, training_sentences
 
 TRAIN, HELD_OUT = "train-clean", "dev-clean"
-UTTERANCES_PER_VOICE = {TRAIN: 40, HELD_OUT: 16}
+UTTERANCES_PER_VOICE = {TRAIN: 20, HELD_OUT: 16}
 UTTERANCES_PER_CHAPTER = 20
 PEAK = 20_000
 """Loudest sample of every utterance, of 32,767: recordings of one corpus are of one loudness."""
@@ -79,6 +79,34 @@ VOICES = (
     Voice(9026, "F", TRAIN, "shelby", pitch=55, rate=160),
     Voice(9027, "F", TRAIN, "Andrea", pitch=50, rate=170),
     Voice(9028, "F", TRAIN, "anika", pitch=40, rate=165),
+    Voice(9029, "M", TRAIN, "boris", pitch=30, rate=170),
+    Voice(9030, "M", TRAIN, "david", pitch=60, rate=160),
+    Voice(9031, "M", TRAIN, "edward", pitch=75, rate=165),
+    Voice(9032, "M", TRAIN, "Mario", pitch=40, rate=155),
+    Voice(9033, "M", TRAIN, "Michael", pitch=65, rate=175),
+    Voice(9034, "M", TRAIN, "Henrique", pitch=50, rate=160),
+    Voice(9035, "M", TRAIN, "Lee", pitch=45, rate=170),
+    Voice(9036, "M", TRAIN, "john", pitch=55, rate=165),
+    Voice(9037, "M", TRAIN, "robert", pitch=70, rate=155),
+    Voice(9038, "M", TRAIN, "victor", pitch=35, rate=175),
+    Voice(9039, "M", TRAIN, "travis", pitch=50, rate=160),
+    Voice(9040, "M", TRAIN, "Reed", pitch=60, rate=170),
+    Voice(9041, "M", TRAIN, "kaukovalta", pitch=40, rate=165),
+    Voice(9042, "M", TRAIN, "ian", pitch=65, rate=155),
+    Voice(9043, "M", TRAIN, "marcelo", pitch=75, rate=175),
+    Voice(9044, "M", TRAIN, "rob", pitch=45, rate=160),
+    Voice(9045, "M", TRAIN, "grandpa", pitch=30, rate=170),
+    Voice(9046, "M", TRAIN, "Storm", pitch=55, rate=165),
+    Voice(9047, "M", TRAIN, "mike2", pitch=70, rate=155),
+    Voice(9048, "M", TRAIN, "sandro", pitch=40, rate=175),
+    Voice(9049, "M", TRAIN, "m2", pitch=85, rate=160),
+    Voice(9050, "M", TRAIN, "announcer", pitch=60, rate=170),
+    Voice(9051, "F", TRAIN, "f2", pitch=40, rate=165),
+    Voice(9052, "F", TRAIN, "f2", pitch=70, rate=155),
+    Voice(9053, "F", TRAIN, "f3", pitch=50, rate=175),
+    Voice(9054, "F", TRAIN, "f5", pitch=35, rate=160),
+    Voice(9055, "F", TRAIN, "Alicia", pitch=45, rate=170),
+    Voice(9056, "F", TRAIN, "steph", pitch=50, rate=165),
     Voice(9501, "M", HELD_OUT, "m3", pitch=50, rate=160),
     Voice(9502, "M", HELD_OUT, "m7", pitch=25, rate=170),
     Voice(9503, "M", HELD_OUT, "Mike", pitch=70, rate=165),

@@ -30,7 +30,7 @@ def embed_speakers() -> None:
 
 
 def _embed(encoder: SpeakerEncoder, row: dict[str, Any], device: str) -> dict[str, Any]:
-    mel = torch.from_numpy(row["mel"].reshape(encoder.config.mel.n_mels, -1)).to(device)
+    mel = torch.tensor(row["mel"].reshape(encoder.config.mel.n_mels, -1), device=device)
     embedding = encoder.embed_utterance(mel).cpu().numpy()
     return {key: row[key] for key in ("utterance_id", "speaker_id", "split")} | {"embedding": embedding}
 
