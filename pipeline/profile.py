@@ -1,6 +1,6 @@
 """`peewee-tts profile NAME`: merge an overlay into params.yaml, and show the difference.
 
-An overlay is a file of `pipeline/profiles/`. Mappings are merged, values and lists replaced, keys that the overlay
+An overlay is a file of `pipeline/profiles/`; it may extend another. Mappings are merged, values and lists replaced, keys that the overlay
 does not name are kept, comments too (ruamel.yaml; considered: DVC's own `dvc exp run --set-param`, which leaves no
 trace in git before a run).
 """
@@ -36,7 +36,7 @@ def merge(document: Any, overlay: Any) -> None:
     for key, value in overlay.items():
         if isinstance(value, dict) and isinstance(document.get(key), dict) and not _replaced_whole(key):
             merge(document[key], value)
-        else:
+        elif document.get(key) != value:  # else its comments would be lost for nothing
             document[key] = value
 
 
@@ -75,7 +75,9 @@ def load_overlay(name: str) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError(f"no profile {name!r}; there are: {', '.join(names())}")
     overlay: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    return overlay
+    extended = load_overlay(overlay.pop("extends")) if "extends" in overlay else {}
+    merge(extended, overlay)
+    return extended
 
 
 def names() -> list[str]:
