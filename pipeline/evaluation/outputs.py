@@ -71,12 +71,14 @@ def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
 
 
 def write_curves(folder: Path, model: str, curves: Curves) -> None:
-    """A file a metric of a training, `training_<model>_<metric>.csv`, with a column a split."""
+    """A file a metric and split of a training, `training_<model>_<metric>_<split>.csv`.
+
+    Not a column a split: `dvc plots` would draw the steps at which one of them was not measured as zeros.
+    """
     for metric, lines in curves.items():
-        cells = {split: dict(zip(*(column.tolist() for column in line), strict=True)) for split, line in lines.items()}
-        steps = sorted({step for column in cells.values() for step in column})
-        rows = ([int(step), *(column.get(step) for column in cells.values())] for step in steps)
-        write_csv(folder / f"training_{model}_{metric}.csv", ["step", *cells], rows)
+        for split, (steps, values) in lines.items():
+            rows = zip(steps.astype(int).tolist(), values.tolist(), strict=True)
+            write_csv(folder / f"training_{model}_{metric}_{split}.csv", ["step", metric], rows)
 
 
 def write_audio(folder: Path, spoken: Sequence[Spoken], sample_rate: int) -> list[dict[str, bytes]]:

@@ -102,9 +102,9 @@ def map_figure(layout: Floats, speaker_ids: Sequence[str]) -> str:
     for index, speaker in enumerate(speakers):
         points = layout[[name == speaker for name in speaker_ids]]
         colour, marker = _SERIES[index % len(_SERIES)], _MARKERS[index // len(_SERIES) % len(_MARKERS)]
-        axis.scatter(points[:, 0], points[:, 1], s=16, color=colour, marker=marker, alpha=0.75, linewidths=0)
+        axis.scatter(points[:, 0], points[:, 1], s=24, color=colour, marker=marker, alpha=0.75, linewidths=0)
         if len(speakers) <= 24:
-            x, y = np.median(points, axis=0)
+            x, y = np.median(points[:, 0]), points[:, 1].max()
             axis.annotate(
                 speaker, (x, y), (0, 7), textcoords="offset points", color=_INK, fontsize=8, ha="center", weight="bold"
             )
@@ -121,7 +121,7 @@ def curves_figure(title: str, curves: Mapping[str, Mapping[str, tuple[Floats, Fl
         title: Of the model.
         curves: Metric -> split -> (steps, values).
     """
-    columns = min(3, len(curves))
+    columns = 3  # also for fewer, so that all models' panels are of one size
     rows = -(-len(curves) // columns)
     figure, axes = _figure(3.1 * columns, 2.1 * rows, rows, columns)
     for axis, (metric, lines) in zip(axes, curves.items(), strict=False):
@@ -129,7 +129,7 @@ def curves_figure(title: str, curves: Mapping[str, Mapping[str, tuple[Floats, Fl
             is_train = split == "train"
             colour, marker = (_SERIES[0], None) if is_train else (_SERIES[1], "o" if len(steps) <= 40 else None)
             axis.plot(steps, values, color=colour, linewidth=1.4, marker=marker, markersize=3, label=split)
-        axis.set_title(metric.replace("_", " "), loc="left", fontsize=9, color=_INK)
+        axis.set_title("EER" if metric == "eer" else metric.replace("_", " "), loc="left", fontsize=9, color=_INK)
         axis.grid(axis="y", color=_RULE, linewidth=0.4)
         axis.locator_params(nbins=5)
     for axis in axes[len(curves) :]:

@@ -62,6 +62,7 @@ class ModelSummary:
     name: str
     architecture: str
     n_parameters: int
+    """Learned numbers; 0 for Griffin-Lim."""
     n_steps: int
 
 
@@ -106,6 +107,8 @@ def describe_model(folder: Path, n_steps: int) -> ModelSummary:
             for extent in file.get_slice(name).get_shape():
                 size *= extent
             n_parameters += size
+    if config.get("arch") == "griffin_lim":
+        n_parameters = 0  # its tensors are the filter bank
     kinds = {"encoder": "GE2E speaker encoder (LSTM)", "synthesizer": "Tacotron 2 with a speaker embedding"}
     vocoders = {"griffin_lim": "Griffin-Lim (not trained)", "hifi_gan": "HiFi-GAN"}
     architecture = kinds.get(folder.name) or vocoders.get(str(config.get("arch")), folder.name)
@@ -145,7 +148,9 @@ def format_metric(value: float | None, path: str) -> str:
         return f"{value * 100:.1f} %" if value else "0 %"
     if last == "mcd_db":
         return f"{value:.2f} dB"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
 def _base64(data: bytes) -> str:

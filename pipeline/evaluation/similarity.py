@@ -37,6 +37,7 @@ class Verifier:
         """Embed a mono utterance on the unit sphere; zeros if there is no voice in it. (256,)"""
         import torch
         from resemblyzer import audio
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         heard = resample(samples, sample_rate, _MEL.sample_rate)
         if not heard.any():
@@ -46,7 +47,8 @@ class Verifier:
         sample_slices, frame_slices = self._encoder.compute_partial_slices(len(heard), _PARTIALS_PER_S, _MIN_COVERAGE)
         heard = np.pad(heard, (0, max(0, sample_slices[-1].stop - len(heard))))
         mel = _power_mel(heard)
-        with torch.inference_mode():
+        # One thread: the network is small, and the order of its sums, so its last bits, is the number of threads.
+        with torch.inference_mode(), threadpool_limits(limits=1):
             partials = self._encoder(torch.from_numpy(np.stack([mel[span] for span in frame_slices]))).numpy()
         mean = partials.mean(axis=0)
         return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

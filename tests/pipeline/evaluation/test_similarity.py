@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-import torch
+from threadpoolctl import threadpool_limits
 
 pytest.importorskip("resemblyzer")
 from pipeline.evaluation.similarity import Verifier, verifier_is_installed
@@ -8,10 +8,7 @@ from pipeline.evaluation.similarity import Verifier, verifier_is_installed
 
 @pytest.fixture(scope="module")
 def verifier():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # of a network this small, more threads wait for each other
-    yield Verifier()
-    torch.set_num_threads(threads)
+    return Verifier()
 
 
 def buzz(pitch, seconds=2.5, rate=16_000, seed=0):
@@ -26,7 +23,8 @@ def test_embedding_is_resemblyzers_own(verifier):
     from resemblyzer import VoiceEncoder, preprocess_wav
 
     assert verifier_is_installed()
-    theirs = VoiceEncoder(device="cpu", verbose=False).embed_utterance(preprocess_wav(buzz(140)))
+    with threadpool_limits(limits=1):
+        theirs = VoiceEncoder(device="cpu", verbose=False).embed_utterance(preprocess_wav(buzz(140)))
     assert verifier.embed(buzz(140), 16_000) == pytest.approx(theirs, abs=2e-5)
 
 
