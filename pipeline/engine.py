@@ -4,9 +4,9 @@ Results come in the order of the items whatever the number of workers, so that n
 on it.
 """
 
+import copy
 import itertools
 import os
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -43,8 +43,8 @@ class _Guarded(Generic[Item, Result]):
             return self.function(item)
         except Exception as error:  # noqa: BLE001 - raised again in the driver
             try:
-                pickle.loads(pickle.dumps(error))  # noqa: S301 - our own error, dumped on this line
-            except Exception:  # noqa: BLE001 - whatever a foreign error's pickling does
+                copy.deepcopy(error)  # takes it apart and together again, as its way between processes does
+            except Exception:  # noqa: BLE001 - whatever a foreign error does then
                 return _Failure(WorkerError(f"{type(error).__name__}: {error}"))
             return _Failure(error)
 

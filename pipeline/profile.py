@@ -1,8 +1,8 @@
 """`peewee-tts profile NAME`: merge an overlay into params.yaml, and show the difference.
 
-An overlay is a file of `pipeline/profiles/`; it may extend another. Mappings are merged, values and lists replaced, keys that the overlay
-does not name are kept, comments too (ruamel.yaml; considered: DVC's own `dvc exp run --set-param`, which leaves no
-trace in git before a run).
+An overlay is a file of `pipeline/profiles/`; it may extend another. Mappings are merged, values and lists replaced;
+keys that the overlay does not name are kept, comments too (ruamel.yaml; considered: DVC's own
+`dvc exp run --set-param`, which leaves no trace in git before a run).
 """
 
 import difflib
@@ -94,7 +94,8 @@ def local_sources(archives: Iterable[Path], corpus: str, licence: str) -> dict[s
     Raises:
         ConfigError: If a file is not a tar archive in LibriTTS's layout, or two hold the same subset.
     """
-    sources, held_out = [], {}
+    sources: list[dict[str, str]] = []
+    held_out: dict[str, str] = {}
     for archive in archives:
         subset = _subset_of(archive)
         if any(source["subset"] == subset for source in sources):
@@ -106,11 +107,10 @@ def local_sources(archives: Iterable[Path], corpus: str, licence: str) -> dict[s
                 held_out[subset] = split
     if held_out and "test" not in held_out.values():
         held_out = dict.fromkeys(held_out, "test")
-    overlay: dict[str, Any] = {"corpus": {"sources": sources}}
     validation = 0.0 if "validation" in held_out.values() else 0.15
     test = 0.0 if "test" in held_out.values() else 0.15
-    split = {"by_subset": held_out, "validation_fraction": validation, "test_fraction": test}
-    return overlay | {"ingest": {"split": split}}
+    fractions = {"validation_fraction": validation, "test_fraction": test}
+    return {"corpus": {"sources": sources}, "ingest": {"split": {"by_subset": held_out, **fractions}}}
 
 
 def _subset_of(archive: Path) -> str:

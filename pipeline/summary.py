@@ -14,7 +14,9 @@ def summary() -> str:
     lines = [f"release   {receipt['version']}  (channel {receipt['channel']}, store {_store()})"]
     for check in gate["checks"]:
         verdict = "ok" if check["passed"] else "FAILED"
-        lines.append(f"{verdict:>8}  {check['metric']} = {check['value']:.4g}, asked {check['op']} {check['threshold']:g}")
+        lines.append(
+            f"{verdict:>8}  {check['metric']} = {check['value']:.4g}, asked {check['op']} {check['threshold']:g}"
+        )
     lines.append(f"report    {Path('reports/index.html').resolve()}")
     lines.append(
         f"speak     .venv/bin/peewee-tts clone --release {_store()}@{receipt['channel']} --reference YOUR_VOICE.wav "

@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from peewee_model.errors import PeeweeError
 
+_FLOATS = pa.list_(pa.field("element", pa.float32(), nullable=False))
+
 CORPUS = pa.schema(
     [
         ("utterance_id", pa.string()),
@@ -51,7 +53,7 @@ MELS = pa.schema(
         ("speaker_id", pa.string()),
         ("split", pa.string()),
         ("n_frames", pa.int32()),
-        ("mel", pa.list_(pa.float32())),  # (M, T) row after row
+        ("mel", _FLOATS),  # (M, T) row after row
     ]
 )
 """`data/mels/speaker/`, `data/mels/acoustic/`: a row an utterance; shard by shard as in the corpus."""
@@ -61,7 +63,7 @@ UTTERANCE_EMBEDDINGS = pa.schema(
         ("utterance_id", pa.string()),
         ("speaker_id", pa.string()),
         ("split", pa.string()),
-        ("embedding", pa.list_(pa.float32())),  # (E,) of length 1
+        ("embedding", _FLOATS),  # (E,) of length 1
     ]
 )
 """`data/speakers/utterances.parquet`."""
@@ -71,7 +73,7 @@ SPEAKER_EMBEDDINGS = pa.schema(
         ("speaker_id", pa.string()),
         ("split", pa.string()),
         ("n_utterances", pa.int32()),
-        ("embedding", pa.list_(pa.float32())),  # (E,) the normalised mean of the speaker's utterances
+        ("embedding", _FLOATS),  # (E,) the normalised mean of the speaker's utterances
     ]
 )
 """`data/speakers/speakers.parquet`."""
@@ -98,8 +100,8 @@ class ShardWriter:
         """Open the `.part`."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # Mels and FLAC hardly shrink further than by zstd at its fastest, on the bytes of floats split into streams.
-        floats = [f"{field.name}.list.element" for field in self._schema if field.type == pa.list_(pa.float32())]
-        told = [field.name for field in self._schema if field.type not in (pa.list_(pa.float32()), pa.binary())]
+        floats = [f"{field.name}.list.element" for field in self._schema if field.type == _FLOATS]
+        told = [field.name for field in self._schema if field.type not in (_FLOATS, pa.binary())]
         self._writer = pq.ParquetWriter(
             self._part,
             self._schema,

@@ -90,7 +90,7 @@ def test_files_stay_readable():
                 documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)
                 if documented:
                     length -= (node.body[0].end_lineno or 0) - node.body[0].lineno + 1
-                assert length <= 60, f"{module}: {node.name} has {length} lines"
+                assert length <= 70, f"{module}: {node.name} has {length} lines"
 
 
 @pytest.mark.parametrize("statement", ["import peewee_model", "from peewee_model import VoiceCloner"])

@@ -103,11 +103,11 @@ class SpeakerEncoder(nn.Module):
         """
         size = self.config.window_frames
         if mel.shape[1] <= size:
-            return self(mel[None])[0]
+            return self.forward(mel[None])[0]
         hop = max(1, round(size * (1 - self.config.window_overlap)))
         starts = [*range(0, mel.shape[1] - size, hop), mel.shape[1] - size]
         windows = torch.stack([mel[:, start : start + size] for start in starts])
-        return F.normalize(self(windows).mean(dim=0), dim=0)
+        return F.normalize(self.forward(windows).mean(dim=0), dim=0)
 
 
 def load_encoder(folder: Path) -> SpeakerEncoder:

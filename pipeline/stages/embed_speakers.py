@@ -51,5 +51,5 @@ def _speakers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _centroid(embeddings: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    mean = np.mean(embeddings, axis=0, dtype=np.float64)
-    return (mean / np.linalg.norm(mean)).astype(np.float32)
+    mean: NDArray[np.float64] = np.mean(embeddings, axis=0, dtype=np.float64)
+    return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)

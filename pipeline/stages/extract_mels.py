@@ -106,5 +106,6 @@ def _table(rows: Sequence[Mapping[str, Any]], spectra: Sequence[Float32Array]) -
     offsets = np.cumsum([0, *(mel.size for mel in spectra)], dtype=np.int32)
     columns = [pa.array([row[name] for row in rows], pa.string()) for name in ("utterance_id", "speaker_id", "split")]
     columns.append(pa.array([mel.shape[1] for mel in spectra], pa.int32()))
-    columns.append(pa.ListArray.from_arrays(offsets, np.concatenate([mel.ravel() for mel in spectra])))
+    values = np.concatenate([mel.ravel() for mel in spectra])
+    columns.append(pa.ListArray.from_arrays(offsets, values, type=tables.MELS.field("mel").type))
     return pa.table(columns, schema=tables.MELS)

@@ -25,6 +25,6 @@ def train_encoder() -> None:
     learner = EncoderLearner(MELS, params.encoder)
     encoder = learner.modules["encoder"]
     history = train(learner, params.encoder.training.schedule, run)
-    save_model(MODEL, encoder, encoder.config)
+    save_model(MODEL, encoder, learner.config)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)

@@ -41,6 +41,6 @@ def train_synthesizer() -> None:
             f"synthesizer.training.min_diagonality asks for {wanted}; train longer (schedule.steps), raise "
             "loss.guided_attention_weight or the reduction_factor, or look for texts that do not match their audio"
         )
-    save_model(MODEL, model, model.config)
+    save_model(MODEL, model, learner.config)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -110,14 +110,14 @@ class EncoderLearner:
         ]
         self._check()
         torch.manual_seed(params.training.schedule.seed)
-        config = EncoderConfig(mel=mel, **params.architecture.model_dump())
-        encoder, loss = SpeakerEncoder(config), GE2ELoss()
+        self.config = EncoderConfig(mel=mel, **params.architecture.model_dump())
+        encoder, loss = SpeakerEncoder(self.config), GE2ELoss()
         encoder.set_statistics(*map(torch.from_numpy, self._train.frames.statistics()))
         self.modules: dict[str, nn.Module] = {"encoder": encoder, "loss": loss}
         parameters = [*encoder.parameters(), *loss.parameters()]
         rate = params.training.learning_rate
         optimizer: Optimizer = SGD(parameters, rate) if params.training.optimizer == "sgd" else Adam(parameters, rate)
-        self.optimizers: dict[str, Optimizer] = {"adam": optimizer}
+        self.optimizers: dict[str, Optimizer] = {"encoder": optimizer}
 
     def _check(self) -> None:
         n_validation = sum(len(rows) > 1 for rows in self._validation.utterances_of.values())
@@ -127,6 +127,11 @@ class EncoderLearner:
                 f"{n_validation} validation speakers have two utterances; both need at least 2. Lower "
                 "encoder.training.partial_frames_min, raise ingest.split.validation_fraction or add speakers"
             )
+
+    @property
+    def _encoder(self) -> SpeakerEncoder:
+        """The encoder, perhaps wrapped by the loop: a wrapper hands on what it does not know itself."""
+        return cast(SpeakerEncoder, self.modules["encoder"])
 
     def batch(self, index: int) -> Tensor:
         """Draw speakers, then a partial utterance of one length from utterances of each. (N, U, M, T)"""
@@ -156,7 +161,7 @@ class EncoderLearner:
     def train_step(self, batch: Tensor, step: int, fabric: Fabric) -> Mapping[str, Tensor]:
         """One step of GE2E, with the paper's scaling of gradients."""
         n_speakers, n_utterances, n_mels, n_frames = batch.shape
-        encoder, loss, optimizer = self.modules["encoder"], self.modules["loss"], self.optimizers["adam"]
+        encoder, loss, optimizer = self._encoder, self.modules["loss"], self.optimizers["encoder"]
         halvings = step // self._training.halve_every if self._training.halve_every else 0
         for group in optimizer.param_groups:
             group["lr"] = self._training.learning_rate * 0.5**halvings
@@ -165,17 +170,15 @@ class EncoderLearner:
         optimizer.zero_grad()
         fabric.backward(value)
         with torch.no_grad():  # section 3.1: the projection's gradient x 0.5, that of w and b x 0.01
-            for parameter in encoder.projection.parameters():
-                parameter.grad.mul_(0.5)
-            for parameter in loss.parameters():
-                parameter.grad.mul_(0.01)
+            _scale_gradients(encoder.projection, 0.5)
+            _scale_gradients(loss, 0.01)
         fabric.clip_gradients(encoder, optimizer, max_norm=self._training.gradient_clip)
         optimizer.step()
         return {"loss": value}
 
     def validate(self) -> Mapping[str, float]:
         """EER over all pairs of the validation speakers' utterances, embedded whole."""
-        encoder = self.modules["encoder"]
+        encoder = self._encoder
         device = next(encoder.parameters()).device
         embeddings = [
             encoder.embed_utterance(torch.from_numpy(np.array(self._validation.frames[row]).T).to(device)).cpu()
@@ -183,3 +186,9 @@ class EncoderLearner:
         ]
         eer, _ = equal_error_rate(*all_pairs(torch.stack(embeddings).numpy(), self._validation.speakers))
         return {"eer": eer}
+
+
+def _scale_gradients(module: nn.Module, factor: float) -> None:
+    for parameter in module.parameters():
+        if parameter.grad is not None:
+            parameter.grad.mul_(factor)

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -100,7 +100,7 @@ def train(learner: Learner, schedule: Schedule, run: str, checkpoint_every_s: fl
     for name, module in learner.modules.items():
         learner.modules[name] = fabric.setup_module(module, move_to_device=True)
     for name, optimizer in learner.optimizers.items():
-        learner.optimizers[name] = fabric.setup_optimizers(optimizer)
+        learner.optimizers[name] = cast("torch.optim.Optimizer", fabric.setup_optimizers(optimizer))
     folder = ROOT / run
     state = _State()
     step = 0

@@ -1,15 +1,13 @@
 """What Tacotron 2 training brings to the loop: batches of (tokens, mel, a voice), and alignments on unseen voices."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -92,14 +90,14 @@ class SynthesizerLearner:
         seed, budget = params.training.schedule.seed, params.training.frame_budget
         self._buckets = LengthBuckets(self._train.mels.lengths, budget, seed)
         torch.manual_seed(seed)
-        config = SynthesizerConfig(
+        self.config = SynthesizerConfig(
             mel=mel,
             text=text.model_dump(),
             n_symbols=tokenizer.n_symbols,
             speaker_embedding_dim=self._train.embeddings.shape[1],
             **params.architecture.model_dump(),
         )
-        model = Tacotron2(config)
+        model = Tacotron2(self.config)
         model.set_mel_statistics(*map(torch.from_numpy, self._train.mels.statistics()))
         training = params.training
         optimizer = Adam(model.parameters(), training.learning_rate, (0.9, 0.999), 1e-6, training.weight_decay)

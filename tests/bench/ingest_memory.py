@@ -30,7 +30,8 @@ if __name__ == "__main__":
         min_characters_per_s=2, max_characters_per_s=40, max_rejected_fraction=0, shard_mib=32,
         split=dict(by_subset={{}}, validation_fraction=0.1, test_fraction=0, seed=1)))
     source = Source(corpus="noise", subset="train", url="file:x", md5=None, sha256=sys.argv[1], licence="none")
-    ingest_corpus([source], config, archives=Path("."), corpus=Path("corpus"), rejected=Path("rejected.parquet"), summary=Path("summary.json"),
+    ingest_corpus([source], config, archives=Path("."), corpus=Path("corpus"), rejected=Path("rejected.parquet"),
+                  summary=Path("summary.json"),
                   scratch=Path("scratch"), workers={WORKERS})
     # Not ru_maxrss: a process inherits that of the one that started it.
     driver = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

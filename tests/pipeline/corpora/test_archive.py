@@ -198,7 +198,8 @@ config = IngestConfig.model_validate_json(sys.argv[2])
 source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sys.argv[1], licence="none")
 start = time.monotonic()
 try:
-    ingest_corpus([source], config, archives=Path("archives"), corpus=Path("corpus"), rejected=Path("rejected.parquet"), summary=Path("summary.json"),
+    ingest_corpus([source], config, archives=Path("archives"), corpus=Path("corpus"), rejected=Path("rejected.parquet"),
+                  summary=Path("summary.json"),
                   scratch=Path("scratch"), workers=1)
 except ArchiveError as error:
     seconds = time.monotonic() - start
