@@ -23,12 +23,12 @@ PROFILES = Path(__file__).parent / "profiles"
 HELD_OUT = {"dev": "validation", "test": "test"}
 
 
-def _yaml() -> YAML:
-    yaml = YAML()  # round trip: comments and order stay
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.preserve_quotes = True
-    return yaml
+def _editor() -> YAML:
+    editor = YAML()  # round trip: comments and order stay; plain data only
+    editor.width = 120
+    editor.indent(mapping=2, sequence=4, offset=2)
+    editor.preserve_quotes = True
+    return editor
 
 
 def merge(document: Any, overlay: Any) -> None:
@@ -51,12 +51,12 @@ def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
     Returns:
         The difference, as a unified diff; empty if there is none.
     """
-    yaml = _yaml()
+    editor = _editor()
     before = path.read_text(encoding="utf-8")
-    document = yaml.load(before)
+    document = editor.load(before)
     merge(document, overlay)
     buffer = io.StringIO()
-    yaml.dump(document, buffer)
+    editor.dump(document, buffer)
     after = buffer.getvalue()
     part = path.with_suffix(".part")
     part.write_text(after, encoding="utf-8")
