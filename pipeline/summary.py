@@ -4,8 +4,6 @@ import json
 import os
 from pathlib import Path
 
-HEADLINE = 6
-
 
 def summary() -> str:
     """Describe the release that stands in this folder, as a few lines for a terminal."""
@@ -14,9 +12,8 @@ def summary() -> str:
     lines = [f"release   {receipt['version']}  (channel {receipt['channel']}, store {_store()})"]
     for check in gate["checks"]:
         verdict = "ok" if check["passed"] else "FAILED"
-        lines.append(
-            f"{verdict:>8}  {check['metric']} = {check['value']:.4g}, asked {check['op']} {check['threshold']:g}"
-        )
+        value = "not measured" if check["value"] is None else f"{check['value']:.4g}"
+        lines.append(f"{verdict:>8}  {check['metric']} = {value}, asked {check['op']} {check['threshold']:g}")
     lines.append(f"report    {Path('reports/index.html').resolve()}")
     lines.append(
         f"speak     .venv/bin/peewee-tts clone --release {_store()}@{receipt['channel']} --reference YOUR_VOICE.wav "
