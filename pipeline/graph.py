@@ -8,7 +8,7 @@ import yaml
 
 GRAPH = Path("dvc.yaml")
 PICTURE = Path("docs/graph.svg")
-COLUMN, ROW, WIDTH, HEIGHT = 196, 92, 164, 56
+COLUMN, WIDTH, HEIGHT, ARC = 168, 150, 58, 20  # pixels
 
 
 def load_stages(path: Path = GRAPH) -> dict[str, dict[str, Any]]:
@@ -32,47 +32,47 @@ def edges(stages: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
     }
 
 
-def _places(upstream: dict[str, list[str]]) -> dict[str, tuple[int, int]]:
-    column: dict[str, int] = {}
-    for name, before in upstream.items():
-        column[name] = max((column[other] + 1 for other in before), default=0)
-    rows: dict[int, int] = {}
-    places = {}
-    for name, x in column.items():
-        places[name] = (x, rows.get(x, 0))
-        rows[x] = rows.get(x, 0) + 1
-    return places
-
-
 def draw(stages: dict[str, dict[str, Any]]) -> str:
-    """Draw the graph as SVG: left to right, GPU stages in another colour, readable on light and dark pages."""
+    """Draw the graph as SVG: stages in the order in which they run, an arc where one reads what an earlier one wrote.
+
+    GPU stages have another colour. Readable on light and dark pages.
+    """
     upstream = edges(stages)
-    places = _places(upstream)
-    width = max(x for x, _ in places.values()) * COLUMN + WIDTH + 24
-    height = max(y for _, y in places.values()) * ROW + HEIGHT + 24
+    place = {name: index for index, name in enumerate(stages)}
+    longest = max(place[name] - place[other] for name, before in upstream.items() for other in before)
+    top = 16 + ARC * longest
+    width, height = (len(stages) - 1) * COLUMN + WIDTH + 24, top + HEIGHT + 16
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="system-ui,sans-serif">',
         f'<rect width="{width}" height="{height}" rx="10" fill="#fbfaf7"/>',
     ]
     for name, before in upstream.items():
-        x, y = (places[name][0] * COLUMN + 12, places[name][1] * ROW + 12 + HEIGHT / 2)
-        for other in before:
-            x0, y0 = (places[other][0] * COLUMN + 12 + WIDTH, places[other][1] * ROW + 12 + HEIGHT / 2)
-            bend = max(24, (x - x0) / 2)
-            path = f"M{x0} {y0:g} C{x0 + bend:g} {y0:g} {x - bend:g} {y:g} {x} {y:g}"
-            parts.append(f'<path d="{path}" fill="none" stroke="#9aa5a0" stroke-width="1.6"/>')
-    for name, (x, y) in places.items():
-        left, top = x * COLUMN + 12, y * ROW + 12
-        fill, edge = ("#e3efe6", "#3b7a57") if stages[name]["meta"]["gpu"] else ("#eceaf4", "#5b5690")
-        written = ", ".join(Path(path).name for path in outputs(stages[name])[:2])
+        parts += [_edge(place[other], place[name], top) for other in before]
+    for name, stage in stages.items():
+        left = place[name] * COLUMN + 12
+        fill, line = ("#e3efe6", "#3b7a57") if stage["meta"]["gpu"] else ("#eceaf4", "#5b5690")
+        written = ", ".join(Path(path).name for path in outputs(stage)[:2])
+        middle = f"{left + WIDTH / 2:g}"
         parts += [
-            f'<rect x="{left}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{fill}" stroke="{edge}"/>',
-            f'<text x="{left + WIDTH / 2:g}" y="{top + 24}" font-size="14" font-weight="600" text-anchor="middle" '
-            f'fill="#1d2421">{html.escape(name)}</text>',
-            f'<text x="{left + WIDTH / 2:g}" y="{top + 42}" font-size="11" text-anchor="middle" '
-            f'fill="#56605b">{html.escape(written)}</text>',
+            f'<rect x="{left}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{fill}" stroke="{line}"/>',
+            f'<text x="{middle}" y="{top + 24}" font-size="14" font-weight="600" text-anchor="middle" fill="#1d2421">'
+            f"{html.escape(name)}</text>",
+            f'<text x="{middle}" y="{top + 43}" font-size="11" text-anchor="middle" fill="#56605b">'
+            f"{html.escape(written)}</text>",
         ]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _edge(start: int, end: int, top: int) -> str:
+    """A line to the neighbour, or an arc over the stages between."""
+    if end == start + 1:
+        y = top + HEIGHT / 2
+        path = f"M{start * COLUMN + 12 + WIDTH} {y:g} H{end * COLUMN + 12}"
+    else:
+        left, right = start * COLUMN + 12 + WIDTH * 0.7, end * COLUMN + 12 + WIDTH * 0.3
+        peak = top - ARC * (end - start) * 1.25
+        path = f"M{left:g} {top} C{left + 30:g} {peak:g} {right - 30:g} {peak:g} {right:g} {top}"
+    return f'<path d="{path}" fill="none" stroke="#9aa5a0" stroke-width="1.6"/>'
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ MELS = pa.schema(
         ("speaker_id", pa.string()),
         ("split", pa.string()),
         ("n_frames", pa.int32()),
-        ("mel", _FLOATS),  # (M, T) row after row
+        pa.field("mel", _FLOATS, nullable=False),  # (M, T) row after row
     ]
 )
 """`data/mels/speaker/`, `data/mels/acoustic/`: a row an utterance; shard by shard as in the corpus."""

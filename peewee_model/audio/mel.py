@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from peewee_model.errors import AudioError, ShapeError
 
-# Frames transformed at a time: their spectra stay in the processor's cache, and memory is flat for long recordings.
-_BLOCK_FRAMES = 96
+# Transformed at a time: the spectra stay in the processor's cache, and memory is flat for long recordings.
+_BLOCK_SAMPLES = 96 * 1024
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -123,13 +123,15 @@ def log_mel(samples: Float32Array, config: MelConfig) -> Float32Array:
     padded = np.zeros(len(samples) + config.n_fft, dtype=np.float32)
     padded[config.n_fft // 2 : config.n_fft // 2 + len(samples)] = samples
     frames = np.lib.stride_tricks.sliding_window_view(padded, config.n_fft)[:: config.hop_length]
-    mel = np.empty((config.n_mels, len(frames)))
-    for start in range(0, len(frames), _BLOCK_FRAMES):
-        spectrum = rfft(frames[start : start + _BLOCK_FRAMES] * window, axis=1)[:, bins]
+    mel = np.empty((config.n_mels, len(frames)), dtype=np.float32)
+    n_block = max(1, _BLOCK_SAMPLES // config.n_fft)
+    for start in range(0, len(frames), n_block):
+        spectrum = rfft(frames[start : start + n_block] * window, axis=1)[:, bins]
         power = np.square(spectrum.real.T, order="C")  # frames x bins -> bins x frames, as the bank takes it
         power += np.square(spectrum.imag.T, order="C")
-        mel[:, start : start + _BLOCK_FRAMES] = bank @ np.sqrt(power, out=power)
-    np.log(np.maximum(mel, config.log_floor, out=mel), out=mel)
+        mel[:, start : start + n_block] = bank @ np.sqrt(power, out=power)
+    np.maximum(mel, np.float32(config.log_floor), out=mel)
+    np.log(mel, out=mel, dtype=np.float64, casting="same_kind")  # numpy's float32 log differs between processors
     if not np.isfinite(mel.sum()):  # one value that is not finite spoils the sum
         raise AudioError("non_finite", "the samples hold NaN, infinity or amplitudes without measure; check the source")
-    return mel.astype(np.float32)
+    return mel

@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 RATE = 24_000
 DURATIONS_S = (2.0, 3.0, 3.0, 4.0, 4.0, 6.0)  # means of corpora of read sentences are 3 to 6 s
-N_UTTERANCES = 24
+N_UTTERANCES = 32
 N_ROUNDS = 20
 N_MEMORY_UTTERANCES = 200
 
