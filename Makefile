@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: repro setup test check bench lock graph
 
 repro: setup  ## archive to released model, then say what came out
-	@dvc repro --quiet
+	@dvc repro
 	@python -m pipeline.summary
 
 setup: $(VENV)/.installed  ## .venv from the committed lock
@@ -20,7 +20,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 test: setup  ## the whole test suite
-	@pytest
+	@OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 check: setup  ## ruff, mypy, the architecture
 	@ruff check .

@@ -41,6 +41,10 @@ class AudioError(PeeweeError):
         super().__init__(message)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["AudioError"], tuple[str, str]]:
+        """Take the reason along between processes."""
+        return type(self), (self.reason, str(self))
+
 
 class ReleaseError(PeeweeError):
     """A release can't be found or used."""

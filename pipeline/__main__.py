@@ -27,7 +27,8 @@ def main(arguments: list[str]) -> int:
     try:
         getattr(importlib.import_module(f"pipeline.stages.{stage}"), stage)()
     except PeeweeError as error:
-        print(f"{stage}: {type(error).__name__}: {error}", file=sys.stderr)
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        print(f"{stage}: {type(error).__name__}: {error}{notes}", file=sys.stderr)
         return EXIT_PREEMPTED if type(error).__name__ == "PreemptedError" else EXIT_FAILED
     return 0
 

@@ -78,6 +78,7 @@ def ingest_corpus(
     """
     shutil.rmtree(corpus, ignore_errors=True)
     rejected.unlink(missing_ok=True)
+    summary.unlink(missing_ok=True)
     spool = Spool(scratch / "ingest.sqlite")
     try:
         _spool_archives(spool, sources, config, archives, workers)

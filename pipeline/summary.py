@@ -14,6 +14,10 @@ def summary() -> str:
         verdict = "ok" if check["passed"] else "FAILED"
         value = "not measured" if check["value"] is None else f"{check['value']:.4g}"
         lines.append(f"{verdict:>8}  {check['metric']} = {value}, asked {check['op']} {check['threshold']:g}")
+    timings = Path("reports/timings.json")
+    if timings.exists():
+        factor = json.loads(timings.read_text()).get("real_time_factor", 0.0)
+        lines.append(f"speed     {factor:.2f} s of computing for a second of speech, here")
     lines.append(f"report    {Path('reports/index.html').resolve()}")
     lines.append(
         f"speak     .venv/bin/peewee-tts clone --release {_store()}@{receipt['channel']} --reference YOUR_VOICE.wav "

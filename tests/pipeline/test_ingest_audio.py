@@ -153,7 +153,7 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         }
     )
     places = {"archives": path.parent, "corpus": root / "corpus", "rejected": root / "rejected.parquet"}
-    ingest_corpus([source], config, scratch=root / "scratch", workers=1, **places)
+    ingest_corpus([source], config, summary=root / "summary.json", scratch=root / "scratch", workers=1, **places)
     accepted = {row["utterance_id"]: "" for row in tables.iter_rows(root / "corpus", ["utterance_id"])}
     refused = {row["utterance_id"]: row["reason"] for row in tables.iter_rows(root / "rejected.parquet")}
     assert not accepted.keys() & refused.keys()

@@ -35,6 +35,7 @@ match stage:
         part = {"corpus": "mini", "subset": "train", "trimmed_s": 0.0}
         train = part | {"split": "train", "n_utterances": 30, "n_speakers": 3, "hours": 0.5}
         test = part | {"split": "test", "n_utterances": 10, "n_speakers": 1, "hours": 0.25}
+        put("data/corpus/part-00000.parquet", "rows")
         put("data/summary.json", json.dumps({"parts": [train, test], "rejected": {}}))
     case "train_encoder":
         model("encoder", {"sample_rate": 16000})
@@ -56,7 +57,7 @@ MODEL_FOLDERS = ["models/encoder", "models/synthesizer", "models/vocoder"]
 REPORTS = ["reports/metrics.json", "reports/gate.json", "reports/audio", "reports/index.html"]
 GRAPH: dict[str, tuple[list[str], list[str], list[str]]] = {
     "download": ([], ["corpus"], ["data/archives"]),
-    "ingest": (["data/archives"], ["corpus", "ingest"], ["data/corpus"]),
+    "ingest": (["data/archives"], ["corpus", "ingest"], ["data/corpus", "data/summary.json"]),
     "train_encoder": (["data/corpus"], [], ["models/encoder"]),
     "train_synthesizer": (["data/corpus", "models/encoder"], [], ["models/synthesizer"]),
     "train_vocoder": (["models/synthesizer"], [], ["models/vocoder"]),
@@ -66,7 +67,7 @@ GRAPH: dict[str, tuple[list[str], list[str], list[str]]] = {
         REPORTS,
     ),
     "bundle": (
-        ["data/corpus", *MODEL_FOLDERS, *REPORTS],
+        ["data/summary.json", *MODEL_FOLDERS, *REPORTS],
         [],
         ["release"],
     ),

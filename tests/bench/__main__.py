@@ -1,0 +1,24 @@
+"""`make bench`: every benchmark, one after the other, as a table; docs/benchmarks.md keeps the figures.
+
+Ratios of two things measured side by side in one run mean something on any machine; seconds do not.
+"""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from tests.bench import extract, ingest_memory, synthesizer
+
+TARGETS = {
+    "ours_to_librosa": ">= 2",
+    "ours_to_floor": ">= 0.6",
+    "memory_ratio": "about 1",
+    "ingest_memory_ratio": "about 1",
+    "ratio": ">= 2",
+}
+
+if __name__ == "__main__":
+    for benchmark in (extract, ingest_memory, synthesizer):
+        print(f"\n{benchmark.__name__}: {benchmark.__doc__.splitlines()[0]}", flush=True)
+        for name, value in benchmark.run().items():
+            print(f"  {name:28} {value:10.3f}  {TARGETS.get(name, '')}", flush=True)

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from peewee_model.text.config import TextConfig
+from pipeline.tables import TableError
+from pipeline.training.loop import PreemptedError, train
+from pipeline.training.synthesizer_learner import SynthesizerLearner, SynthesizerParams
+from tests.pipeline.training.stops import SigtermAt
+
+CORPUS, MELS, SPEAKERS = Path("data/corpus"), Path("data/mels/acoustic"), Path("data/speakers/utterances.parquet")
+SIZES = {
+    "symbol_embedding_dim": 16, "prenet_dim": 8, "attention_rnn_dim": 16, "attention_dim": 8, "decoder_rnn_dim": 16,
+    "attention_location_n_filters": 4, "postnet_channels": 8, "postnet_n_convolutions": 2, "reduction_factor": 3,
+}  # fmt: skip
+
+
+@pytest.fixture
+def params(repository):
+    section = yaml.safe_load((repository / "params.yaml").read_text())["synthesizer"]
+    section["architecture"] |= SIZES
+    schedule = {"steps": 12, "validate_every": 4}
+    section["training"] |= {
+        "frame_budget": 200,
+        "decay_from": 4,
+        "schedule": section["training"]["schedule"] | schedule,
+    }
+    return SynthesizerParams.model_validate(section)
+
+
+def make(params):
+    return SynthesizerLearner(CORPUS, MELS, SPEAKERS, params, TextConfig(units="graphemes", language="en-us"))
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 4, 9, 11])
+def test_resumed_tacotron_training_is_equal_to_the_bit(speech, params, stop_at):
+    """T7: dropouts, batches and voices drawn after a restart are those of the uninterrupted run."""
+    whole = make(params)
+    history = train(whole, params.training.schedule, "whole")
+    with pytest.raises(PreemptedError):
+        train(SigtermAt(make(params), stop_at), params.training.schedule, "broken")
+    resumed = make(params)
+    assert train(resumed, params.training.schedule, "broken") == history
+    expected = whole.modules["synthesizer"].state_dict()
+    for name, value in resumed.modules["synthesizer"].state_dict().items():
+        assert torch.equal(value, expected[name]), name
+
+
+def test_validation_reports_losses_and_alignment(speech, params):
+    """Each validation has the losses and the attention's figures."""
+    rows = [row for row in train(make(params), params.training.schedule, "run") if row["split"] == "validation"]
+    assert [row["step"] for row in rows] == [4, 8, 12]
+    for row in rows:
+        assert {"loss", "mel_after", "stop", "diagonality", "focus_rate"} <= row.keys()
+
+
+def test_voice_comes_from_another_utterance_of_the_speaker(speech, params):
+    """Never the target's own embedding, never another speaker's."""
+    learner = make(params)
+    texts = learner._train
+    texts.embeddings = np.arange(len(texts), dtype=np.float32)[:, None]  # an utterance's embedding is its row number
+    for index in range(30):
+        rows = learner._buckets.batch(index)
+        voices = learner.batch(index).speaker_embedding[:, 0].int().tolist()
+        for row, voice in zip(rows.tolist(), voices, strict=True):
+            assert voice != row
+            assert voice // 6 == row // 6  # six utterances a speaker, in order
+
+
+def test_learning_rate_holds_then_falls_to_its_end(speech, params):
+    """Constant until decay_from, the final value at the last step."""
+    learner, training = make(params), params.training
+    assert learner._learning_rate(0) == learner._learning_rate(4) == training.learning_rate
+    assert learner._learning_rate(12) == pytest.approx(training.final_learning_rate)
+    assert training.final_learning_rate < learner._learning_rate(8) < training.learning_rate
+
+
+def test_tables_of_other_utterances_are_refused(speech, params):
+    """Side by side reading would pair texts with the wrong mels in silence."""
+    from pipeline import tables
+
+    rows = list(tables.iter_rows(SPEAKERS))
+    tables.write_shard(SPEAKERS, tables.UTTERANCE_EMBEDDINGS, rows[::-1])
+    with pytest.raises(TableError, match=r"not of the same utterances: s0_u0 / s0_u0 / s7_u5"):
+        make(params)
