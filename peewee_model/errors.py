@@ -10,12 +10,18 @@ PeeweeError
     └── TamperedReleaseError   a file differs from what the manifest says
 
 Errors of one module alone (a download, an archive, a training run) are defined beside their cause and derive from
-PeeweeError. The command line prints any of them as one line and exits with 2.
+PeeweeError. The command line prints any of them as one line and exits with its `exit_code`.
 """
 
 
 class PeeweeError(Exception):
-    """Anything that a user can put right. The message says what, where and the remedy."""
+    """Anything that a user can put right. The message says what, where and the remedy.
+
+    Attributes:
+        exit_code: What a command that ends with this error gives to its caller.
+    """
+
+    exit_code = 2
 
 
 class ConfigError(PeeweeError):

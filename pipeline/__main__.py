@@ -9,8 +9,6 @@ from pathlib import Path
 from peewee_model.errors import PeeweeError
 
 STAGES = Path(__file__).parent / "stages"
-EXIT_FAILED = 2
-EXIT_PREEMPTED = 75  # EX_TEMPFAIL: stopped by SIGTERM with its state saved; start it again
 
 
 def main(arguments: list[str]) -> int:
@@ -18,7 +16,7 @@ def main(arguments: list[str]) -> int:
     names = sorted(path.stem for path in STAGES.glob("*.py") if path.stem != "__init__")
     if len(arguments) != 1 or arguments[0] not in names:
         print(f"usage: python -m pipeline STAGE, one of: {', '.join(names)}", file=sys.stderr)
-        return EXIT_FAILED
+        return PeeweeError.exit_code
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     # OpenMP's threads spin while they wait. Where another process wants the core, a training step took five times as
     # long (1.66 s against 0.32 s) as with threads that sleep; on an idle machine there is no difference to speak of.
@@ -29,7 +27,7 @@ def main(arguments: list[str]) -> int:
     except PeeweeError as error:
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         print(f"{stage}: {type(error).__name__}: {error}{notes}", file=sys.stderr)
-        return EXIT_PREEMPTED if type(error).__name__ == "PreemptedError" else EXIT_FAILED
+        return error.exit_code
     return 0
 
 

@@ -19,7 +19,7 @@ from peewee_model.errors import PeeweeError
 from pipeline import tables
 from pipeline.params import Section
 from pipeline.training.ge2e import GE2ELoss
-from pipeline.training.loop import Schedule
+from pipeline.training.loop import Schedule, original
 from pipeline.training.ragged import Ragged
 from pipeline.verification import all_pairs, equal_error_rate
 
@@ -130,8 +130,7 @@ class EncoderLearner:
 
     @property
     def _encoder(self) -> SpeakerEncoder:
-        """The encoder, perhaps wrapped by the loop: a wrapper hands on what it does not know itself."""
-        return cast(SpeakerEncoder, self.modules["encoder"])
+        return cast(SpeakerEncoder, original(self.modules["encoder"]))
 
     def batch(self, index: int) -> Tensor:
         """Draw speakers, then a partial utterance of one length from utterances of each. (N, U, M, T)"""
@@ -161,7 +160,7 @@ class EncoderLearner:
     def train_step(self, batch: Tensor, step: int, fabric: Fabric) -> Mapping[str, Tensor]:
         """One step of GE2E, with the paper's scaling of gradients."""
         n_speakers, n_utterances, n_mels, n_frames = batch.shape
-        encoder, loss, optimizer = self._encoder, self.modules["loss"], self.optimizers["encoder"]
+        encoder, loss, optimizer = self.modules["encoder"], self.modules["loss"], self.optimizers["encoder"]
         halvings = step // self._training.halve_every if self._training.halve_every else 0
         for group in optimizer.param_groups:
             group["lr"] = self._training.learning_rate * 0.5**halvings
@@ -170,7 +169,7 @@ class EncoderLearner:
         optimizer.zero_grad()
         fabric.backward(value)
         with torch.no_grad():  # section 3.1: the projection's gradient x 0.5, that of w and b x 0.01
-            _scale_gradients(encoder.projection, 0.5)
+            _scale_gradients(self._encoder.projection, 0.5)
             _scale_gradients(loss, 0.01)
         fabric.clip_gradients(encoder, optimizer, max_norm=self._training.gradient_clip)
         optimizer.step()

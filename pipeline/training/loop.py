@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 class PreemptedError(PeeweeError):
     """The run was asked to stop (SIGTERM), has saved its state, and goes on from there when started again."""
 
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: not a failure, try again
+
 
 class Schedule(Section):
     """How long a training runs (`training.schedule` of a model in params.yaml)."""
@@ -90,7 +92,8 @@ def train(learner: Learner, schedule: Schedule, run: str, checkpoint_every_s: fl
         checkpoint_every_s: Seconds between checkpoints. No result depends on it.
 
     Returns:
-        The rows of training.jsonl, the same for a resumed and an uninterrupted run.
+        The rows of training.jsonl, the same for a resumed and an uninterrupted run. Where several processes train
+        together (torchrun), the first returns and the others end here: one writes the result.
 
     Raises:
         NotFiniteError: If a loss or a weight is not finite.
@@ -115,13 +118,16 @@ def train(learner: Learner, schedule: Schedule, run: str, checkpoint_every_s: fl
             step += 1
             bar.update()
             if step % schedule.validate_every == 0 or step == schedule.steps:
-                _validate(learner, folder, step, state)
-            if stop or time.monotonic() - last_save > checkpoint_every_s:
+                _validate(learner, fabric, folder, step, state)
+            if _any(fabric, bool(stop) or time.monotonic() - last_save > checkpoint_every_s):
                 _save(fabric, folder, step, learner, state)
                 last_save = time.monotonic()
-            if stop:
+            if _any(fabric, bool(stop)):
                 raise PreemptedError(f"{run}: stopped after step {step}; its state is saved, start it again to go on")
     load_newest(folder / "best", learner.modules, {})
+    fabric.barrier()
+    if not fabric.is_global_zero:
+        raise SystemExit(0)
     return state.history
 
 
@@ -151,6 +157,13 @@ def _sigterm() -> Iterator[list[int]]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _any(fabric: Fabric, here: bool) -> bool:
+    """Whether it is so in any process: what follows has barriers, so all must do it or none."""
+    if fabric.world_size == 1:
+        return here
+    return bool(torch.as_tensor(fabric.all_reduce(torch.tensor(float(here)), reduce_op="sum")) > 0)
+
+
 def _train_step(learner: Learner, seed: int, step: int, fabric: Fabric, state: _State) -> None:
     batch = fabric.to_device(learner.batch(step * fabric.world_size + fabric.global_rank))
     torch.manual_seed(seed * 1_000_003 + step * fabric.world_size + fabric.global_rank)
@@ -164,7 +177,12 @@ def _train_step(learner: Learner, seed: int, step: int, fabric: Fabric, state: _
     state.n_summed += 1
 
 
-def _validate(learner: Learner, folder: Path, step: int, state: _State) -> None:
+def original(module: nn.Module) -> nn.Module:
+    """The module itself, without the loop's wrapper: to call other methods than forward, outside of training."""
+    return cast(nn.Module, getattr(module, "module", module))
+
+
+def _validate(learner: Learner, fabric: Fabric, folder: Path, step: int, state: _State) -> None:
     means = {name: total / state.n_summed for name, total in state.sums.items()}
     state.history.append({"step": step, "split": "train", **means})
     state.sums, state.n_summed = {}, 0
@@ -179,10 +197,12 @@ def _validate(learner: Learner, folder: Path, step: int, state: _State) -> None:
     state.since_best += 1
     if metrics[learner.monitor] < state.best or state.best_step == 0:
         state.best, state.best_step, state.since_best = metrics[learner.monitor], step, 0
-        save_checkpoint(folder / "best", step, learner.modules, {}, {})
+        if fabric.is_global_zero:
+            save_checkpoint(folder / "best", step, learner.modules, {}, {})
+    fabric.barrier()
 
 
 def _save(fabric: Fabric, folder: Path, step: int, learner: Learner, state: _State) -> None:
-    if fabric.global_rank == 0:
+    if fabric.is_global_zero:
         save_checkpoint(folder, step, learner.modules, learner.optimizers, vars(state))
     fabric.barrier()

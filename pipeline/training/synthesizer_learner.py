@@ -22,7 +22,7 @@ from peewee_model.text.symbols import Tokenizer
 from pipeline import tables
 from pipeline.params import Section
 from pipeline.training.batching import LengthBuckets
-from pipeline.training.loop import Schedule
+from pipeline.training.loop import Schedule, original
 from pipeline.training.spoken_texts import SpokenTexts, SynthesizerBatch
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class SynthesizerLearner:
 
     def validate(self) -> Mapping[str, float]:
         """Losses under teacher forcing, and the alignments' figures, on speakers never trained on."""
-        model = self.modules["synthesizer"]
+        model = original(self.modules["synthesizer"])
         device = next(model.parameters()).device
         rows = np.arange(min(len(self._validation), self._params.training.n_validation))
         lengths = self._validation.mels.lengths[rows]
