@@ -43,6 +43,7 @@ class Measurement:
     stop_failure: bool | None = None
     diagonality: float | None = None
     focus_rate: float | None = None
+    coverage: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def _plain(item: Spoken, row: Row, config: SpeechTestConfig, mel: MelConfig) -> 
         stop_failure=item.truncated or not config.min_length_ratio <= ratio <= config.max_length_ratio,
         diagonality=item.diagonality,
         focus_rate=item.focus_rate,
+        coverage=item.coverage,
     )
 
 
@@ -169,7 +171,7 @@ def summarize(
         heard = [(item.text, item.recognized) for item in of_row if item.recognized is not None]
         if heard:
             figures["cer"], figures["wer"] = transcription_error_rates(*map(list, zip(*heard, strict=True)))
-        for name in ("mcd_db", "similarity", "similarity_others", "diagonality", "focus_rate", "length_ratio"):
+        for name in ("mcd_db", "similarity", "similarity_others", "diagonality", "focus_rate", "coverage", "length_ratio"):
             values = [value for item in of_row if (value := getattr(item, name)) is not None]
             if values:
                 figures[name] = float(np.mean(values))

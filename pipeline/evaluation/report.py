@@ -33,6 +33,7 @@ METRIC_NAMES = {
     "length_ratio": "length against the recording",
     "diagonality": "attention diagonality",
     "focus_rate": "attention focus rate",
+    "coverage": "text read by the attention",
 }
 
 _PERCENT = ("eer", "eer_low", "eer_high", "cer", "wer", "verification_eer", "stop_failures", "truncated")

@@ -48,6 +48,7 @@ class Spoken:
     """Whether it had to be cut off."""
     diagonality: float
     focus_rate: float
+    coverage: float
 
 
 @dataclass(frozen=True)

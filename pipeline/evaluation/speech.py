@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from peewee_model.audio.clip import decode_flac, resample
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.alignment import diagonality, focus_rate
+from peewee_model.synthesizer.alignment import coverage, diagonality, focus_rate
 from peewee_model.synthesizer.model import load_synthesizer
 from peewee_model.text.config import TextConfig
 from peewee_model.text.symbols import Tokenizer
@@ -87,6 +87,7 @@ class Speaker:
             truncated=truncated,
             diagonality=diagonality(alignment),
             focus_rate=focus_rate(alignment),
+            coverage=coverage(alignment),
         )
 
     @torch.inference_mode()

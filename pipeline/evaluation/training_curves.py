@@ -12,7 +12,7 @@ Floats = NDArray[np.float64]
 Curves = dict[str, dict[str, tuple[Floats, Floats]]]
 """Metric -> split -> (steps, values)."""
 
-_FIRST = ("loss", "eer", "diagonality", "focus_rate")
+_FIRST = ("loss", "eer", "diagonality", "coverage")
 
 
 def read_curves(folder: Path) -> Curves:
