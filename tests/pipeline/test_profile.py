@@ -1,6 +1,9 @@
 import io
 import shutil
+import subprocess
+import sys
 import tarfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -117,3 +120,23 @@ def test_local_refuses_what_is_not_libritts_layout(tmp_path):
     same = [archive(tmp_path / f"{i}.tar.gz", "train") for i in range(2)]
     with pytest.raises(ConfigError, match="holds subset train, as another one does"):
         profile.local_sources(same, "local", "")
+
+
+def test_command_merges_local_archives_into_the_parameters(params, tmp_path):
+    """As the README has it; a second time there is nothing to change, and a slip is one line and exit code 2."""
+    train = archive(tmp_path / "train-clean.tar.gz", "train-clean")
+    dev = archive(tmp_path / "dev-clean.tar.gz", "dev-clean")
+
+    def run(*arguments):
+        tts = Path(sys.executable).with_name("peewee-tts")
+        return subprocess.run([tts, "profile", *arguments], cwd=tmp_path, capture_output=True, text=True)
+
+    first = run("local", "--archive", train.name, "--archive", dev.name)
+    assert first.returncode == 0, first.stderr
+    assert f"+      url: {train.resolve().as_uri()}" in first.stdout
+    assert settings(params)["corpus"]["sources"][1]["subset"] == "dev-clean"
+    assert "already" in run("local", "--archive", train.name, "--archive", dev.name).stdout
+    slip = run("libri")
+    assert (slip.returncode, slip.stdout) == (2, "")
+    assert "no profile 'libri'" in slip.stderr
+    assert slip.stderr.count("\n") == 1
