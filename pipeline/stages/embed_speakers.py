@@ -1,6 +1,5 @@
 """Embed every utterance and every speaker: `data/speakers`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from peewee_model.encoder.model import SpeakerEncoder, load_encoder
 from pipeline import tables
+from pipeline.device import inference_device
 
 MELS = Path("data/mels/speaker")
 ENCODER = Path("models/encoder")
@@ -21,7 +21,7 @@ def embed_speakers() -> None:
 
     Utterances stand in the order of the mels, which is the corpus's, so that readers go through them side by side.
     """
-    device = "cuda" if torch.cuda.is_available() and os.environ.get("PEEWEE_DEVICE") != "cpu" else "cpu"
+    device = inference_device()
     encoder = load_encoder(ENCODER).to(device)
     rows = [_embed(encoder, row, device) for row in tables.iter_rows(MELS)]
     config = {"mel": tables.read_metadata(MELS)["mel"]}

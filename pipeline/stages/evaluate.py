@@ -1,13 +1,11 @@
 """Measure the models on held-out speakers and sentences, decide the gate, and write the page: `reports`."""
 
 import logging
-import os
 import shutil
 import time
 from pathlib import Path
 
-import torch
-
+from pipeline.device import inference_device
 from pipeline.evaluation import outputs, plots
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.evaluation.gate import GateConfig, check_gate, gate_document
@@ -49,7 +47,7 @@ def evaluate() -> None:
     started = time.perf_counter()
     for folder in (REPORTS / "plots", REPORTS / "audio"):
         shutil.rmtree(folder, ignore_errors=True)
-    device = "cuda" if torch.cuda.is_available() and os.environ.get("PEEWEE_DEVICE") != "cpu" else "cpu"
+    device = inference_device()
     overview = read_overview(SOURCES.corpus)
     speaker = verify_speakers(SOURCES.embeddings, config.speaker, config.seed, REPORTS / "plots")
     speech = speak_sentences(SOURCES, overview, config, device, REPORTS / "audio")

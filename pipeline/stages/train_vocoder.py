@@ -1,6 +1,5 @@
 """Train the vocoder, or write down the one that needs no training: `models/vocoder`."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, remove_weight_norm
 from peewee_model.weights import save_model
 from pipeline import tables
+from pipeline.device import inference_device
 from pipeline.params import Section, read
 from pipeline.training.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop import train, write_history
@@ -64,7 +64,7 @@ def _train_hifi_gan(params: VocoderParams) -> None:
     training = params.hifi_gan.training
     inputs = [CORPUS, MELS, *([SYNTHESIZER, EMBEDDINGS] if training.fine_tune_steps else [])]
     run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim'}), inputs)}"
-    device = "cuda" if torch.cuda.is_available() and os.environ.get("PEEWEE_DEVICE") != "cpu" else "cpu"
+    device = inference_device()
 
     def forced_mels(split: str) -> Ragged:
         return teacher_forced_mels(CORPUS, MELS, EMBEDDINGS, SYNTHESIZER, split, training.schedule.seed, device)
