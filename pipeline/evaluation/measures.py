@@ -171,7 +171,15 @@ def summarize(
         heard = [(item.text, item.recognized) for item in of_row if item.recognized is not None]
         if heard:
             figures["cer"], figures["wer"] = transcription_error_rates(*map(list, zip(*heard, strict=True)))
-        for name in ("mcd_db", "similarity", "similarity_others", "diagonality", "focus_rate", "coverage", "length_ratio"):
+        for name in (
+            "mcd_db",
+            "similarity",
+            "similarity_others",
+            "diagonality",
+            "focus_rate",
+            "coverage",
+            "length_ratio",
+        ):
             values = [value for item in of_row if (value := getattr(item, name)) is not None]
             if values:
                 figures[name] = float(np.mean(values))
