@@ -93,7 +93,8 @@ def read_clip(source: Path | bytes, *, max_duration_s: float = 3600) -> Clip:
             samples = _decode(file, name, max_duration_s)
             clip = Clip(samples, int(file.samplerate))
     except soundfile.LibsndfileError as error:
-        raise AudioError("unreadable", f"{name} can't be decoded: {error.error_string}; convert it to WAV or FLAC") from None
+        message = f"{name} can't be decoded: {error.error_string}; convert it to WAV or FLAC"
+        raise AudioError("unreadable", message) from None
     return _check_samples(clip, name)
 
 
@@ -108,7 +109,8 @@ def decode_flac(data: bytes) -> Clip:
     try:
         samples, sample_rate = soundfile.read(io.BytesIO(data), dtype="float32")
     except soundfile.LibsndfileError as error:
-        raise AudioError("unreadable", f"FLAC can't be decoded: {error.error_string}; restore the table it stands in") from None
+        message = f"FLAC can't be decoded: {error.error_string}; restore the table it stands in"
+        raise AudioError("unreadable", message) from None
     if samples.ndim != 1 or len(samples) == 0:
         raise AudioError("unreadable", f"FLAC of shape {samples.shape} where one channel is expected")
     return Clip(samples, int(sample_rate))
@@ -250,7 +252,8 @@ def _decode(file: "soundfile.SoundFile", name: str, max_duration_s: float) -> Fl
         try:
             block = file.read(min(_READ_FRAMES, len(samples) - filled), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            raise AudioError("truncated", f"{name} can't be decoded to its end: {error.error_string}; copy it again") from None
+            message = f"{name} can't be decoded to its end: {error.error_string}; copy it again"
+            raise AudioError("truncated", message) from None
         if len(block) == 0:
             raise AudioError("truncated", f"{name} states {len(samples)} samples and holds {filled}; copy it again")
         mono = block[:, 0] if file.channels == 1 else block.mean(axis=1, dtype=np.float32)
