@@ -22,8 +22,12 @@ class PocketSphinx:
     """pocketsphinx with the US English model that its wheel carries.
 
     Weak by today's measure (22 % WER on clear read speech), free of downloads: to be read beside the recordings' own
-    rate, never alone.
+    rate, never alone. It gets room noise, and pauses at both ends: digital silence, as synthesizers and trimmed files
+    have it, ruins its features (a synthetic voice's WER fell from 86 to 41 %).
     """
+
+    PAUSE_S = 0.3
+    NOISE = 0.003  # of full scale, -50 dB
 
     def __init__(self) -> None:
         from pocketsphinx import Decoder
@@ -36,10 +40,11 @@ class PocketSphinx:
 
     def recognize(self, samples: NDArray[np.float32], sample_rate: int) -> str:
         """Write down one utterance, mono in [-1, 1]."""
-        heard = resample(samples, sample_rate, self._sample_rate)
-        pcm = np.rint(np.clip(heard, -1.0, 1.0) * 32767).astype("<i2").tobytes()
-        if not pcm:
+        if not len(samples):
             return ""
+        heard = np.pad(resample(samples, sample_rate, self._sample_rate), round(self.PAUSE_S * self._sample_rate))
+        noisy = heard + self.NOISE * np.random.default_rng(0).standard_normal(len(heard))
+        pcm = np.rint(np.clip(noisy, -1.0, 1.0) * 32767).astype("<i2").tobytes()
         self._decoder.reinit_feat()  # else the cepstral mean of the utterance before shifts this one's
         self._decoder.start_utt()
         self._decoder.process_raw(pcm, full_utt=True)
