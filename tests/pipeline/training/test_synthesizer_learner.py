@@ -86,3 +86,12 @@ def test_tables_of_other_utterances_are_refused(speech, params):
     tables.write_shard(SPEAKERS, tables.UTTERANCE_EMBEDDINGS, rows[::-1])
     with pytest.raises(TableError, match=r"not of the same utterances: s0_u0 / s0_u0 / s7_u5"):
         make(params)
+
+
+def test_phonemes_are_a_parameter(speech, params):
+    """With text.units phonemes the same texts become other tokens, of a larger table, and the model is sized for it."""
+    graphemes = make(params)
+    phonemes = SynthesizerLearner(CORPUS, MELS, SPEAKERS, params, TextConfig(units="phonemes", language="en-us"))
+    assert phonemes.config.n_symbols > graphemes.config.n_symbols
+    assert phonemes.config.text == {"units": "phonemes", "language": "en-us"}
+    assert phonemes._train.tokens[0].tolist() != graphemes._train.tokens[0].tolist()
