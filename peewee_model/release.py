@@ -14,14 +14,14 @@ import json
 import os
 import re
 import stat
-import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.safetensors_header import check_header
 
 MANIFEST = "manifest.json"
 MODELS = ("encoder", "synthesizer", "vocoder")
@@ -30,9 +30,6 @@ VERSION_PATTERN = re.compile(rf"[0-9a-f]{{{VERSION_LENGTH}}}")
 
 MAX_MANIFEST_SIZE = 64 * 2**20
 """Bytes. A manifest of 20,000 files has 2.5 MB."""
-MAX_HEADER_SIZE = 8 * 2**20
-"""Bytes of a safetensors header. A model of 10,000 tensors has 1.5 MB."""
-MAX_DIMENSIONS = 8
 SUFFIXES = frozenset(
     ".safetensors .json .jsonl .md .html .csv .tsv .svg .png .wav .flac".split()  # noqa: SIM905 - one line to read
 )
@@ -40,7 +37,6 @@ SUFFIXES = frozenset(
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,126}")
 _MAX_NAME_LENGTH = 240
-_DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 
@@ -156,12 +152,19 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
     return _parse(data, folder, version), version
 
 
-def verify_release(folder: Path, expected_version: str) -> Manifest:
+def verify_release(
+    folder: Path,
+    expected_version: str,
+    hashed: Collection[str] = (),
+    progress: Callable[[int], object] | None = None,
+) -> Manifest:
     """Compare a release with its version, before any tensor of it is read.
 
     Args:
         folder: The release.
         expected_version: What its channel, or its user, says that it is.
+        hashed: Files whose SHA-256 the caller has compared with the manifest just now.
+        progress: Told the size of each file that was compared.
 
     Raises:
         ReleaseNotFoundError: If the folder holds no manifest.
@@ -174,18 +177,44 @@ def verify_release(folder: Path, expected_version: str) -> Manifest:
         data = _read_small(path, MAX_MANIFEST_SIZE)
     except FileNotFoundError:
         raise ReleaseNotFoundError(f"{path} is missing; release {expected_version} is only half there") from None
-    if version_of(data) != expected_version:
-        _differs(folder, expected_version, MANIFEST, f"version {expected_version}", f"version {version_of(data)}")
-    manifest = _parse(data, folder, expected_version)
+    manifest = parse_manifest(data, expected_version, folder)
     _check_listing(folder, expected_version, manifest)
     for name, entry in sorted(manifest.files.items()):
-        found = hash_file(folder / name).sha256
+        found = entry.sha256 if name in hashed else hash_file(folder / name).sha256
         if found != entry.sha256:
             _differs(folder, expected_version, name, f"sha256 {entry.sha256}", f"sha256 {found}")
-        if name.endswith(".safetensors"):
-            _check_header(folder, expected_version, name, entry.size)
-    _check_configs(folder, expected_version, manifest)
+        if progress:
+            progress(entry.size)
+    check_models(folder, expected_version, manifest)
     return manifest
+
+
+def check_models(folder: Path, version: str, manifest: Manifest) -> None:
+    """Check that weights are safetensors to their last byte, and configs those of the manifest. Hashes nothing.
+
+    Raises:
+        TamperedReleaseError: As `verify_release`.
+    """
+    for name, entry in sorted(manifest.files.items()):
+        if name.endswith(".safetensors") and (problem := check_header(folder / name, entry.size)):
+            _differs(folder, version, name, *problem)
+    _check_configs(folder, version, manifest)
+
+
+def parse_manifest(data: bytes, version: str, origin: Path | str) -> Manifest:
+    """Read a manifest's bytes, once they have been compared with the version asked for.
+
+    Args:
+        data: The file.
+        version: What they must be the manifest of.
+        origin: Where they come from, for the message.
+
+    Raises:
+        TamperedReleaseError: If they are another release's manifest, or none.
+    """
+    if version_of(data) != version:
+        _differs(origin, version, MANIFEST, f"version {version}", f"version {version_of(data)}")
+    return _parse(data, origin, version)
 
 
 def hash_file(path: Path) -> FileEntry:
@@ -215,17 +244,17 @@ def mel_configs(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
     return {"speaker": dict(models["encoder"]["mel"]), "acoustic": dict(ours)}
 
 
-def check_name(name: str) -> str | None:
-    """Say why a file name may not stand in a release; None if it may."""
+def check_name(name: str, suffixes: Collection[str] = SUFFIXES) -> str | None:
+    """Say why a file name may not stand in a release (or elsewhere, with other suffixes); None if it may."""
     parts = name.split("/")
     if len(name) > _MAX_NAME_LENGTH or not all(_PART.fullmatch(part) for part in parts):
         return "a relative name of letters, digits, `_`, `-`, `.`, `+` and `=`"
-    if Path(name).suffix not in SUFFIXES:
-        return f"one of the kinds {' '.join(sorted(SUFFIXES))}"
+    if Path(name).suffix not in suffixes:
+        return f"one of the kinds {' '.join(sorted(suffixes))}"
     return None
 
 
-def _parse(data: bytes, folder: Path, version: str) -> Manifest:
+def _parse(data: bytes, folder: Path | str, version: str) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(data)
     except ValidationError as error:
@@ -272,47 +301,11 @@ def _walk(folder: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]
                 yield prefix + entry.name, entry.stat(follow_symlinks=False)
 
 
-def _check_header(folder: Path, version: str, name: str, size: int) -> None:
-    """A safetensors header must describe the file exactly: sizes, shapes, no gap, no overlap."""
-    with (folder / name).open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))
-        if length > min(MAX_HEADER_SIZE, size - 8):
-            most = min(MAX_HEADER_SIZE, max(size - 8, 0))
-            _differs(folder, version, name, f"a safetensors header of at most {most} bytes", f"{length} bytes")
-        raw = file.read(length)
-    try:
-        header = json.loads(raw)
-        tensors = {key: value for key, value in header.items() if key != "__metadata__"}
-        spans = sorted(_tensor_span(value) for value in tensors.values())
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        _differs(folder, version, name, "a safetensors header", f"{type(error).__name__}: {error}")
-    end = 0
-    for start, stop in spans:
-        if start != end:
-            _differs(folder, version, name, f"a tensor at byte {end}", f"one at byte {start}")
-        end = stop
-    if end != size - 8 - length:
-        _differs(folder, version, name, f"{end} bytes of tensors", f"{size - 8 - length} bytes")
-
-
-def _tensor_span(tensor: Mapping[str, Any]) -> tuple[int, int]:
-    start, stop = tensor["data_offsets"]
-    shape = tensor["shape"]
-    if not all(type(number) is int and number >= 0 for number in (start, stop, *shape)) or len(shape) > MAX_DIMENSIONS:
-        raise ValueError(f"shape {shape!r} at {start!r} to {stop!r}")
-    expected = _DTYPE_BYTES[tensor["dtype"]]
-    for length in shape:
-        expected *= length
-    if stop - start != expected:
-        raise ValueError(f"shape {shape} of {tensor['dtype']} takes {expected} bytes, {stop - start} are given to it")
-    return start, stop
-
-
 def _check_configs(folder: Path, version: str, manifest: Manifest) -> None:
     for model in MODELS:
         name = f"{model}/config.json"
         try:
-            config = json.loads(_read_small(folder / name, MAX_MANIFEST_SIZE))
+            config = json.loads(_read_small((folder / name).resolve(), MAX_MANIFEST_SIZE))
         except (ValueError, RecursionError) as error:
             _differs(folder, version, name, "JSON", str(error))
         if config != manifest.models.get(model):
@@ -334,8 +327,8 @@ def _read_small(path: Path, limit: int) -> bytes:
     return path.read_bytes()
 
 
-def _differs(folder: Path, version: str, name: str, expected: str, found: str) -> NoReturn:
+def _differs(folder: Path | str, version: str, name: str, expected: str, found: str) -> NoReturn:
     raise TamperedReleaseError(
-        f"release {version}: {folder / name}: expected {expected}, found {found}; "
+        f"release {version}: {folder}/{name}: expected {expected}, found {found}; "
         "do not use it, and get the release again from its store"
     )

@@ -1,36 +1,44 @@
-"""Where releases live, and what a channel such as `stable` means.
+"""Where releases live: a folder, or an S3 bucket.
 
-    STORE/releases/<version>/...             written once, whole or not at all, never changed
-    STORE/channels/<name>/00000042.json      an append-only log; the last entry is what the channel means
+    STORE/releases/<version>/...                 written once, manifest last, never changed
+    STORE/channels/<name>/00000042.json          an append-only log of what the channel means (see `channels`)
+    STORE/signatures/<version>/<key id>.json     of the release folder, outside it (see `signatures`)
+    STORE/features/<features version>/...        the tables that releases were trained on (see `features`)
+    STORE/probes/...                             left by the test of racing writers (see `store_s3`)
 
-A channel's next entry is created only if no other has its number (put-if-absent), so two publishers cannot both win,
-nothing is overwritten, and the history is the audit trail. What a kind of store must be able to do is `Backend`; the
-rules above it are `Store`, the same for every kind.
+What a kind of store must be able to do is `Backend`; the rules above it are `Store`, the same for every kind. Nothing
+is ever overwritten or deleted. What is written last makes the rest count: a reader sees a release wholly or not at all.
 """
 
-import datetime
-import getpass
-import json
+import hashlib
 import logging
-import os
 import re
-import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from peewee_model.channels import CHANNEL_PATTERN, Action, ChannelEntry, Channels, Numbered, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release import MANIFEST, VERSION_PATTERN, Manifest, read_manifest, verify_release
+from peewee_model.features import FeaturesManifest, parse_features
+from peewee_model.release import (
+    MANIFEST,
+    VERSION_PATTERN,
+    Manifest,
+    check_models,
+    parse_manifest,
+    read_manifest,
+    verify_release,
+    version_of,
+)
+from peewee_model.signatures import Signatures
+from peewee_model.store_backend import Backend, Progress, Source
 from peewee_model.store_folder import FolderBackend
+
+__all__ = ["Action", "ChannelEntry", "Numbered", "Reference", "Store", "open_store", "parse_reference"]
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_CHANNEL = "stable"
-_CHANNEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-Action = Literal["publish", "promote", "rollback"]
-_ENTRY = re.compile(r"([0-9]{8})\.json")
 
 
 @dataclass(frozen=True)
@@ -48,57 +56,14 @@ class Reference:
         return VERSION_PATTERN.fullmatch(self.selector) is not None
 
 
-class ChannelEntry(BaseModel):
-    """What a channel came to mean, when, by whom and why."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: str
-    action: Action
-    """`publish` is the pipeline's, the others are a person's: the pipeline does not undo them."""
-    at: str
-    """UTC, ISO 8601."""
-    by: str
-    reason: str
-    previous: str | None
-    """The version before; None in a channel's first entry."""
-    nonce: str
-    """Tells a writer that an entry is its own, when the answer to its write was lost."""
-
-
-@dataclass(frozen=True)
-class Numbered:
-    """A channel's entry and its number in the log, from 1."""
-
-    number: int
-    entry: ChannelEntry
-
-
-class Backend(Protocol):
-    """What a kind of store must be able to do. Keys have forward slashes and are relative to the store."""
-
-    def names(self, prefix: str) -> list[str]:
-        """List what stands directly under a prefix, sorted; empty if there is nothing."""
-
-    def read(self, key: str) -> bytes | None:
-        """Read a small object; None if there is none."""
-
-    def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Create an object, durably and all at once; False if one of that key exists. Atomic under a race."""
-
-    def add_release(self, version: str, source: Path, manifest: Manifest) -> None:
-        """Copy a release in, checked, its manifest last. Not called for one that is there."""
-
-    def fetch_release(self, version: str) -> Path:
-        """Give a local folder with the release's files, not yet verified."""
-
-
 class Store:
     """A place of releases and channels."""
 
     def __init__(self, address: str, backend: Backend) -> None:
         self.address = address
         self._backend = backend
+        self._channels = Channels(address, backend)
+        self._signatures = Signatures(address, backend)
 
     def versions(self) -> list[str]:
         """List the releases that are wholly there."""
@@ -107,11 +72,13 @@ class Store:
 
     def channels(self) -> list[str]:
         """List the channels."""
-        return [name for name in self._backend.names("channels") if _CHANNEL.fullmatch(name) and self._latest(name)]
+        return self._channels.names()
 
     def has_release(self, version: str) -> bool:
         """Say whether a release is wholly there."""
-        return MANIFEST in self._backend.names(f"releases/{version}")
+        folder = f"releases/{version}"
+        # A listing may lag behind, an object's own key never does.
+        return MANIFEST in self._backend.names(folder) or self._backend.read(f"{folder}/{MANIFEST}") is not None
 
     def resolve(self, selector: str) -> str:
         """Work out which version a channel or version names.
@@ -120,47 +87,124 @@ class Store:
             ReleaseNotFoundError: If there is none; what there is, is listed.
         """
         if VERSION_PATTERN.fullmatch(selector):
-            if not self.has_release(selector):
-                found = ", ".join(self.versions()) or "none; publish one with `dvc repro`"
-                raise ReleaseNotFoundError(f"{self.address} has no release {selector}; it has: {found}")
+            self._check_whole(selector)
             return selector
-        last = self._latest(selector) if _CHANNEL.fullmatch(selector) else None
+        last = self._channels.latest(selector) if is_channel(selector) else None
         if last is None:
             found = ", ".join(self.channels()) or "none; publish a release with `dvc repro`"
             raise ReleaseNotFoundError(f"{self.address} has no channel {selector!r}; it has: {found}")
         return last.entry.version
 
-    def fetch(self, selector: str) -> tuple[Path, str]:
+    def fetch(self, selector: str, public_key: Path | None = None) -> tuple[Path, str]:
         """Get a release, verified, as a local folder, with its version.
+
+        A version that is in the local cache is taken from there, and no server is asked; a channel is always asked for.
+
+        Args:
+            selector: A channel or a version.
+            public_key: Require a signature by this key over the whole release.
 
         Raises:
             ReleaseNotFoundError: If there is no such channel or version.
             TamperedReleaseError: If a file is not what its manifest says, or the manifest not what the version says.
+            SignatureError: If it is not signed by the key.
         """
-        version = self.resolve(selector)
-        folder = self._backend.fetch_release(version)
-        verify_release(folder, version)
+        version = selector if VERSION_PATTERN.fullmatch(selector) else self.resolve(selector)
+        if not self._backend.holds(version):
+            self._check_whole(version)
+        folder = self._backend.release(version)
+        if public_key is not None:
+            self._signatures.check(folder, version, public_key)
         return folder, version
+
+    def verify(self, version: str, public_key: Path | None = None, progress: Progress | None = None) -> Manifest:
+        """Compare every byte of a release in the store with its version; what a cache holds does not count.
+
+        Args:
+            version: The release.
+            public_key: Require a signature by this key as well.
+            progress: Told how many bytes were read and compared since it was called last.
+
+        Raises:
+            ReleaseNotFoundError: If there is no such release.
+            TamperedReleaseError: Names the first file that differs, is missing or is one too many.
+            SignatureError: If it is not signed by the key.
+        """
+        self.resolve(version)
+        with self._backend.at_rest(version, progress) as (folder, hashed):
+            try:
+                manifest = verify_release(folder, version, hashed, None if hashed else progress)
+            except ReleaseError as error:
+                raise type(error)(str(error).replace(str(folder), f"{self.address}/releases/{version}")) from None
+            if public_key is not None:
+                self._signatures.check(folder, version, public_key)
+        return manifest
+
+    def read_manifest(self, version: str) -> Manifest:
+        """Read a release's manifest, compared with its version.
+
+        Raises:
+            ReleaseNotFoundError: If there is no such release.
+            TamperedReleaseError: If it is another's.
+        """
+        data = self._backend.read(f"releases/{version}/{MANIFEST}") if VERSION_PATTERN.fullmatch(version) else None
+        if data is None:
+            self._check_whole(version)
+        return parse_manifest(data or b"", version, f"{self.address}/releases/{version}")
+
+    def read_file(self, version: str, name: str) -> bytes:
+        """Read one small file of a release, compared with its manifest.
+
+        Raises:
+            ReleaseNotFoundError: If there is no such release, or its manifest lists no such file.
+            TamperedReleaseError: If the file is not what the manifest says.
+        """
+        entry = self.read_manifest(version).files.get(name)
+        if entry is None:
+            raise ReleaseNotFoundError(f"{self.address}: release {version} holds no {name}; an older pipeline made it")
+        key = f"releases/{version}/{name}"
+        data = self._backend.read(key)
+        found = "no file" if data is None else f"sha256 {hashlib.sha256(data).hexdigest()}"
+        if data is None or found != f"sha256 {entry.sha256}":
+            raise TamperedReleaseError(
+                f"{self.address}/{key}: expected sha256 {entry.sha256}, found {found}; do not use it, and restore it"
+            )
+        return data
 
     def history(self, channel: str) -> list[Numbered]:
         """Read a channel's entries, oldest first; empty if there is no such channel."""
-        return [self._entry(channel, number) for number in self._numbers(channel)]
+        return self._channels.history(channel) if is_channel(channel) else []
 
-    def publish(self, folder: Path, channel: str, reason: str) -> tuple[str, Numbered]:
+    def publish(self, folder: Path, channel: str, reason: str, signing_key: Path | None = None) -> tuple[str, Numbered]:
         """Put a release into the store and make a channel mean it. Doing so twice is doing so once.
 
         A rollback or promotion made since by a person stays as it is.
 
+        Args:
+            folder: The release.
+            channel: Its name; created by its first entry.
+            reason: Why, for whoever reads the history.
+            signing_key: A private key; the signature is there before the channel means the release.
+
         Returns:
             The release's version, and the channel's entry that published it.
+
+        Raises:
+            TamperedReleaseError: If a file is not what the manifest says.
+            ReleaseError: If the store can't be written, or can't be trusted with racing publishers.
         """
+        if not is_channel(channel):  # before anything is sent
+            raise ReleaseError(f"{channel!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
         manifest, version = read_manifest(folder)
+        signature = self._signatures.make(folder, manifest, signing_key) if signing_key else None
         if self.has_release(version):
             logger.info("release=%s already_in=%s", version, self.address)
         else:
-            self._backend.add_release(version, folder, manifest)
+            self._backend.require_atomic()
+            self._add_release(folder, version)
             logger.info("release=%s added_to=%s files=%d", version, self.address, len(manifest.files))
-
+        if signature:
+            self._signatures.add(version, *signature)
         numbered = self.append(channel, version, "publish", reason)
         current = self.resolve(channel)
         if current != version:
@@ -171,7 +215,8 @@ class Store:
 
     def is_published(self, version: str, channel: str) -> bool:
         """Say whether a release is what was published last to a channel, so that to publish it again adds nothing."""
-        return self.has_release(version) and self._published(version, channel) is not None
+        found = self._channels.published(channel) if is_channel(channel) and self.has_release(version) else None
+        return found is not None and found.entry.version == version
 
     def append(self, channel: str, version: str, action: Action, reason: str) -> Numbered:
         """Make a channel mean a release, by one more entry.
@@ -183,65 +228,110 @@ class Store:
             reason: Why, for whoever reads the history.
 
         Raises:
-            ReleaseError: If the name can't be a channel's.
+            ReleaseError: If the name can't be a channel's, or the store can't be trusted with racing publishers.
             ReleaseNotFoundError: If the release is not in this store.
         """
-        if not _CHANNEL.fullmatch(channel) or VERSION_PATTERN.fullmatch(channel):
-            raise ReleaseError(f"{channel!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
-        self.resolve(version)
-        nonce = uuid.uuid4().hex
-        while True:
-            if action == "publish" and (published := self._published(version, channel)):
-                return published
-            last = self._latest(channel)
-            number = last.number + 1 if last else 1
-            entry = ChannelEntry(
-                version=version,
-                action=action,
-                at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                by=os.environ.get("PEEWEE_PUBLISHER") or _user(),
-                reason=reason,
-                previous=last.entry.version if last else None,
-                nonce=nonce,
+        self._check_whole(version)
+        return self._channels.append(channel, version, action, reason)
+
+    def signatures(self, version: str) -> dict[str, bytes]:
+        """Read every signature of a release, by the id of its key. They are not checked."""
+        return self._signatures.read(version)
+
+    def sign(self, version: str, key: Path) -> str:
+        """Sign a release that is in the store, verified before. Signing twice is signing once.
+
+        Args:
+            version: The release.
+            key: A private key.
+
+        Returns:
+            The id of the key.
+        """
+        folder, _ = self.fetch(version)
+        signature = self._signatures.make(folder, self.read_manifest(version), key)
+        self._signatures.add(version, *signature)
+        return signature[0]
+
+    def add_features(self, manifest: FeaturesManifest, files: Mapping[str, Path]) -> str:
+        """Put feature tables into the store, once however many releases were trained on them.
+
+        Args:
+            manifest: What they are.
+            files: Where each of its tables is now.
+
+        Returns:
+            Their version.
+
+        Raises:
+            TamperedReleaseError: If a file is not what the manifest says.
+        """
+        data, version = manifest.to_bytes(), manifest.version
+        if missing := sorted(manifest.files.keys() - files.keys()):
+            raise ReleaseError(f"features {version}: no file was given for {missing[0]}; run `dvc pull`")
+        prefix = f"features/{version}"
+        if self._backend.read(f"{prefix}/{MANIFEST}") is None:
+            sources = {name: Source(files[name], entry) for name, entry in manifest.files.items()}
+            self._backend.add(prefix, sources, MANIFEST, data)
+            logger.info("features=%s added_to=%s files=%d", version, self.address, len(sources))
+        return version
+
+    def read_features(self, features_version: str) -> FeaturesManifest:
+        """Read which feature tables there are, compared with their version.
+
+        Raises:
+            ReleaseNotFoundError: If there are none of that version.
+            TamperedReleaseError: If the list is another's.
+        """
+        key = f"features/{features_version}/{MANIFEST}"
+        data = self._backend.read(key, keep=True) if VERSION_PATTERN.fullmatch(features_version) else None
+        if data is not None and version_of(data) != features_version:
+            data = self._backend.read(key)  # what was kept is damaged, or what is kept there
+        if data is None:
+            found = ", ".join(self._backend.names("features")) or "none; publish with `publish.features: true`"
+            raise ReleaseNotFoundError(f"{self.address} has no features {features_version}; it has: {found}")
+        if version_of(data) != features_version:
+            raise TamperedReleaseError(
+                f"{self.address}/{key}: expected version {features_version}, found version {version_of(data)}; "
+                "do not use it, and restore it"
             )
-            data = json.dumps(entry.model_dump(), sort_keys=True, indent=1).encode() + b"\n"
-            won = self._backend.put_if_absent(_entry_key(channel, number), data)
-            written = self._entry(channel, number)
-            if won or written.entry.nonce == nonce:
-                logger.info("channel=%s number=%d version=%s action=%s", channel, number, version, action)
-                return written
+        return parse_features(data, f"{self.address}/{key}")
 
-    def _published(self, version: str, channel: str) -> Numbered | None:
-        """The entry that published a release, if that was the last time that anything was published there."""
-        published = self._latest(channel, "publish")
-        return published if published and published.entry.version == version else None
+    def fetch_features_file(self, features_version: str, name: str) -> Path:
+        """Get one feature table as a local file, verified; kept in the local cache when the store is remote.
 
-    def _latest(self, channel: str, action: Action | None = None) -> Numbered | None:
-        """The newest entry, of a kind if one is given."""
-        for number in reversed(self._numbers(channel)):
-            numbered = self._entry(channel, number)
-            if action is None or numbered.entry.action == action:
-                return numbered
-        return None
+        Raises:
+            ReleaseNotFoundError: If there is no such table.
+            TamperedReleaseError: If it is not what the manifest says.
+        """
+        manifest = self.read_features(features_version)
+        if name not in manifest.files:
+            found = ", ".join(sorted(manifest.files)[:5])
+            raise ReleaseNotFoundError(f"{self.address}: features {features_version} hold no {name!r}, but {found}")
+        return self._backend.file(f"features/{features_version}/{name}", manifest.files[name])
 
-    def _numbers(self, channel: str) -> list[int]:
-        matches = (_ENTRY.fullmatch(name) for name in self._backend.names(f"channels/{channel}"))
-        return sorted(int(match[1]) for match in matches if match)
+    def _check_whole(self, version: str) -> None:
+        if VERSION_PATTERN.fullmatch(version) and self.has_release(version):
+            return
+        if VERSION_PATTERN.fullmatch(version) and self._backend.names(f"releases/{version}"):
+            raise ReleaseNotFoundError(
+                f"{self.address}: release {version} is only half there, files but no {MANIFEST}; publish it again"
+            )
+        found = ", ".join(self.versions()) or "none; publish one with `dvc repro`"
+        raise ReleaseNotFoundError(f"{self.address} has no release {version}; it has: {found}")
 
-    def _entry(self, channel: str, number: int) -> Numbered:
-        key = _entry_key(channel, number)
-        try:
-            entry = ChannelEntry.model_validate_json(self._backend.read(key) or b"")
-        except ValidationError as error:
-            problem = error.errors()[0]["msg"]
-            raise TamperedReleaseError(f"{self.address}/{key} is no channel entry: {problem}; restore it") from None
-        return Numbered(number, entry)
+    def _add_release(self, folder: Path, version: str) -> None:
+        data = (folder / MANIFEST).read_bytes()
+        manifest = parse_manifest(data, version, folder)
+        check_models(folder, version, manifest)
+        files = {name: Source(folder / name, entry) for name, entry in manifest.files.items()}
+        self._backend.add(f"releases/{version}", files, MANIFEST, data)
 
 
 def parse_reference(reference: str) -> Reference:
     """Split `ADDRESS@CHANNEL` or `ADDRESS@VERSION`; without `@` the channel is `stable`."""
     address, at, selector = reference.rpartition("@")
-    if at and (_CHANNEL.fullmatch(selector)):
+    if at and (CHANNEL_PATTERN.fullmatch(selector)):
         if not address:
             raise ReleaseNotFoundError(f"{reference!r} names no store; write it as `store@{selector}`")
         return Reference(address, selector)
@@ -251,23 +341,14 @@ def parse_reference(reference: str) -> Reference:
 
 
 def open_store(address: str) -> Store:
-    """Open the store at an address: a folder, made when the first release is published.
+    """Open the store at an address: a folder, made when the first release is published, or `s3://bucket/prefix`.
+
+    No server is asked yet, and nothing heavy is imported.
 
     Raises:
-        ReleaseNotFoundError: If the address is of a kind that we can't open.
+        ReleaseNotFoundError: If the address is of a kind that we can't open, or malformed.
     """
-    scheme = re.match(r"([a-z0-9+.-]+)://", address)
-    if scheme:
-        raise ReleaseNotFoundError(f"{address}: stores of kind `{scheme[1]}` are not supported yet; use a folder")
-    return Store(address, FolderBackend(Path(address)))
-
-
-def _entry_key(channel: str, number: int) -> str:
-    return f"channels/{channel}/{number:08d}.json"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+    scheme = re.match(r"([A-Za-z0-9+.-]+)://", address)
+    if not scheme:
+        return Store(address, FolderBackend(Path(address)))
+    raise ReleaseNotFoundError(f"{scheme[1]}://...: stores of kind `{scheme[1]}` are unknown; use s3://bucket/prefix")

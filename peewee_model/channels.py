@@ -1,0 +1,160 @@
+"""What a channel such as `stable` means: an append-only log, one small object an entry.
+
+    STORE/channels/<name>/00000042.json      the last entry is what the channel means
+
+The next entry is created only if no other has its number (put-if-absent), so two publishers cannot both win, nothing
+is overwritten, and the history is the audit trail.
+"""
+
+import datetime
+import getpass
+import json
+import logging
+import os
+import re
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from peewee_model.errors import ReleaseError, TamperedReleaseError
+from peewee_model.release import VERSION_PATTERN
+from peewee_model.store_backend import Backend
+
+logger = logging.getLogger(__name__)
+
+CHANNEL_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+Action = Literal["publish", "promote", "rollback"]
+_ENTRY = re.compile(r"([0-9]{8})\.json")
+_READERS = 8  # of a long history; each waits for a server
+
+
+class ChannelEntry(BaseModel):
+    """What a channel came to mean, when, by whom and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: str
+    action: Action
+    """`publish` is the pipeline's, the others are a person's: the pipeline does not undo them."""
+    at: str
+    """UTC, ISO 8601."""
+    by: str
+    reason: str
+    previous: str | None
+    """The version before; None in a channel's first entry."""
+    nonce: str
+    """Tells a writer that an entry is its own, when the answer to its write was lost."""
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A channel's entry and its number in the log, from 1."""
+
+    number: int
+    entry: ChannelEntry
+
+
+class Channels:
+    """The channels of a store.
+
+    Args:
+        address: Of the store, for messages.
+        backend: Where it is.
+    """
+
+    def __init__(self, address: str, backend: Backend) -> None:
+        self._address = address
+        self._backend = backend
+
+    def names(self) -> list[str]:
+        """List the channels."""
+        return [name for name in self._backend.names("channels") if is_channel(name) and self.latest(name)]
+
+    def history(self, channel: str) -> list[Numbered]:
+        """Read a channel's entries, oldest first; empty if there is no such channel."""
+        numbers = self._numbers(channel)
+        with ThreadPoolExecutor(_READERS) as pool:
+            return list(pool.map(lambda number: self._entry(channel, number), numbers))
+
+    def latest(self, channel: str) -> Numbered | None:
+        """Read the newest entry; None if there is no such channel.
+
+        An S3 server's listing may be behind, an object's own key never is: so we look further than the listing.
+        """
+        numbers = self._numbers(channel)
+        last = self._entry(channel, numbers[-1]) if numbers else None
+        while (data := self._backend.read(_key(channel, last.number + 1 if last else 1))) is not None:
+            last = self._parse(channel, last.number + 1 if last else 1, data)
+        return last
+
+    def published(self, channel: str) -> Numbered | None:
+        """Read the newest entry that was published, not set by a person."""
+        found = self.latest(channel)
+        while found and found.entry.action != "publish":
+            found = self._entry(channel, found.number - 1) if found.number > 1 else None
+        return found
+
+    def append(self, channel: str, version: str, action: Action, reason: str) -> Numbered:
+        """Make a channel mean a version, by one more entry. To `publish` what was published last adds none.
+
+        Raises:
+            ReleaseError: If the name can't be a channel's, or the store can't be trusted with racing publishers.
+        """
+        if not is_channel(channel):
+            raise ReleaseError(f"{channel!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
+        nonce = uuid.uuid4().hex
+        while True:
+            if action == "publish" and (found := self.published(channel)) and found.entry.version == version:
+                return found
+            self._backend.require_atomic()
+            last = self.latest(channel)
+            number = last.number + 1 if last else 1
+            entry = ChannelEntry(
+                version=version,
+                action=action,
+                at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                by=os.environ.get("PEEWEE_PUBLISHER") or _user(),
+                reason=reason,
+                previous=last.entry.version if last else None,
+                nonce=nonce,
+            )
+            data = json.dumps(entry.model_dump(), sort_keys=True, indent=1).encode() + b"\n"
+            self._backend.put_if_absent(_key(channel, number), data)
+            # Whatever the answer was: the entry is ours if what stands there is.
+            written = self._entry(channel, number)
+            if written.entry.nonce == nonce:
+                logger.info("channel=%s number=%d version=%s action=%s", channel, number, version, action)
+                return written
+
+    def _numbers(self, channel: str) -> list[int]:
+        matches = (_ENTRY.fullmatch(name) for name in self._backend.names(f"channels/{channel}"))
+        return sorted(int(match[1]) for match in matches if match)
+
+    def _entry(self, channel: str, number: int) -> Numbered:
+        return self._parse(channel, number, self._backend.read(_key(channel, number)) or b"")
+
+    def _parse(self, channel: str, number: int, data: bytes) -> Numbered:
+        try:
+            return Numbered(number, ChannelEntry.model_validate_json(data))
+        except ValidationError as error:
+            key, problem = _key(channel, number), error.errors()[0]["msg"]
+            raise TamperedReleaseError(f"{self._address}/{key} is no channel entry: {problem}; restore it") from None
+
+
+def is_channel(name: str) -> bool:
+    """Whether a name can be a channel's: never one that could be a version."""
+    return CHANNEL_PATTERN.fullmatch(name) is not None and VERSION_PATTERN.fullmatch(name) is None
+
+
+def _key(channel: str, number: int) -> str:
+    return f"channels/{channel}/{number:08d}.json"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

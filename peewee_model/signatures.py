@@ -1,0 +1,82 @@
+"""Who vouches for a release: signatures of its folder, beside it in the store.
+
+    STORE/signatures/<version>/<key id>.json
+
+They stand outside the release, so that a signature changes no version, and several keys can sign. How a folder is
+signed and checked is `signing`, which needs the extra of that name; this module only puts signatures and finds them.
+"""
+
+import logging
+from pathlib import Path
+
+from peewee_model.errors import ReleaseError
+from peewee_model.release import MANIFEST, Manifest
+from peewee_model.store_backend import Backend
+
+logger = logging.getLogger(__name__)
+
+
+class Signatures:
+    """The signatures in a store.
+
+    Args:
+        address: Of the store, for messages.
+        backend: Where it is.
+    """
+
+    def __init__(self, address: str, backend: Backend) -> None:
+        self._address = address
+        self._backend = backend
+
+    def read(self, version: str) -> dict[str, bytes]:
+        """Read every signature of a release, by the id of its key. They are not checked."""
+        names = [name for name in self._backend.names(f"signatures/{version}") if name.endswith(".json")]
+        found = {name: self._backend.read(f"signatures/{version}/{name}") for name in names}
+        return {name.removesuffix(".json"): data for name, data in found.items() if data is not None}
+
+    def make(self, folder: Path, manifest: Manifest, key: Path) -> tuple[str, bytes]:
+        """Sign what stands in a folder, if that is exactly what the manifest lists.
+
+        Returns:
+            The id of the key, and the signature.
+        """
+        from peewee_model.signing import sign_folder
+
+        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+        if extra := sorted(found - {MANIFEST, *manifest.files}):
+            raise ReleaseError(f"{folder / extra[0]} is no part of the release and can't be signed with it; remove it")
+        return sign_folder(folder, key)
+
+    def add(self, version: str, key_id: str, signature: bytes) -> None:
+        """Put a signature into the store. One by the same key that is there already stays."""
+        if self._backend.put_if_absent(_key(version, key_id), signature):
+            logger.info("release=%s signed_by=%s", version, key_id)
+
+    def check(self, folder: Path, version: str, public_key: Path) -> None:
+        """Require a signature by a key. One that a cache holds is enough; one that fails is asked for again.
+
+        Raises:
+            SignatureError: If there is none, or it is not of what stands in the folder.
+        """
+        from peewee_model.signing import SignatureError, key_id, verify_folder
+
+        signer = key_id(public_key)
+        key = _key(version, signer)
+        signature = self._backend.read(key, keep=True)
+        if signature is None:
+            signers = ", ".join(self.read(version)) or "nobody"
+            raise SignatureError(
+                f"{self._address}: release {version} is not signed by {public_key} (key {signer}), but by {signers}; "
+                "use the publisher's key, or have the release signed"
+            )
+        try:
+            verify_folder(folder, signature, public_key)
+        except SignatureError:
+            again = self._backend.read(key)
+            if again is None or again == signature:
+                raise
+            verify_folder(folder, again, public_key)
+
+
+def _key(version: str, key_id: str) -> str:
+    return f"signatures/{version}/{key_id}.json"
