@@ -4,7 +4,7 @@
     STORE/channels/<name>/00000042.json          an append-only log of what the channel means (see `channels`)
     STORE/signatures/<version>/<key id>.json     of the release folder, outside it (see `signatures`)
     STORE/features/<features version>/...        the tables that releases were trained on (see `features`)
-    STORE/probes/...                             left by the test of racing writers (see `store_s3`)
+    STORE/probes/...                             what a race of writers left (see `store_s3`)
 
 What a kind of store must be able to do is `Backend`; the rules above it are `Store`, the same for every kind. Nothing
 is ever overwritten or deleted. What is written last makes the rest count: a reader sees a release wholly or not at all.
@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from peewee_model.cache import Cache, cache_folder
 from peewee_model.channels import CHANNEL_PATTERN, Action, ChannelEntry, Channels, Numbered, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.features import FeaturesManifest, parse_features
@@ -30,9 +31,11 @@ from peewee_model.release import (
     verify_release,
     version_of,
 )
+from peewee_model.s3_client import split_address
 from peewee_model.signatures import Signatures
 from peewee_model.store_backend import Backend, Progress, Source
 from peewee_model.store_folder import FolderBackend
+from peewee_model.store_s3 import S3Backend
 
 __all__ = ["Action", "ChannelEntry", "Numbered", "Reference", "Store", "open_store", "parse_reference"]
 
@@ -348,7 +351,11 @@ def open_store(address: str) -> Store:
     Raises:
         ReleaseNotFoundError: If the address is of a kind that we can't open, or malformed.
     """
-    scheme = re.match(r"([A-Za-z0-9+.-]+)://", address)
+    scheme = re.match(r"([A-Za-z0-9+.-]+)://?", address)
     if not scheme:
         return Store(address, FolderBackend(Path(address)))
-    raise ReleaseNotFoundError(f"{scheme[1]}://...: stores of kind `{scheme[1]}` are unknown; use s3://bucket/prefix")
+    if not address.startswith("s3://"):
+        raise ReleaseNotFoundError(f"{scheme[0]}...: no store has such an address; use a folder or s3://bucket/prefix")
+    bucket, prefix = split_address(address)
+    address = f"s3://{bucket}/{prefix}".rstrip("/")
+    return Store(address, S3Backend(address, bucket, prefix, Cache(cache_folder())))

@@ -1,0 +1,239 @@
+"""A store in an S3 bucket: what `store_backend.Backend` asks for, by conditional writes.
+
+Put-if-absent is `If-None-Match: *`. Some servers answer it rightly in sequence, and yet let several racing writers win
+(OpenStack Swift, Ceph); some ignore it. So before a process writes its first channel entry it lets writers race for a
+few objects under `probes/`. More than one winner: the store is refused, unless PEEWEE_SINGLE_PUBLISHER=1 says that
+nobody else publishes there. The verdict is not kept in the store: buckets are copied from server to server and servers
+change, the race takes less than a second, and whoever publishes has trained for hours (docs/adr/0006).
+
+No delete is ever asked for, nothing is listed that a reader could do without, and every object but the probes is
+written once.
+"""
+
+import contextlib
+import logging
+import os
+import random
+import threading
+import time
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from peewee_model.cache import Cache
+from peewee_model.errors import ReleaseError, TamperedReleaseError
+from peewee_model.release import MANIFEST, FileEntry, parse_manifest
+from peewee_model.s3_client import S3Client, error_code, error_status
+from peewee_model.s3_transfers import HASH_METADATA, Target, download, upload
+from peewee_model.store_backend import Progress, Source
+
+logger = logging.getLogger(__name__)
+
+SINGLE_PUBLISHER = "PEEWEE_SINGLE_PUBLISHER"
+RACERS, RACES = 8, 5
+CONFLICTS = 10  # in a row, before a conditional write is given up
+_CONFLICT = ("ConditionalRequestConflict", "OperationAborted")
+_ABSENT = ("NoSuchKey", "404")
+
+
+class S3Backend:
+    """A store in a bucket. What is read of it is kept in a cache.
+
+    Args:
+        address: As the user gave it.
+        bucket: Its bucket.
+        prefix: Under which the store stands; may be empty.
+        cache: For what is fetched.
+    """
+
+    def __init__(self, address: str, bucket: str, prefix: str, cache: Cache) -> None:
+        self._address = address
+        self._bucket = bucket
+        self._prefix = f"{prefix}/" if prefix else ""
+        self._cache = cache
+        self._client = S3Client(address, bucket)
+        self._is_trusted = False
+
+    def names(self, prefix: str) -> list[str]:
+        """See `Backend`."""
+        start = f"{self._prefix}{prefix}/"
+        pages = self._pages(start, prefix, Delimiter="/")
+        names = {
+            (item.get("Prefix") or item["Key"])[len(start) :].rstrip("/")
+            for page in pages
+            for item in (*page.get("CommonPrefixes", ()), *page.get("Contents", ()))
+        }
+        return sorted(names - {""})
+
+    def read(self, key: str, keep: bool = False) -> bytes | None:
+        """See `Backend`."""
+        if keep and (kept := self._cache.kept(key)) is not None:
+            return kept
+        client = self._client.get()
+        with self._client.explained(key):
+            try:
+                body = client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
+                data: bytes = body.read()
+            except client.exceptions.ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return None
+                raise
+        if keep:
+            self._cache.keep(key, data)
+        return data
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """See `Backend`. When the answer was lost, or says that a first try came before, what stands there decides."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self._client.get()
+        for attempt in range(CONFLICTS):
+            with self._client.explained(key):
+                try:
+                    client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*")
+                except ClientError as error:
+                    if error_code(error) in _CONFLICT and attempt + 1 < CONFLICTS:
+                        time.sleep(random.uniform(0, 0.05 * 2**attempt))  # another writer is at it
+                        continue
+                    if error_status(error) != 412 and (error_status(error) < 500 or not self._stands(key, data)):
+                        raise
+                    return self._stands(key, data)
+                except BotoCoreError:
+                    if not self._stands(key, data):
+                        raise
+            break
+        return True
+
+    def require_atomic(self) -> None:
+        """See `Backend`."""
+        if self._is_trusted or os.environ.get(SINGLE_PUBLISHER) == "1":
+            return
+        for _ in range(RACES):
+            if (winners := self._race()) != 1:
+                raise ReleaseError(
+                    f"{self._address}: {RACERS} writers raced to create one object, and {winners} were told that they "
+                    "had: its put-if-absent is not atomic, and two publishers could undo each other. Use a store where "
+                    f"it is; or, if nobody else ever publishes here, set {SINGLE_PUBLISHER}=1"
+                )
+        self._is_trusted = True
+
+    def _race(self) -> int:
+        """Let writers create one object at once, and count those who believe that they did."""
+        key = f"probes/{uuid.uuid4().hex}"
+        start = threading.Barrier(RACERS)
+
+        def write(number: int) -> bool:
+            start.wait()
+            return self.put_if_absent(key, f"writer {number}\n".encode())
+
+        with ThreadPoolExecutor(RACERS) as pool:
+            return sum(pool.map(write, range(RACERS)))
+
+    def add(self, prefix: str, files: Mapping[str, Source], last: str, data: bytes) -> None:
+        """See `Backend`. What an earlier try has sent already is not sent again."""
+        there = self._sizes(prefix)
+        keys = {f"{prefix}/{name}": source for name, source in files.items()}
+        doubtful = [key for key, source in keys.items() if there.get(key) == source.entry.size]
+        with ThreadPoolExecutor(RACERS) as pool:
+            hashes = dict(zip(doubtful, pool.map(self._sent_hash, doubtful), strict=True))
+        missing = {key: source for key, source in keys.items() if hashes.get(key) != source.entry.sha256}
+        total = sum(source.entry.size for source in missing.values())
+        objects = {self._prefix + key: source for key, source in missing.items()}
+        with _bar("sending", total) as progress, self._client.explained(prefix):
+            try:
+                upload(self._client.get(), self._bucket, objects, progress)
+            except OSError as error:
+                raise ReleaseError(f"{error.filename} can't be read: {error.strerror}; publish again") from None
+        if not self.put_if_absent(f"{prefix}/{last}", data):
+            raise TamperedReleaseError(
+                f"{self._address}/{prefix}/{last}: expected what was to be added, found another; restore it"
+            )
+
+    def holds(self, version: str) -> bool:
+        """See `Backend`."""
+        return self._cache.holds(version)
+
+    def release(self, version: str) -> Path:
+        """See `Backend`."""
+        return self._cache.release(version, self)
+
+    def file(self, key: str, entry: FileEntry) -> Path:
+        """See `Backend`."""
+        return self._cache.file(key, entry, self)
+
+    def get(self, files: Mapping[str, tuple[Path, FileEntry]], progress: Progress | None = None) -> Iterable[str]:
+        """See `cache.Remote`; with a progress bar, unless the caller shows progress."""
+        if not files:
+            return
+        targets = {
+            self._prefix + key: Target(path, entry, f"{self._address}/{key}") for key, (path, entry) in files.items()
+        }
+        total = sum(entry.size for _, entry in files.values())
+        bar = _bar("getting", total) if progress is None else contextlib.nullcontext(progress)
+        with bar as told, self._client.explained(next(iter(files))):
+            for key in download(self._client.get(), self._bucket, targets, told):
+                yield key[len(self._prefix) :]
+
+    @contextlib.contextmanager
+    def at_rest(self, version: str, progress: Progress | None) -> Iterator[tuple[Path, Collection[str]]]:
+        """See `Backend`. All is got anew, into a folder that is removed afterwards."""
+        prefix = f"releases/{version}"
+        data = self.read(f"{prefix}/{MANIFEST}") or b""
+        manifest = parse_manifest(data, version, f"{self._address}/{prefix}")
+        there = {key[len(prefix) + 1 :]: size for key, size in self._sizes(prefix).items()}
+        wanted = {name: entry.size for name, entry in manifest.files.items()}
+        for name in sorted((there.keys() | wanted.keys()) - {MANIFEST}):
+            if there.get(name) != wanted.get(name):
+                raise TamperedReleaseError(
+                    f"release {version}: {self._address}/{prefix}/{name}: expected {_bytes(wanted.get(name))}, "
+                    f"found {_bytes(there.get(name))}; do not use it, and restore it"
+                )
+        with self._cache.scratch() as folder:
+            files = {f"{prefix}/{name}": (folder / name, entry) for name, entry in manifest.files.items()}
+            for path, _ in files.values():
+                path.parent.mkdir(parents=True, exist_ok=True)
+            for _ in self.get(files, progress):
+                pass
+            (folder / MANIFEST).write_bytes(data)
+            yield folder, manifest.files.keys()
+
+    def _pages(self, start: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
+        client = self._client.get()
+        with self._client.explained(prefix):
+            yield from client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, **options)
+
+    def _sizes(self, prefix: str) -> dict[str, int]:
+        """The size of every object under a prefix, by key."""
+        pages = self._pages(f"{self._prefix}{prefix}/", prefix)
+        return {item["Key"][len(self._prefix) :]: item["Size"] for page in pages for item in page.get("Contents", ())}
+
+    def _sent_hash(self, key: str) -> str | None:
+        """The SHA-256 that the sender of an object gave it; an object exists only if that was right."""
+        client = self._client.get()
+        with self._client.explained(key):
+            try:
+                head = client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+            except client.exceptions.ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return None
+                raise
+        found: str | None = head["Metadata"].get(HASH_METADATA)
+        return found
+
+    def _stands(self, key: str, data: bytes) -> bool:
+        return self.read(key) == data
+
+
+def _bytes(size: int | None) -> str:
+    return "no file" if size is None else f"{size} bytes"
+
+
+@contextlib.contextmanager
+def _bar(what: str, total: int) -> Iterator[Progress]:
+    """A progress bar on a terminal, nothing elsewhere."""
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=what, unit="B", unit_scale=True, unit_divisor=1024, disable=None) as bar:
+        yield bar.update
