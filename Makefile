@@ -5,7 +5,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 
-.PHONY: repro setup test check bench lock graph
+.PHONY: repro setup test check bench s3 faults lock graph
 
 repro: setup  ## archive to released model, then say what came out
 	@dvc repro
@@ -33,6 +33,12 @@ check: setup  ## ruff, mypy, the architecture
 
 bench: setup  ## ratios side by side; figures are kept in docs/benchmarks.md
 	@python -m tests.bench
+
+s3: setup  ## a local S3 server until Ctrl-C; prints the environment that uses it
+	@python infra/s3/server.py
+
+faults: setup  ## the proofs under faults in full, for docs/reliability.md; about half an hour
+	@OMP_NUM_THREADS=1 FAULTS=full pytest tests/faults -rP
 
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	@infra/lock.sh

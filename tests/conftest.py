@@ -1,9 +1,12 @@
 """Fixtures that more than one part of the tree uses."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.servers import s3
 
 ROOT = Path(__file__).parent.parent
 
@@ -21,3 +24,35 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded speech at {folder}; set PEEWEE_SHARED_DATA to a folder that has it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
+    """A real S3 server that pip installs; its put-if-absent is not atomic."""
+    with s3.swift(tmp_path_factory.mktemp("swift")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[s3.S3Server]:
+    """An S3 server whose put-if-absent is atomic, as that of AWS."""
+    with s3.moto() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_bucket(swift: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """An empty bucket on Swift, with the environment set to use it and an empty cache of releases."""
+    return _bucket(swift, monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def moto_bucket(moto: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """An empty bucket on moto, with the environment set to use it and an empty cache of releases."""
+    return _bucket(moto, monkeypatch, tmp_path)
+
+
+def _bucket(server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    server.export(monkeypatch)
+    monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
+    return server.new_bucket()

@@ -1,0 +1,82 @@
+"""The servers that other tests stand on."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from tests.servers import s3
+
+
+@pytest.fixture(params=["swift", "moto"])
+def server(request: pytest.FixtureRequest) -> s3.S3Server:
+    return request.getfixturevalue(request.param)
+
+
+def test_object_comes_back_whole_in_one_part_and_in_many(server: s3.S3Server) -> None:
+    bucket, client = server.new_bucket(), server.client()
+    client.put_object(Bucket=bucket, Key="a/small", Body=b"small")
+    assert client.get_object(Bucket=bucket, Key="a/small")["Body"].read() == b"small"
+    large = os.urandom(12 * 2**20)
+    upload = TransferConfig(multipart_threshold=5 * 2**20, multipart_chunksize=5 * 2**20)
+    client.upload_fileobj(io.BytesIO(large), bucket, "a/large", Config=upload)
+    assert client.get_object(Bucket=bucket, Key="a/large")["Body"].read() == large
+    assert (
+        client.get_object(Bucket=bucket, Key="a/large", Range="bytes=6000000-6000009")["Body"].read()
+        == (large[6000000:6000010])
+    )
+    listed = client.list_objects_v2(Bucket=bucket, Prefix="a/")["Contents"]
+    assert [(entry["Key"], entry["Size"]) for entry in listed] == [("a/large", len(large)), ("a/small", 5)]
+
+
+def test_put_if_absent_is_refused_the_second_time(server: s3.S3Server) -> None:
+    bucket, client = server.new_bucket(), server.client()
+    client.put_object(Bucket=bucket, Key="entry", Body=b"first", IfNoneMatch="*")
+    with pytest.raises(ClientError) as caught:
+        client.put_object(Bucket=bucket, Key="entry", Body=b"second", IfNoneMatch="*")
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
+    assert client.get_object(Bucket=bucket, Key="entry")["Body"].read() == b"first"
+
+
+def test_wrong_secret_key_is_refused_by_swift(swift: s3.S3Server) -> None:
+    bucket = swift.new_bucket()
+    stranger = s3.S3Server(swift.endpoint, swift.access_key, "wrong", swift.region)
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        stranger.client().list_objects_v2(Bucket=bucket)
+
+
+def test_swift_started_again_on_its_folder_has_the_same_objects_keys_and_port(tmp_path) -> None:
+    with s3.swift(tmp_path / "swift") as first:
+        first.client().put_object(Bucket="peewee", Key="kept", Body=b"kept")
+    with s3.swift(tmp_path / "swift") as second:
+        assert second == first
+        assert second.client().get_object(Bucket="peewee", Key="kept")["Body"].read() == b"kept"
+        refused = subprocess.run(
+            [sys.executable, "infra/s3/server.py", "--folder", tmp_path / "swift"],
+            capture_output=True, text=True, cwd=s3.ROOT,
+        )  # fmt: skip
+        assert refused.returncode == 1
+        assert "served already" in refused.stderr and refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_server_prints_lines_for_a_shell_and_stops_when_told(tmp_path, number: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "infra/s3/server.py", "--folder", tmp_path / "swift"],
+        stdout=subprocess.PIPE, text=True, cwd=s3.ROOT, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout
+    lines = [process.stdout.readline() for _ in range(7)]
+    script = "".join(lines) + 'echo "$PEEWEE_STORE $AWS_ENDPOINT_URL"'
+    shell = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert shell.stdout.startswith("s3://peewee/store http://127.0.0.1:")
+    started = time.monotonic()
+    process.send_signal(number)
+    assert process.wait(5) == 0
+    assert time.monotonic() - started < 2
