@@ -1,0 +1,265 @@
+"""Where a release comes from, in the words that others' tools read: an in-toto statement with SLSA provenance (v1).
+
+It says of every file of the release (the subjects) which commands, with which parameters, made it of which archives and
+which code. It holds no clock, host, user or folder of a machine: the same run gives the same bytes. The manifest is no
+subject, because it lists this file.
+
+Source:
+    in-toto Attestation Framework, Statement v1; SLSA v1.0, Build provenance (https://slsa.dev/provenance/v1).
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from google.protobuf.json_format import Error, MessageToDict, Parse, ParseDict
+from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
+from in_toto_attestation.v1.statement import Statement
+
+from peewee_model.errors import PeeweeError
+from peewee_model.release import MANIFEST, CodeEntry, FileEntry, StageEntry, check_name, hash_file
+from pipeline.corpora.sources import Source
+
+PROVENANCE = "provenance.json"
+"""Its name in a release."""
+PREDICATE_TYPE = "https://slsa.dev/provenance/v1"
+BUILD_TYPE = "urn:peewee-tts:dvc-pipeline:v1"
+"""external parameters: the sections of params.yaml; internal ones: `stages`, the command of each stage of dvc.yaml."""
+BUILDER = "urn:peewee-tts:pipeline"
+DISTRIBUTION = "peewee-tts"
+PROJECT_FILES = ("dvc.yaml", "exclusions.csv", "requirements.lock")
+REPOSITORY = "repository"
+"""Name of the dependency that is the code."""
+BYPRODUCTS = ("features.json", "links.json")
+"""Files of the release that name, by SHA-256, what was made between the archives and the models."""
+
+_DIGESTS = {
+    "sha256": re.compile(r"[0-9a-f]{64}"),
+    "md5": re.compile(r"[0-9a-f]{32}"),
+    "gitCommit": re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"),
+}
+_SSH = re.compile(r"(?:[^/@:]+@)?(?P<host>[A-Za-z0-9.-]{2,}):(?P<path>(?!//).+)")
+"""`git@host:path`, git's short form of `ssh://`; one letter before the colon would be a drive."""
+_REMEDY = "fetch the release again, or bundle it anew with `dvc repro`"
+
+
+class ProvenanceError(PeeweeError):
+    """A provenance statement is damaged, or does not say what ours say."""
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Something that the release was made of."""
+
+    uri: str
+    """Empty for what has no address of its own."""
+    digests: dict[str, str]
+    """Hex by algorithm: `sha256`, `md5`, `gitCommit`."""
+    annotations: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """A statement that was read and found sound."""
+
+    subjects: dict[str, str]
+    """SHA-256 of each file of the release, by name."""
+    params: dict[str, Any]
+    commands: dict[str, str]
+    """By stage."""
+    dependencies: dict[str, Dependency]
+    """Archives, project files, and `repository`, by name."""
+    byproducts: dict[str, str]
+    """SHA-256 of the files that tell of what was made between, by name."""
+    versions: dict[str, str]
+    """Of the pipeline that made it."""
+
+
+def write_provenance(
+    *,
+    files: Mapping[str, FileEntry],
+    params: Mapping[str, Any],
+    lineage: Mapping[str, StageEntry],
+    code: CodeEntry,
+    project: Mapping[str, FileEntry] | None = None,
+    repository: str | None = None,
+) -> str:
+    """Write the statement as JSON.
+
+    Args:
+        files: Every file of the release but the manifest and this one.
+        params: Every parameter that a stage ran with; its archives are the dependencies.
+        lineage: The stages as they ran.
+        code: The commit, and what differed from it.
+        project: Files that shape a run and are no parameter; if None, those of the current folder.
+        repository: URL of the code; if None, where the current repository's `origin` is, without credentials.
+
+    Raises:
+        ProvenanceError: If what is given makes no valid statement.
+    """
+    predicate = provenance_pb2.Provenance()
+    definition = predicate.build_definition
+    definition.build_type = BUILD_TYPE
+    definition.external_parameters.update(dict(params))
+    definition.internal_parameters.update({"stages": {stage: entry.cmd for stage, entry in lineage.items()}})
+    definition.resolved_dependencies.extend(_archives(params))
+    definition.resolved_dependencies.extend(
+        _descriptor(name, sha256=entry.sha256)
+        for name, entry in sorted((hash_project() if project is None else project).items())
+    )
+    if code.commit is not None:
+        definition.resolved_dependencies.append(
+            _descriptor(
+                REPOSITORY,
+                uri=(find_repository() if repository is None else repository),
+                gitCommit=code.commit,
+                annotations={"modified": list(code.modified)},
+            )
+        )
+    predicate.run_details.builder.id = BUILDER
+    predicate.run_details.builder.version.update({DISTRIBUTION: _version()})
+    predicate.run_details.byproducts.extend(
+        _descriptor(name, sha256=files[name].sha256) for name in BYPRODUCTS if name in files
+    )
+    subjects = [_descriptor(name, sha256=entry.sha256) for name, entry in sorted(files.items())]
+    try:
+        document = MessageToDict(Statement(subjects, PREDICATE_TYPE, MessageToDict(predicate)).pb)
+    except (Error, ValueError) as error:
+        raise ProvenanceError(f"{PROVENANCE} can't be written: {error}; a parameter is NaN or infinite") from None
+    document["predicate"]["buildDefinition"]["externalParameters"] = dict(params)  # protobuf made floats of integers
+    text = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    read_provenance(text.encode())
+    return text
+
+
+def read_provenance(data: bytes) -> Provenance:
+    """Read a statement, and refuse it unless it is whole and of our kind.
+
+    Raises:
+        ProvenanceError: Says what is wrong with it.
+    """
+    try:
+        statement = Statement.copy_from_pb(Parse(data, statement_pb2.Statement()))
+        statement.validate()
+        predicate = ParseDict(MessageToDict(statement.pb.predicate), provenance_pb2.Provenance())
+        document = MessageToDict(statement.pb) | {"predicate": MessageToDict(predicate)}
+        if document != json.loads(data):  # a field under its other name, or one that says nothing
+            raise ValueError("it holds more than it says")
+    except (Error, ValueError, RecursionError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ProvenanceError(f"{PROVENANCE} is no in-toto statement with provenance: {first}; {_REMEDY}") from None
+    definition, details = predicate.build_definition, predicate.run_details
+    for what, found, expected in (
+        ("predicateType", statement.pb.predicate_type, PREDICATE_TYPE),
+        ("buildType", definition.build_type, BUILD_TYPE),
+        ("builder.id", details.builder.id, BUILDER),
+    ):
+        if found != expected:
+            raise ProvenanceError(f"{PROVENANCE}: {what} is {found!r}, expected {expected!r}; {_REMEDY}")
+    internal = MessageToDict(definition.internal_parameters)
+    commands = internal.get("stages")
+    if internal.keys() != {"stages"} or not isinstance(commands, dict):
+        raise ProvenanceError(f"{PROVENANCE}: internalParameters do not list the stages' commands; {_REMEDY}")
+    return Provenance(
+        subjects=_files("subject", statement.pb.subject),
+        params=json.loads(data)["predicate"]["buildDefinition"].get("externalParameters", {}),
+        commands=commands,
+        dependencies=_dependencies(definition.resolved_dependencies),
+        byproducts=_files("byproducts", details.byproducts),
+        versions=dict(details.builder.version),
+    )
+
+
+def hash_project(folder: Path = Path()) -> dict[str, FileEntry]:
+    """Hash what shapes a run beside code and parameters; what is not there is left out."""
+    return {name: hash_file(folder / name) for name in PROJECT_FILES if (folder / name).is_file()}
+
+
+def find_repository() -> str:
+    """Name where the code is kept: `git+URL` of origin, or nothing if that is a folder of this machine or unknown."""
+    try:
+        done = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        return ""
+    return public_repository(done.stdout.strip())
+
+
+def public_repository(url: str) -> str:
+    """Turn a remote of git into what may be published: no user, password, query, or folder of a machine."""
+    if "://" not in url:
+        found = _SSH.fullmatch(url)
+        return f"git+ssh://{found['host']}/{found['path'].lstrip('/')}" if found else ""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("https", "http", "ssh", "git") or not host:
+        return ""
+    if "@" in parts.path:  # of a password that is not encoded, a slash makes a path
+        return ""
+    return f"git+{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
+
+
+def _archives(params: Mapping[str, Any]) -> Iterable[Any]:
+    for document in params.get("corpus", {}).get("sources", []):
+        source = Source.model_validate(document)
+        digests = {"sha256": source.sha256} | ({"md5": source.md5} if source.md5 else {})
+        note = {"corpus": source.corpus, "subset": source.subset, "licence": source.licence}
+        yield _descriptor(source.archive_name, uri=source.public_url, annotations=note, **digests)
+
+
+def _descriptor(name: str, uri: str = "", annotations: dict[str, Any] | None = None, **digests: str) -> Any:
+    return ResourceDescriptor(name=name, uri=uri, digest=digests, annotations=annotations).pb
+
+
+def _version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
+
+
+def _files(where: str, descriptors: Iterable[Any]) -> dict[str, str]:
+    """Files of the release by name, each with SHA-256 and with nothing else."""
+    found: dict[str, str] = {}
+    for descriptor in descriptors:
+        digests = _digests(where, descriptor)
+        if digests.keys() != {"sha256"} or descriptor.uri:
+            raise ProvenanceError(f"{PROVENANCE}: {where} {descriptor.name!r} is not named by SHA-256 alone; {_REMEDY}")
+        if check_name(descriptor.name) or descriptor.name in (MANIFEST, PROVENANCE) or descriptor.name in found:
+            raise ProvenanceError(f"{PROVENANCE}: {where} {descriptor.name!r} can't stand there; {_REMEDY}")
+        found[descriptor.name] = digests["sha256"]
+    return found
+
+
+def _dependencies(descriptors: Iterable[Any]) -> dict[str, Dependency]:
+    found: dict[str, Dependency] = {}
+    for descriptor in descriptors:
+        name = descriptor.name
+        if not name or name in found:
+            raise ProvenanceError(f"{PROVENANCE}: resolvedDependencies have {name!r} twice, or no name; {_REMEDY}")
+        digests = _digests("resolvedDependencies", descriptor)
+        found[name] = Dependency(descriptor.uri, digests, MessageToDict(descriptor.annotations))
+    return found
+
+
+def _digests(where: str, descriptor: Any) -> dict[str, str]:
+    digests = dict(descriptor.digest)
+    if not digests:
+        raise ProvenanceError(f"{PROVENANCE}: {where} {descriptor.name!r} has no digest; {_REMEDY}")
+    for algorithm, value in digests.items():
+        if algorithm not in _DIGESTS or not _DIGESTS[algorithm].fullmatch(value):
+            raise ProvenanceError(
+                f"{PROVENANCE}: {where} {descriptor.name!r}: {algorithm} {value!r} is no digest of a kind that is "
+                f"known ({', '.join(_DIGESTS)}); {_REMEDY}"
+            )
+    return digests
