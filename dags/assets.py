@@ -1,0 +1,15 @@
+"""What the DAGs tell each other: a corpus changed, a release is out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import Asset
+
+CORPUS = Asset(name="peewee_corpus", uri="x-peewee://corpus", group="peewee")
+RELEASE = Asset(name="peewee_release", uri="x-peewee://release", group="peewee")
+
+
+def released_version(events: Mapping[Asset, Sequence[Any]]) -> str | None:
+    """Find which release set a run off: the newest, if several did; None if a person did."""
+    versions = [event.extra.get("version") for event in events.get(RELEASE, ())]
+    return versions[-1] if versions else None

@@ -1,0 +1,51 @@
+"""What runners call: the worker's arguments, the same on Airflow, on Kubernetes and on Kubeflow.
+
+Each list stands after `python -m MODULE`. A run's identity, and whatever else a runner fills in only later, may be a
+placeholder of that runner.
+"""
+
+import json
+from collections.abc import Mapping
+
+WORKER = "pipeline.worker"
+RELEASE_CHECK = "pipeline.release_check"
+CORPUS_WATCH = "pipeline.corpus_watch"
+CONSUMER = "peewee_model.cli"
+
+REFUSED = 2
+"""Exit code for what trying again can't mend: configuration, data, the gate."""
+STOPPED = 75
+"""Exit code of who was asked to stop, or found the remote out of reach: to be tried again."""
+
+
+def plan_arguments(run: str, request: Mapping[str, str]) -> list[str]:
+    """Fix what a run is made of.
+
+    Args:
+        run: The run's identity.
+        request: `revision`, `profile` and `reason`, each of them empty for none, and `overrides`: a JSON object from
+            dotted keys of params.yaml to values.
+
+    Raises:
+        ValueError: If `overrides` is no such object.
+    """
+    arguments = ["plan", "--run", run]
+    for name in ("revision", "profile", "reason"):
+        if value := request.get(name, "").strip():
+            arguments += [f"--{name}", value]
+    overrides = json.loads(request.get("overrides") or "{}")
+    if not isinstance(overrides, dict):
+        raise ValueError(f'overrides are {overrides!r}; write them as {{"encoder.training.schedule.steps": 200}}')
+    for key, value in sorted(overrides.items()):
+        arguments += ["--set", f"{key}={json.dumps(value)}"]  # JSON is YAML
+    return arguments
+
+
+def run_arguments(stage: str, run: str, commit: str) -> list[str]:
+    """Run one stage of a planned run."""
+    return ["run", stage, "--run", run, "--commit", commit]
+
+
+def seal_arguments(run: str) -> list[str]:
+    """Write into git what the run made."""
+    return ["seal", "--run", run]

@@ -1,0 +1,40 @@
+"""Does the promoted release still come from what it says it comes from?"""
+
+import datetime
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param
+
+from dags.commands import CONSUMER
+from dags.runners import Needs, make_task
+from dags.settings import Settings, variable
+
+DOC = """
+**A daily audit of the promoted release.** `peewee-tts audit verify` hashes again what stands in the store and in DVC's
+remote, edge by edge, and trusts no clock and no cache. Anything that differs fails this run and alerts, with the path.
+"""
+PARAMS = {
+    "release": Param("", type="string", title="Release", description="A version; empty for what the channel means.")
+}
+RELEASE = "{{ params.release or " + variable("channel", "stable").strip("{} ") + " }}"
+
+settings = Settings.from_environment()
+
+with DAG(
+    "peewee_audit",
+    description="Re-hashes what the promoted release was made of",
+    doc_md=DOC,
+    schedule=CronTriggerTimetable(settings.daily, timezone="UTC") if settings.daily else None,
+    start_date=datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
+    catchup=False,
+    max_active_runs=1,
+    params=PARAMS,
+    tags=["peewee-tts"],
+) as dag:
+    make_task(
+        settings,
+        "verify",
+        CONSUMER,
+        ["audit", "verify", RELEASE],
+        Needs(cpu=4, memory="4Gi", timeout_s=6 * 3600, retries=2),
+        "Hash every edge from archive to published file, and name the first that differs.",
+    )

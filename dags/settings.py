@@ -1,0 +1,140 @@
+"""What a platform team sets. docs/airflow.md has the table.
+
+Two kinds, by when they are needed. What shapes a DAG (the runner, the schedule) is environment of whoever parses DAG
+files. What a task needs is an Airflow variable, read when the task runs, whose default is environment as well. Secrets
+are neither: they come from Airflow connections (runner `local`) or Kubernetes Secrets (runner `kubernetes`).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+ROOT = Path(__file__).parent.parent
+WEEKLY = "0 3 * * 6"
+DAILY = "0 5 * * *"
+Runner = Literal["local", "kubernetes"]
+
+
+@dataclass(frozen=True)
+class KubernetesSettings:
+    """Where pods run, as PEEWEE_KUBERNETES has it: a JSON object of these keys."""
+
+    image: str = ""
+    """What the worker's command runs in."""
+    namespace: str = "default"
+    service_account: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    """Names of Secrets."""
+    secrets: tuple[str, ...] = ()
+    """Names of Secrets whose keys become environment: AWS_ACCESS_KEY_ID, PEEWEE_REPOSITORY, ..."""
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    gpu_node_selector: Mapping[str, str] = field(default_factory=dict)
+    """For stages with a GPU, beside `node_selector`."""
+    tolerations: tuple[Mapping[str, Any], ...] = ()
+    """As in a pod's manifest."""
+    gpu_tolerations: tuple[Mapping[str, Any], ...] = ({"key": "nvidia.com/gpu", "operator": "Exists"},)
+    gpu_resource: str = "nvidia.com/gpu"
+    startup_timeout_s: int = 1200
+    """For a node and the image."""
+    connection: str = "kubernetes_default"
+    """Airflow's, with the cluster's address."""
+    in_cluster: bool | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What shapes the DAGs."""
+
+    runner: Runner = "local"
+    schedule: str | None = WEEKLY
+    """Cron, UTC, of the retraining; None leaves it to the corpus asset and to people."""
+    daily: str | None = DAILY
+    """Cron, UTC, of the audit and of the corpus watch."""
+    owner: str = "peewee"
+    gpu_pool: str = "peewee_gpu"
+    """Airflow's pool for stages with a GPU; a slot a GPU."""
+    pool: str = "default_pool"
+    """For all others."""
+    retry_delay_s: float = 60.0
+    """Before the first retry; it doubles each time, up to `max_retry_delay_s`."""
+    max_retry_delay_s: float = 1800.0
+    grace_s: int = 60
+    """What a stage that must stop gets to save its state."""
+    kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read PEEWEE_*.
+
+        Raises:
+            ValueError: Names the variable, what it holds, and what it may hold.
+        """
+        runner = environment.get("PEEWEE_RUNNER") or "local"
+        if runner not in ("local", "kubernetes"):
+            raise ValueError(f"PEEWEE_RUNNER is {runner!r}; write local or kubernetes")
+        return cls(
+            runner="kubernetes" if runner == "kubernetes" else "local",
+            schedule=_cron(environment.get("PEEWEE_SCHEDULE") or WEEKLY),
+            daily=_cron(environment.get("PEEWEE_DAILY") or DAILY),
+            owner=environment.get("PEEWEE_OWNER") or "peewee",
+            gpu_pool=environment.get("PEEWEE_GPU_POOL") or "peewee_gpu",
+            pool=environment.get("PEEWEE_POOL") or "default_pool",
+            retry_delay_s=_number(environment, "PEEWEE_RETRY_DELAY_S", 60.0),
+            max_retry_delay_s=_number(environment, "PEEWEE_MAX_RETRY_DELAY_S", 1800.0),
+            grace_s=int(_number(environment, "PEEWEE_GRACE_S", 60)),
+            kubernetes=_kubernetes(environment.get("PEEWEE_KUBERNETES") or "{}"),
+        )
+
+
+def variable(name: str, default: str = "") -> str:
+    """Write the template that reads Airflow's variable `peewee_NAME`, else PEEWEE_NAME of this environment."""
+    value = os.environ.get(f"PEEWEE_{name.upper()}") or default
+    return f"{{{{ var.value.get('peewee_{name}', {json.dumps(value)}) }}}}"
+
+
+def pipeline_python() -> str:
+    """Name the python that has the pipeline: the repository's own environment, if there is one."""
+    own = ROOT / ".venv" / "bin" / "python"
+    return str(own) if own.exists() else "python3"
+
+
+def worker_environment(runner: Runner) -> dict[str, str]:
+    """Name what every command of ours is told, as templates; nothing of it is secret."""
+    return {
+        "PEEWEE_REPOSITORY": variable("repository", str(ROOT) if runner == "local" else ""),
+        "PEEWEE_REMOTE": variable("remote"),
+        "PEEWEE_STORE": variable("store"),
+    }
+
+
+def _cron(value: str) -> str | None:
+    return None if value.lower() == "none" else value
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    value = environment.get(name) or default
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if number < 0:
+        raise ValueError(f"{name} is {value!r}; write a number of seconds")
+    return number
+
+
+def _kubernetes(text: str) -> KubernetesSettings:
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"PEEWEE_KUBERNETES is no JSON: {error}") from None
+    known = {item.name for item in fields(KubernetesSettings)}
+    if not isinstance(document, dict) or document.keys() - known:
+        unknown = ", ".join(sorted(document.keys() - known)) if isinstance(document, dict) else repr(document)
+        raise ValueError(f"PEEWEE_KUBERNETES: {unknown} is unknown; it takes an object of {', '.join(sorted(known))}")
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in document.items()
+    }
+    return KubernetesSettings(**values)
