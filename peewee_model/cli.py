@@ -1,7 +1,7 @@
 """`peewee-tts`, the command line.
 
-Commands of the consumer's side stand here. Others come by entry points of the group `peewee_tts.commands`: help shows
-their names without importing them, and only a call loads them.
+`clone` stands here. Others are loaded only when they are called, so that help is there at once: `release` is ours, and
+packages add their own by entry points of the group `peewee_tts.commands`.
 """
 
 import sys
@@ -16,6 +16,9 @@ from peewee_model.errors import PeeweeError
 
 COMMANDS_GROUP = "peewee_tts.commands"
 EXIT_FAILED = 2
+
+OURS = {"release": ("peewee_model.release_commands:app", "List, show, get, check, promote and sign releases.")}
+"""Commands of this package that are loaded when called: where they are, and what help says of them."""
 
 _FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -49,27 +52,29 @@ def build() -> typer.Typer:
     )
     app.callback()(_root)  # with a callback even a single command keeps its name
     app.command()(clone)
+    for name, (where, what) in OURS.items():
+        _add(app, EntryPoint(name, where, COMMANDS_GROUP), what)
     for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda found: found.name):
-        app.command(
-            entry_point.name,
-            context_settings=_FORWARDED,
-            add_help_option=False,
-            help=f"See `peewee-tts {entry_point.name} --help`.",
-        )(_forward(entry_point))
+        _add(app, entry_point, f"See `peewee-tts {entry_point.name} --help`.")
     return app
 
 
 def main() -> None:
-    """Run `peewee-tts`. An error that a user can put right is one line on stderr, and exit code 2."""
+    """Run `peewee-tts`. An error that a user can put right is one line on stderr, and ends with its exit code."""
     try:
         build()()
     except PeeweeError as error:
         print(f"peewee-tts: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(EXIT_FAILED)
+        sys.exit(error.exit_code)
 
 
 def _root() -> None:
     """Only commands do anything."""
+
+
+def _add(app: typer.Typer, entry_point: EntryPoint, what: str) -> None:
+    forward = _forward(entry_point)
+    app.command(entry_point.name, context_settings=_FORWARDED, add_help_option=False, help=what)(forward)
 
 
 def _forward(entry_point: EntryPoint) -> Callable[[typer.Context], None]:

@@ -1,0 +1,265 @@
+"""What people are told of the releases in a store: a row of the list, a page on one."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import JsonValue
+
+from peewee_model.channels import Numbered
+from peewee_model.errors import ReleaseError
+from peewee_model.release import MODELS, VERSION_LENGTH, Manifest
+from peewee_model.store import Store
+
+GATE = "reports/gate.json"
+FEATURES = "features.json"
+HEADLINES = {"EER": "speaker.eer", "CER": "speech.synthesized.cer"}
+"""The two figures of the list: how well voices are told apart, and how well the speech is understood."""
+
+_READERS = 8  # each waits for a server
+_NONE = "-"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What evaluation said of a release."""
+
+    passed: bool | None
+    """None if the release does not tell."""
+    failures: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.passed is None:
+            return "unknown; the release does not tell"
+        return "passed" if self.passed else f"not passed: {'; '.join(self.failures) or 'no reason given'}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A release in a line."""
+
+    version: str
+    channels: tuple[str, ...]
+    """Which mean it now."""
+    published: str | None
+    """When a channel first meant it; UTC, ISO 8601."""
+    headlines: Mapping[str, float]
+    """Those of `HEADLINES` that it has, by their names in metrics.json."""
+    hours: float
+    n_speakers: int
+    n_utterances: int
+    n_files: int
+    size: int
+    """Bytes, without the manifest."""
+    signed_by: tuple[str, ...]
+    """Ids of keys. The signatures are not checked."""
+    error: str | None
+    """Why its manifest can't be used."""
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Give it as plain data."""
+        return {
+            "version": self.version,
+            "channels": list(self.channels),
+            "published": self.published,
+            "metrics": dict(self.headlines),
+            "hours": self.hours,
+            "n_speakers": self.n_speakers,
+            "n_utterances": self.n_utterances,
+            "n_files": self.n_files,
+            "size": self.size,
+            "signed_by": list(self.signed_by),
+            "error": self.error,
+        }
+
+
+def summarize(store: Store) -> list[Summary]:
+    """Describe every release of a store, in the order in which they were published."""
+    histories = {channel: store.history(channel) for channel in store.channels()}
+    with ThreadPoolExecutor(_READERS) as pool:
+        summaries = list(pool.map(lambda version: _summary(store, version, histories), store.versions()))
+    return sorted(summaries, key=lambda summary: (summary.published or "", summary.version))
+
+
+def _summary(store: Store, version: str, histories: Mapping[str, Sequence[Numbered]]) -> Summary:
+    try:
+        manifest, error = store.read_manifest(version), None
+    except ReleaseError as problem:
+        manifest, error = None, str(problem)
+    metrics = dict(flatten(manifest.metrics)) if manifest else {}
+    corpora = manifest.corpora if manifest else ()
+    files = manifest.files if manifest else {}
+    headlines = {name: metrics[name] for name in HEADLINES.values() if isinstance(metrics.get(name), int | float)}
+    return Summary(
+        version=version,
+        channels=meaning(histories, version),
+        published=first_meant(histories, version),
+        headlines=headlines,
+        hours=round(sum(corpus.hours for corpus in corpora), 6),
+        n_speakers=sum(corpus.n_speakers for corpus in corpora),
+        n_utterances=sum(corpus.n_utterances for corpus in corpora),
+        n_files=len(files),
+        size=sum(entry.size for entry in files.values()),
+        signed_by=tuple(sorted(store.signatures(version))),
+        error=error,
+    )
+
+
+def summary_table(summaries: Sequence[Summary]) -> str:
+    """Lay releases out for reading."""
+    head = ["VERSION", "CHANNELS", "PUBLISHED", *HEADLINES, "HOURS", "SPEAKERS", "SIZE", "SIGNED BY"]
+    rows = [
+        [
+            summary.version,
+            ", ".join(summary.channels) or _NONE,
+            summary.published or _NONE,
+            *(percent(summary.headlines.get(name)) for name in HEADLINES.values()),
+            *(
+                [f"{summary.hours:.1f}", str(summary.n_speakers), human_size(summary.size)]
+                if summary.error is None
+                else ["damaged", _NONE, _NONE]
+            ),
+            ", ".join(summary.signed_by) or _NONE,
+        ]
+        for summary in summaries
+    ]
+    return table(head, rows)
+
+
+def read_gate(store: Store, version: str, manifest: Manifest) -> Gate:
+    """Read whether a release passed its gate."""
+    if GATE not in manifest.files:
+        return Gate(None, ())
+    try:
+        gate = json.loads(store.read_file(version, GATE))
+    except (ValueError, RecursionError):
+        return Gate(None, ())
+    if not isinstance(gate, dict) or not isinstance(gate.get("passed"), bool):
+        return Gate(None, ())
+    failures = gate.get("failures")
+    return Gate(gate["passed"], tuple(map(str, failures)) if isinstance(failures, list) else ())
+
+
+def describe(store: Store, version: str) -> str:
+    """Write a page on one release: what it was made of, how good it is, who vouches for it."""
+    manifest = store.read_manifest(version)
+    histories = {channel: store.history(channel) for channel in store.channels()}
+    gate = read_gate(store, version, manifest)
+    features = manifest.files.get(FEATURES)
+    code = manifest.code.commit or "not from a git commit"
+    if manifest.code.modified:
+        code += f", modified: {', '.join(manifest.code.modified)}"
+    facts = {
+        "release": version,
+        "channels": ", ".join(meaning(histories, version)) or "none means it now",
+        "published": first_meant(histories, version) or "no channel ever meant it",
+        "gate": str(gate),
+        "signed by": ", ".join(sorted(store.signatures(version))) or "nobody",
+        "code": code,
+        "params": f"sha256 {params_digest(manifest)}",
+        "features": features.sha256[:VERSION_LENGTH] if features else "not listed by this release",
+        "files": f"{len(manifest.files)}, {human_size(sum(entry.size for entry in manifest.files.values()))}",
+    }
+    width = max(map(len, facts))
+    lines = [f"{name:{width}}  {plain(value)}" for name, value in facts.items()]
+    corpora = [
+        [
+            f"{corpus.corpus} {corpus.subset}",
+            *(str(corpus.n_speakers), str(corpus.n_utterances), f"{corpus.hours:.2f}"),
+            *(corpus.sha256[:VERSION_LENGTH], corpus.licence),
+        ]
+        for corpus in manifest.corpora
+    ]
+    models = [
+        [model, human_size(manifest.files[name].size), manifest.files[name].sha256[:VERSION_LENGTH]]
+        for model in MODELS
+        if (name := f"{model}/model.safetensors") in manifest.files
+    ]
+    metrics = [[name, _figure(value)] for name, value in flatten(manifest.metrics)]
+    for head, rows in (
+        (["CORPUS", "SPEAKERS", "UTTERANCES", "HOURS", "SHA256", "LICENCE"], corpora),
+        (["MODEL", "SIZE", "SHA256"], models),
+        (["METRIC", "VALUE"], metrics),
+    ):
+        lines += ["", table(head, rows)] if rows else []
+    return "\n".join(lines)
+
+
+def history_table(history: Sequence[Numbered]) -> str:
+    """Lay a channel's log out for reading, newest last."""
+    rows = [
+        [str(number), entry.at, entry.by, entry.action, entry.version, entry.reason]
+        for number, entry in ((numbered.number, numbered.entry) for numbered in history)
+    ]
+    return table(["NUMBER", "WHEN", "BY", "ACTION", "VERSION", "REASON"], rows)
+
+
+def entry_json(channel: str, numbered: Numbered) -> dict[str, Any]:
+    """Give a channel's entry as plain data."""
+    return {"channel": channel, "number": numbered.number} | numbered.entry.model_dump(exclude={"nonce"})
+
+
+def params_digest(manifest: Manifest) -> str:
+    """Hash the parameters, so that people can tell at a glance whether two releases were made with the same."""
+    text = json.dumps(manifest.params, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def meaning(histories: Mapping[str, Sequence[Numbered]], version: str) -> tuple[str, ...]:
+    """Name the channels that mean a version now."""
+    return tuple(name for name, history in sorted(histories.items()) if history and _last(history) == version)
+
+
+def first_meant(histories: Mapping[str, Sequence[Numbered]], version: str) -> str | None:
+    """Say when a channel first meant a version."""
+    entries = [numbered.entry for history in histories.values() for numbered in history]
+    return min((entry.at for entry in entries if entry.version == version), default=None)
+
+
+def flatten(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give nested figures by names joined with dots."""
+    for name, value in metrics.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align columns by spaces."""
+    cells = [list(head), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    )
+
+
+def plain(text: str) -> str:
+    """Keep a text of a store's on one line, and from steering the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+
+
+def human_size(size: int) -> str:
+    """Write a number of bytes with three digits or so."""
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 999.5:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
+
+
+def percent(value: float | None) -> str:
+    """Write a share of one; a dash if it is not known."""
+    return _NONE if value is None else f"{value:.1%}"
+
+
+def _last(history: Sequence[Numbered]) -> str:
+    return history[-1].entry.version
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
