@@ -23,8 +23,9 @@ PROFILES = Path(__file__).parent / "profiles"
 HELD_OUT = {"dev": "validation", "test": "test"}
 
 
-def _editor() -> YAML:
-    editor = YAML()  # round trip: comments and order stay; plain data only
+def yaml_editor() -> YAML:
+    """Make an editor of YAML in which comments and order stay."""
+    editor = YAML()  # round trip; plain data only
     editor.width = 120
     editor.indent(mapping=2, sequence=4, offset=2)
     editor.preserve_quotes = True
@@ -51,7 +52,7 @@ def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
     Returns:
         The difference, as a unified diff; empty if there is none.
     """
-    editor = _editor()
+    editor = yaml_editor()
     before = path.read_text(encoding="utf-8")
     document = editor.load(before)
     merge(document, overlay)
@@ -65,24 +66,24 @@ def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
     return "".join(lines)
 
 
-def load_overlay(name: str) -> dict[str, Any]:
+def load_overlay(name: str, folder: Path = PROFILES) -> dict[str, Any]:
     """Read an overlay by the profile's name.
 
     Raises:
         ConfigError: If there is none of that name; those that are, are listed.
     """
-    path = PROFILES / f"{name}.yaml"
+    path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise ConfigError(f"no profile {name!r}; there are: {', '.join(names())}")
+        raise ConfigError(f"no profile {name!r}; there are: {', '.join(names(folder))}")
     overlay: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    extended = load_overlay(overlay.pop("extends")) if "extends" in overlay else {}
+    extended = load_overlay(overlay.pop("extends"), folder) if "extends" in overlay else {}
     merge(extended, overlay)
     return extended
 
 
-def names() -> list[str]:
+def names(folder: Path = PROFILES) -> list[str]:
     """Name the profiles that there are."""
-    return sorted(path.stem for path in PROFILES.glob("*.yaml"))
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def local_sources(archives: Iterable[Path], corpus: str, licence: str) -> dict[str, Any]:

@@ -22,18 +22,21 @@ def before_stage(stage: str) -> int | None:
     wanted = os.environ.get("PEEWEE_RUN_STAGE")
     if wanted and wanted != stage:
         print(
-            f"{stage}: this task of run {os.environ.get('PEEWEE_RUN', '?')} is {wanted}, and DVC wants {stage} anew: its "
-            "entry does not fit the commit's code and parameters; nothing was run. Use a new run",
+            f"{stage}: the task of run {os.environ.get('PEEWEE_RUN', '?')} is {wanted}, and DVC wants {stage} anew: "
+            "its entry does not fit the commit's code and parameters. Nothing was run; plan a new run",
             file=sys.stderr,
         )
         leave_outcome(REFUSED, 0.0)
         return REFUSED
     n_processes = int(os.environ.get("PEEWEE_PROCESSES", "1"))
-    if n_processes > 1 and "LOCAL_RANK" not in os.environ:  # else we are one of torchrun's
-        if load_stages()[stage].get("meta", {}).get("launcher") == "torchrun":
-            torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
-            os.execv(sys.executable, [sys.executable, *torchrun, "-m", "pipeline", stage])  # noqa: S606 - our own
+    if n_processes > 1 and "LOCAL_RANK" not in os.environ and _launcher(stage) == "torchrun":
+        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
+        os.execv(sys.executable, [sys.executable, *torchrun, "-m", "pipeline", stage])  # noqa: S606 - our own
     return None
+
+
+def _launcher(stage: str) -> object:
+    return load_stages()[stage].get("meta", {}).get("launcher")
 
 
 def leave_outcome(code: int, seconds: float) -> None:

@@ -1,0 +1,87 @@
+"""What a run is: a commit and its parameters, written down once, before anything runs."""
+
+import datetime
+import io
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+
+from peewee_model.errors import ConfigError
+from pipeline import profile as profiles
+from pipeline.runs.checkout import PARAMS
+from pipeline.runs.records import load_yaml
+
+logger = logging.getLogger(__name__)
+
+
+def parse_overrides(items: list[str]) -> dict[str, Any]:
+    """Read `KEY=VALUE`, the value as YAML.
+
+    Raises:
+        ConfigError: If one is written otherwise.
+    """
+    found: dict[str, Any] = {}
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {item}: write it as KEY=VALUE, such as encoder.training.schedule.steps=200")
+        try:
+            found[key] = load_yaml(text)
+        except YAMLError as error:
+            raise ConfigError(f"--set {item}: the value is not YAML: {' '.join(str(error).split())}") from None
+    return found
+
+
+def change_params(clone: Path, profile: str | None, overrides: Mapping[str, Any]) -> str | None:
+    """Write what a run changes into a clone's params.yaml.
+
+    Args:
+        clone: The profiles are those of its commit.
+        profile: Merged first.
+        overrides: Dotted key to value. A key must be there already: one that is not is a slip of the pen.
+
+    Returns:
+        The file's new text; None if nothing is different.
+
+    Raises:
+        ConfigError: If there is no such profile or key.
+    """
+    path = clone / PARAMS
+    before = path.read_text(encoding="utf-8")
+    if profile:
+        profiles.apply(profiles.load_overlay(profile, clone / "pipeline" / "profiles"), path)
+    if overrides:
+        editor = profiles.yaml_editor()
+        document = editor.load(path.read_text(encoding="utf-8"))
+        for key, value in overrides.items():
+            _set(document, key, value)
+        buffer = io.StringIO()
+        editor.dump(document, buffer)
+        path.write_text(buffer.getvalue(), encoding="utf-8")
+    after = path.read_text(encoding="utf-8")
+    return None if load_yaml(after) == load_yaml(before) else after
+
+
+def now() -> str:
+    """Tell the time, UTC, ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _set(document: Any, key: str, value: Any) -> None:
+    """Set a value. Keys may hold dots themselves (`gate.speaker.eer.max`): the longest that fits is taken."""
+    parts = key.split(".")
+    node = document
+    while parts:
+        if not isinstance(node, dict):
+            raise ConfigError(f"--set {key}: params.yaml has no mapping above `{'.'.join(parts)}`")
+        n = next((n for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in node), None)
+        if n is None:
+            raise ConfigError(f"--set {key}: params.yaml has no `{parts[0]}` there, only {', '.join(map(str, node))}")
+        name, parts = ".".join(parts[:n]), parts[n:]
+        if not parts:
+            node[name] = value
+            return
+        node = node[name]

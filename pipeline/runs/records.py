@@ -1,0 +1,268 @@
+"""What stands in the remote about runs, and the only way to read and write it.
+
+    REMOTE/dvc/                                the DVC remote: outputs by their content
+    REMOTE/runs/<run>/plan.json                what the run is: commit, parameters, reason
+    REMOTE/runs/<run>/lock/<stage>.yaml        the stage's entry of dvc.lock, written last: the stage is done
+    REMOTE/runs/<run>/uncached/<path>          outputs that DVC does not keep, such as the receipt
+    REMOTE/runs/<run>/checkpoints/...          of a training that is under way
+    REMOTE/runs/<run>/sealed.json              what `seal` did
+    REMOTE/results/<stage>/<key>/<hash>.yaml   entries by what the stage read: no run repeats what another has done
+
+All but checkpoints are created with put-if-absent and never changed: whoever comes second takes what is there.
+It stands beside the DVC remote and not in it, because `dvc repro --pull` would download all of the remote's `runs/`.
+"""
+
+import hashlib
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.store_folder import FolderBackend
+
+_MAX_LENGTH = 100
+
+
+class RunError(PeeweeError):
+    """A run can't go on as it was asked to; to try again changes nothing."""
+
+
+class UnavailableError(PeeweeError):
+    """Something outside can't be reached just now; to try again may help."""
+
+    exit_code = 75
+
+
+class Objects(Protocol):
+    """What is asked of a place of small objects: a part of a store's `Backend`."""
+
+    def names(self, prefix: str) -> list[str]:
+        """See `Backend`."""
+
+    def read(self, key: str) -> bytes | None:
+        """See `Backend`."""
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """See `Backend`."""
+
+
+class Plan(BaseModel):
+    """What a run is; the same for all its workers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int
+    run: str
+    repository: str
+    """Without credentials; each worker is told its own."""
+    revision: str
+    """As it was asked for."""
+    base_commit: str
+    """What the revision was when the run was planned."""
+    commit: str
+    """The base commit, or one on top of it with the parameters that were asked for; `seal` pushes it."""
+    profile: str | None
+    overrides: dict[str, Any]
+    """Dotted key to value."""
+    params: str | None
+    """All of params.yaml, if the run changes it."""
+    reason: str
+    at: str
+    """UTC, ISO 8601: the date of the run's commits, so that each worker makes the very same."""
+    would_run: list[str]
+    """Stages for which nothing was found that could be taken over; the others are done already."""
+
+    def asks(self) -> tuple[object, ...]:
+        """Give what was asked for, to tell one plan from another of the same run."""
+        return self.repository, self.revision, self.profile, self.overrides
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stage's entry of dvc.lock: the command, and the hashes of what was read and written."""
+
+    data: dict[str, Any]
+
+    @classmethod
+    def parse(cls, text: bytes | str, where: str) -> "Entry":
+        """Read an entry.
+
+        Raises:
+            RunError: If it is none.
+        """
+        try:
+            data = load_yaml(text)
+        except YAMLError as error:
+            raise RunError(f"{where} is damaged: {error}; start a new run") from None
+        if not isinstance(data, dict) or not isinstance(data.get("outs"), list) or "cmd" not in data:
+            raise RunError(f"{where} is no entry of dvc.lock; start a new run")
+        return cls(data)
+
+    def to_bytes(self) -> bytes:
+        """Write it; the same entry gives the same bytes."""
+        return dump_yaml(self.data)
+
+    def hashes(self, side: str) -> dict[str, str]:
+        """Give path and hash of what the stage read (`deps`) or wrote (`outs`)."""
+        return {item["path"]: item[item.get("hash", "md5")] for item in self.data.get(side, [])}
+
+    def key(self) -> str:
+        """Name what the stage read: two entries of one key are two results of one question."""
+        params = self.data.get("params", {}).get("params.yaml", {})
+        return result_key(self.data["cmd"], self.hashes("deps"), params, list(self.hashes("outs")))
+
+
+def result_key(cmd: str, deps: dict[str, str], params: dict[str, Any], outs: list[str]) -> str:
+    """Hash all that may decide what a stage writes."""
+    question = {"cmd": cmd, "deps": deps, "params": params, "outs": sorted(outs)}
+    return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
+
+
+def load_yaml(text: bytes | str) -> Any:
+    """Read YAML as DVC does, and not as PyYAML: to that one the 1e-06 that DVC writes is a string."""
+    return YAML(typ="safe").load(text)
+
+
+def dump_yaml(document: Any) -> bytes:
+    """Write YAML that DVC reads; the same document gives the same bytes."""
+    editor = YAML(typ="safe")
+    editor.default_flow_style = False
+    buffer = io.BytesIO()
+    editor.dump(document, buffer)
+    return buffer.getvalue()
+
+
+def clean_run_id(run: str) -> str:
+    """Turn what a scheduler calls a run into a name that a folder and a git branch may have.
+
+    Raises:
+        ConfigError: If nothing is left of it.
+    """
+    name = re.sub(r"[^a-z0-9_]+", "-", run.lower()).strip("-")
+    if not name:
+        raise ConfigError(f"{run!r} can't name a run; use letters and digits")
+    if len(name) > _MAX_LENGTH:
+        name = f"{name[: _MAX_LENGTH - 9]}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+    return name
+
+
+def open_objects(remote: str) -> Objects:
+    """Open the place of the records; nothing is asked of a server yet.
+
+    Raises:
+        ConfigError: If the remote is of a kind that we can't open.
+    """
+    if remote.startswith("s3://"):
+        from peewee_model.cache import Cache, cache_folder
+        from peewee_model.s3_client import split_address
+        from peewee_model.store_s3 import S3Backend
+
+        return S3Backend(remote, *split_address(remote), Cache(cache_folder()))
+    if "://" in remote:
+        raise ConfigError(f"PEEWEE_REMOTE={remote.partition('://')[0]}://...: use a folder or s3://bucket/prefix")
+    return FolderBackend(Path(remote))
+
+
+class Records:
+    """Reads and writes the records.
+
+    Args:
+        remote: A folder, or `s3://bucket/prefix`.
+    """
+
+    def __init__(self, remote: str) -> None:
+        self.remote = remote if "://" in remote else str(Path(remote).absolute())
+        self._objects = open_objects(self.remote)
+
+    def plan(self, run: str) -> Plan:
+        """Read a run's plan.
+
+        Raises:
+            RunError: If there is none.
+        """
+        data = self._objects.read(f"runs/{run}/plan.json")
+        if data is None:
+            raise RunError(
+                f"{self.remote} has no run {run!r}; plan it first: python -m pipeline.worker plan --run {run}"
+            )
+        try:
+            return Plan.model_validate_json(data)
+        except ValidationError as error:
+            raise RunError(f"{self.remote}/runs/{run}/plan.json: {error.errors()[0]['msg']}; use a new run") from None
+
+    def add_plan(self, plan: Plan) -> Plan:
+        """Write a plan; the one that counts, if another worker was faster, is returned."""
+        self._objects.put_if_absent(f"runs/{plan.run}/plan.json", _json(plan.model_dump()))
+        return self.plan(plan.run)
+
+    def has_plan(self, run: str) -> bool:
+        """Say whether the run was planned."""
+        return "plan.json" in self._objects.names(f"runs/{run}")
+
+    def entry(self, run: str, stage: str) -> Entry | None:
+        """Read what a stage did in a run; None if it is not done."""
+        key = f"runs/{run}/lock/{stage}.yaml"
+        data = self._objects.read(key)
+        return None if data is None else Entry.parse(data, f"{self.remote}/{key}")
+
+    def done(self, run: str) -> list[str]:
+        """List the stages that are done."""
+        return [name.removesuffix(".yaml") for name in self._objects.names(f"runs/{run}/lock")]
+
+    def add_entry(self, run: str, stage: str, entry: Entry) -> Entry:
+        """Say that a stage is done. Of two workers that did it, the first one's result is the run's.
+
+        Returns:
+            The entry that counts.
+        """
+        self._objects.put_if_absent(f"runs/{run}/lock/{stage}.yaml", entry.to_bytes())
+        found = self.entry(run, stage)
+        if found is None:
+            raise UnavailableError(f"{self.remote}/runs/{run}/lock/{stage}.yaml is not there after it was written")
+        return found
+
+    def results(self, stage: str, key: str) -> list[Entry]:
+        """List what any run got from a stage that read the same."""
+        folder = f"results/{stage}/{key}"
+        found = []
+        for name in self._objects.names(folder):
+            data = self._objects.read(f"{folder}/{name}")
+            if data is not None and name == f"{hashlib.sha256(data).hexdigest()[:16]}.yaml":
+                found.append(Entry.parse(data, f"{self.remote}/{folder}/{name}"))
+        return [entry for entry in found if entry.key() == key]
+
+    def add_result(self, stage: str, entry: Entry) -> None:
+        """Keep a result for later runs."""
+        data = entry.to_bytes()
+        name = f"{hashlib.sha256(data).hexdigest()[:16]}.yaml"
+        self._objects.put_if_absent(f"results/{stage}/{entry.key()}/{name}", data)
+
+    def uncached(self, run: str, path: str) -> bytes | None:
+        """Read an output that DVC does not keep."""
+        return self._objects.read(f"runs/{run}/uncached/{path}")
+
+    def add_uncached(self, run: str, path: str, data: bytes) -> None:
+        """Keep an output that DVC does not keep."""
+        self._objects.put_if_absent(f"runs/{run}/uncached/{path}", data)
+
+    def sealed(self, run: str) -> dict[str, Any] | None:
+        """Read what `seal` did; None if it has not been."""
+        data = self._objects.read(f"runs/{run}/sealed.json")
+        found: dict[str, Any] | None = None if data is None else json.loads(data)
+        return found
+
+    def add_sealed(self, run: str, sealed: dict[str, Any]) -> dict[str, Any]:
+        """Write what `seal` did; what counts is returned."""
+        self._objects.put_if_absent(f"runs/{run}/sealed.json", _json(sealed))
+        return self.sealed(run) or sealed
+
+
+def _json(document: dict[str, Any]) -> bytes:
+    return (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()

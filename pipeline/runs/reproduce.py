@@ -1,0 +1,257 @@
+"""The child of a worker that works with DVC: `python -m pipeline.runs.reproduce REQUEST ANSWER`, two files of JSON.
+
+It is a process of its own so that the worker can stop it with everything that it started, and so that a worker with
+nothing to do need not import DVC (1 s).
+"""
+
+import hashlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peewee_model.errors import PeeweeError
+from pipeline.graph import edges, load_stages, outputs
+from pipeline.lineage import ancestors
+from pipeline.runs.process import die_with_parent
+from pipeline.runs.records import Entry, Records, RunError, UnavailableError, dump_yaml, load_yaml, result_key
+
+logger = logging.getLogger(__name__)
+
+LOCK = Path("dvc.lock")
+PARAMS = Path("params.yaml")
+
+
+class StageFailedError(PeeweeError):
+    """The stage's own command failed; what it said stands in the log above.
+
+    Args:
+        stage: Its name.
+        codes: Exit codes that its processes left; none if it crashed.
+        detail: What else is known.
+    """
+
+    def __init__(self, stage: str, codes: Iterable[int], detail: str) -> None:
+        known = sorted(code for code in codes if code)
+        self.exit_code = 75 if 75 in known else known[0] if known else 1
+        super().__init__(f"stage {stage} failed with {self.exit_code if known else 'a crash'}: {detail}")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the child is to do, in the clone that is its current folder."""
+
+    remote: str
+    run: str
+    stage: str | None
+    """The stage to run; None to look which stages another run has done already."""
+    outcomes: str
+    """Folder in which the stage's processes leave exit code and seconds."""
+
+
+def configure(clone: Path, remote: str, site: Path) -> None:
+    """Let DVC in a clone know the remote, and check all that comes from it."""
+    lines = [
+        "[core]",
+        "    remote = run",
+        "    analytics = false",
+        "    check_update = false",
+        f"    site_cache_dir = {site}",
+        "[cache]",
+        "    type = reflink,hardlink,copy",  # the clone is thrown away: no second copy of the data for it
+        "['remote \"run\"']",
+        f"    url = {remote}/dvc",
+        "    verify = true",
+    ]
+    (clone / ".dvc" / "config.local").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_lock(entries: dict[str, Entry]) -> None:
+    """Make dvc.lock hold these entries and nothing else: what the commit has may be stale."""
+    stages = {name: entry.data for name, entry in entries.items()}
+    LOCK.write_bytes(dump_yaml({"schema": "2.0", "stages": stages}))
+
+
+def run_stage(request: Request, repo: Any) -> dict[str, Any]:
+    """Run a stage on what its ancestors wrote in this run, or take over what another run got from the very same."""
+    records, stages, stage = Records(request.remote), load_stages(), str(request.stage)
+    entries: dict[str, Entry] = {}
+    for name in ancestors(stage, stages):
+        done = records.entry(request.run, name)
+        if done is None:
+            raise RunError(f"{stage} needs {name}, which is not done in run {request.run}; run that first")
+        entries[name] = done
+    write_lock(entries)
+    if found := _known_result(repo, records, stages, stage, entries):
+        return _answer("restored", records.add_entry(request.run, stage, found))
+    _reproduce(repo, stage, Path(request.outcomes))
+    entry = Entry.parse(dump_yaml(load_yaml(LOCK.read_bytes())["stages"].get(stage)), f"{LOCK}: {stage}")
+    _check_deps(stage, entry, entries)
+    _push(repo, stage)
+    for path in _uncached(stages[stage]):
+        records.add_uncached(request.run, path, Path(path).read_bytes())
+    if _is_reusable(stages[stage]):
+        records.add_result(stage, entry)
+    return _answer("ran", records.add_entry(request.run, stage, entry))
+
+
+def find_results(request: Request, repo: Any) -> dict[str, Any]:
+    """Look which stages are done already: what they would read, another run has read, and its result is still there."""
+    records, stages = Records(request.remote), load_stages()
+    upstream = edges(stages)
+    entries: dict[str, Entry] = {}
+    for name in _sorted(stages):
+        known = all(other in entries for other in upstream[name])
+        if known and (found := _known_result(repo, records, stages, name, entries)):
+            entries[name] = found
+    return {"entries": {name: entry.data for name, entry in entries.items()}}
+
+
+def _sorted(stages: dict[str, dict[str, Any]]) -> list[str]:
+    """Every stage after those that it depends on."""
+    return sorted(stages, key=lambda name: (len(ancestors(name, stages)), name))
+
+
+def _known_result(
+    repo: Any, records: Records, stages: dict[str, dict[str, Any]], name: str, entries: dict[str, Entry]
+) -> Entry | None:
+    """A result of the same command, inputs, code and parameters, whose files are all in the remote."""
+    stage = stages[name]
+    if not _is_reusable(stage):
+        return None
+    made = {path: entry for other in ancestors(name, stages) if (entry := entries.get(other)) for path in _outs(entry)}
+    deps: dict[str, str] = {}
+    for dep in repo.stage.load_one(name=name).deps:
+        if dep.def_path in made:
+            deps[dep.def_path] = made[dep.def_path].hashes("outs")[dep.def_path]
+        elif type(dep).__name__ == "Dependency":  # else parameters
+            dep.save()
+            deps[dep.def_path] = dep.hash_info.value
+    document = load_yaml(PARAMS.read_bytes())
+    params = {section: document[section] for section in stage.get("params", [])}
+    for entry in records.results(name, result_key(stage["cmd"], deps, params, outputs(stage))):
+        missing = _missing(repo, entry)
+        if missing is None:
+            return entry
+        logger.warning("a result of %s is not used: the remote has lost %s", name, missing)
+    return None
+
+
+def _outs(entry: Entry) -> list[str]:
+    return list(entry.hashes("outs"))
+
+
+def _missing(repo: Any, entry: Entry) -> str | None:
+    """Name an output, or a file of one, that the remote does not have."""
+    odb = repo.cloud.get_remote().odb
+    wanted: dict[str, str] = {}
+    for path, oid in entry.hashes("outs").items():
+        wanted[oid] = path
+        if oid.endswith(".dir"):
+            try:
+                listing = odb.fs.cat_file(odb.oid_to_path(oid))
+            except FileNotFoundError:
+                return path
+            if hashlib.md5(listing, usedforsecurity=False).hexdigest() != oid.removesuffix(".dir"):
+                return path
+            wanted |= {item["md5"]: f"{path}/{item['relpath']}" for item in json.loads(listing)}
+    found = set(odb.list_oids_exists(list(wanted)))
+    return next((path for oid, path in wanted.items() if oid not in found), None)
+
+
+def _reproduce(repo: Any, stage: str, outcomes: Path) -> None:
+    """What `dvc repro --pull --allow-missing STAGE` does, without DVC's own cache of runs: see `Records.results`."""
+    from dvc.exceptions import CheckoutError, DvcException
+
+    try:
+        repo.reproduce(targets=[stage], pull=True, allow_missing=True, run_cache=False)
+    except DvcException as error:
+        causes = _causes(error)
+        if any(type(cause).__name__ == "StageCmdFailedError" for cause in causes):
+            raise StageFailedError(stage, read_outcomes(outcomes)[0], str(error)) from None
+        detail = "; ".join(" ".join(str(cause).split()) for cause in causes)
+        if any(isinstance(cause, CheckoutError) for cause in causes):
+            raise UnavailableError(f"{stage}: what it reads can't be got from the remote: {detail}") from None
+        raise PeeweeError(f"{stage}: {detail}") from error
+
+
+def _push(repo: Any, stage: str) -> None:
+    from dvc.exceptions import FileTransferError
+
+    try:
+        repo.push(targets=[stage])
+    except FileTransferError as error:
+        raise UnavailableError(f"{stage}: its outputs can't be stored: {error}; try again") from None
+
+
+def _check_deps(stage: str, entry: Entry, entries: dict[str, Entry]) -> None:
+    """What DVC says the stage read must be what its ancestors wrote in this run."""
+    made = {path: hash_ for other in entries.values() for path, hash_ in other.hashes("outs").items()}
+    for path, hash_ in entry.hashes("deps").items():
+        if made.get(path, hash_) != hash_:
+            raise RunError(f"{stage} read {path} {hash_}, but in this run it is {made[path]}; nothing was stored")
+
+
+def _is_reusable(stage: dict[str, Any]) -> bool:
+    return not stage.get("always_changed", False) and not _uncached(stage)
+
+
+def _uncached(stage: dict[str, Any]) -> list[str]:
+    """Outputs with `cache: false`."""
+    items = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    return [
+        path
+        for item in items
+        if isinstance(item, dict)
+        for path, options in item.items()
+        if not (options or {}).get("cache", True)
+    ]
+
+
+def read_outcomes(folder: Path) -> tuple[list[int], float]:
+    """Read the exit codes that the stage's processes left, and the seconds of the longest."""
+    found = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    return [item["exit_code"] for item in found], max((item["seconds"] for item in found), default=0.0)
+
+
+def _answer(did: str, entry: Entry) -> dict[str, Any]:
+    return {"did": did, "entry": entry.data}
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
+    waiting: BaseException | None = error
+    while waiting is not None:
+        found.append(waiting)
+        waiting = waiting.__cause__ or waiting.__context__
+    return found
+
+
+def main(request_file: Path, answer_file: Path, clone: Path) -> int:
+    """Do what is asked, and write the answer."""
+    die_with_parent()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("dvc_data").setLevel(logging.WARNING)
+    logging.getLogger("dvc.repo.scm_context").setLevel(logging.WARNING)  # what to `git add`: not here
+    request = Request(**json.loads(request_file.read_text()))
+    os.chdir(clone)
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            answer = run_stage(request, repo) if request.stage else find_results(request, repo)
+        code = 0
+    except PeeweeError as error:
+        answer, code = {"error": f"{type(error).__name__}: {error}"}, error.exit_code
+    part = answer_file.with_suffix(".part")
+    part.write_text(json.dumps(answer))
+    part.replace(answer_file)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))

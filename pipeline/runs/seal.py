@@ -1,0 +1,88 @@
+"""The last task of a run, and the only one that writes to git: dvc.lock on a branch, and a tag for the release."""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from peewee_model.errors import PeeweeError
+from pipeline.graph import load_stages
+from pipeline.runs.checkout import address, check_out, commit, git
+from pipeline.runs.records import Plan, Records, RunError, UnavailableError, dump_yaml
+
+logger = logging.getLogger(__name__)
+
+RECEIPT = "receipts/publish.json"
+_TRIES = 3
+
+
+def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str, Any]:
+    """Commit what the run did. Doing so twice is doing so once.
+
+    A release that an earlier run has sealed stays that run's: then nothing is written to git.
+
+    Raises:
+        RunError: If a stage is not done, or git refuses.
+        UnavailableError: If the repository can't be reached.
+    """
+    if done := records.sealed(plan.run):
+        return done
+    check_out(clone, repository, plan)
+    stages = load_stages(clone / "dvc.yaml")
+    entries = {name: records.entry(plan.run, name) for name in stages}
+    if missing := [name for name, entry in entries.items() if entry is None]:
+        raise RunError(f"run {plan.run} is not done: {', '.join(missing)}; run what is missing, then seal")
+    receipt = records.uncached(plan.run, RECEIPT)
+    version = json.loads(receipt)["version"] if receipt else None
+    branch, tag = f"runs/{plan.run}", f"release-{version}" if version else None
+    url = address(repository)
+    lock = dump_yaml({"schema": "2.0", "stages": {name: entry.data for name, entry in entries.items() if entry}})
+    (clone / "dvc.lock").write_bytes(lock)
+    message = f"run {plan.run}: {f'release {version}' if version else 'done'}\n\n{plan.reason}\n"
+    sealed = commit(clone, ["dvc.lock"], message, plan.at)
+    there = _refs(clone, url, branch, tag)
+    if tag and there.get(f"refs/tags/{tag}", sealed) != sealed:
+        logger.info("release %s was sealed by an earlier run, nothing is new", version)
+        sealed, written = there[f"refs/tags/{tag}"], None
+    else:
+        _push(clone, url, sealed, branch, tag, there)
+        written = branch
+    answer = {"run": plan.run, "commit": sealed, "branch": written, "tag": tag, "version": version}
+    return records.add_sealed(plan.run, answer)
+
+
+def release_metrics(version: str | None) -> Any:
+    """Read a release's metrics from the store, if there is one to ask."""
+    if not version or not os.environ.get("PEEWEE_STORE"):
+        return None
+    from peewee_model.store import open_store
+
+    try:
+        return open_store(os.environ["PEEWEE_STORE"]).read_manifest(version).metrics
+    except PeeweeError as error:
+        logger.warning("metrics of release %s can't be read: %s", version, error)
+        return None
+
+
+def _refs(clone: Path, url: str, branch: str, tag: str | None) -> dict[str, str]:
+    wanted = [f"refs/heads/{branch}", *([f"refs/tags/{tag}"] if tag else [])]
+    lines = git(clone, "ls-remote", url, *wanted, secret=url).splitlines()
+    return {name: commit for commit, name in (line.split("\t") for line in lines)}
+
+
+def _push(clone: Path, url: str, sealed: str, branch: str, tag: str | None, there: dict[str, str]) -> None:
+    """Create the branch and the tag, or find that they are there; nothing is ever overwritten."""
+    names = [f"refs/heads/{branch}", *([f"refs/tags/{tag}"] if tag else [])]
+    for attempt in range(_TRIES):
+        new = [name for name in names if there.get(name) != sealed]
+        if not new:
+            return
+        if other := [name for name in new if name in there]:
+            raise RunError(f"{other[0]} is commit {there[other[0]]} already, not {sealed}; use a new run")
+        try:
+            git(clone, "push", "--quiet", url, *(f"{sealed}:{name}" for name in new), secret=url)
+        except (RunError, UnavailableError):
+            if attempt == _TRIES - 1:
+                raise
+        there = _refs(clone, url, branch, tag)

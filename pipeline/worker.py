@@ -1,0 +1,248 @@
+"""`python -m pipeline.worker`: one task of a run on any machine, as docs/worker.md says.
+
+The last line of stdout is the answer, as JSON; logs go to stderr. Exit codes: 0 done, now or before; 2 refused, and to
+try again changes nothing; 75 stopped or something is out of reach, try again; anything else, a crash.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from peewee_model.errors import ConfigError, PeeweeError
+from pipeline.corpora.sources import masked
+from pipeline.graph import load_stages
+from pipeline.runs.checkout import check_out, commit_params, resolve
+from pipeline.runs.checkpoints import Mirror, open_files
+from pipeline.runs.planning import change_params, now, parse_overrides
+from pipeline.runs.process import Stop, run_child
+from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
+from pipeline.runs.reproduce import Request, configure, read_outcomes
+from pipeline.runs.scratch import scratch
+from pipeline.runs.seal import RECEIPT, release_metrics, seal
+
+logger = logging.getLogger(__name__)
+
+METRICS = "reports/metrics.json"
+PUBLISH = "publish"
+_MAX_METRICS = 64_000  # bytes
+_PATHS = ("PEEWEE_STORE", "PEEWEE_SIGNING_KEY", "PEEWEE_PUBLIC_KEY", "PEEWEE_CACHE")
+
+
+def plan(run: str, repository: str, revision: str, profile: str | None, overrides: dict[str, Any], reason: str) -> Plan:
+    """Write down what a run is, and take over what other runs have done already. Doing so twice is doing so once.
+
+    Raises:
+        RunError: If the run was planned otherwise before, or can't be.
+    """
+    records = _records()
+    asks = (masked(repository), revision, profile, overrides)
+    if records.has_plan(run):
+        found = records.plan(run)
+        if found.asks() != asks:
+            raise RunError(f"run {run} was planned as {found.asks()}, not as {asks}; use a new run")
+        return found
+    with scratch(_scratch()) as folder:
+        clone = folder / "clone"
+        base = resolve(clone, repository, revision)
+        params = change_params(clone, profile, overrides)
+        at = now()
+        commit = commit_params(clone, params, run, reason, at) if params else base
+        answer = _child(folder, records, run, None, Stop(), None)
+        entries = {name: Entry(data) for name, data in answer["entries"].items()}
+        order = list(load_stages(clone / "dvc.yaml"))
+        planned = records.add_plan(
+            Plan(
+                format=1, run=run, repository=masked(repository), revision=revision, base_commit=base, commit=commit,
+                profile=profile, overrides=overrides, params=params, reason=reason, at=at,
+                would_run=[name for name in order if name not in entries],
+            )
+        )  # fmt: skip
+        if planned.asks() != asks:
+            raise RunError(f"run {run} was planned otherwise meanwhile; use a new run")
+        if planned.commit == commit:
+            for name, entry in entries.items():
+                records.add_entry(run, name, entry)
+    return planned
+
+
+def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[str, Any]:
+    """Do a stage of a run, unless it is done.
+
+    Raises:
+        RunError: If it can't be done, because of what was asked or of what is missing.
+        PeeweeError: As the stage's own command ended.
+    """
+    began = time.monotonic()
+    records = _records()
+    planned = records.plan(run_id)
+    if commit and commit != planned.commit:
+        raise RunError(f"run {run_id} has commit {planned.commit}, not {commit}; give the plan's, or none")
+    if entry := records.entry(run_id, stage):
+        return _answer(records, run_id, stage, "already done", entry, began, 0.0, None)
+    if stage == PUBLISH and not os.environ.get("PEEWEE_STORE"):
+        raise ConfigError("PEEWEE_STORE is not set: where is the release to go? A folder, or s3://bucket/prefix")
+    with Stop().listening() as stop, scratch(_scratch()) as folder:
+        clone = folder / "clone"
+        check_out(clone, repository, planned)
+        stages = load_stages(clone / "dvc.yaml")
+        if stage not in stages:
+            raise RunError(f"dvc.yaml has no stage {stage!r}; it has: {', '.join(stages)}")
+        every_s = float(os.environ.get("PEEWEE_CHECKPOINTS_S", "60"))
+        mirror = Mirror(open_files(records.remote), f"runs/{run_id}/checkpoints", clone, stage, every_s)
+        found = _child(folder, records, run_id, stage, stop, mirror)
+        metrics = clone / METRICS
+        shown = metrics.read_text() if metrics.is_file() and metrics.stat().st_size < _MAX_METRICS else None
+        _, stage_s = read_outcomes(folder / "outcomes")
+    return _answer(records, run_id, stage, found["did"], Entry(found["entry"]), began, stage_s, shown)
+
+
+def seal_run(run_id: str, repository: str) -> dict[str, Any]:
+    """See `seal`."""
+    records = _records()
+    planned = records.plan(run_id)
+    with scratch(_scratch()) as folder:
+        sealed = seal(records, planned, repository, folder / "clone")
+    return {**sealed, "metrics": release_metrics(sealed["version"])}
+
+
+def show(run_id: str) -> dict[str, Any]:
+    """Say what is known about a run."""
+    records = _records()
+    planned = records.plan(run_id)
+    return {**planned.model_dump(exclude={"params"}), "done": records.done(run_id), "sealed": records.sealed(run_id)}
+
+
+def _child(
+    folder: Path, records: Records, run_id: str, stage: str | None, stop: Stop, mirror: Mirror | None
+) -> dict[str, Any]:
+    """Let the child that knows DVC work in the clone."""
+    clone, outcomes, request, answer = (folder / name for name in ("clone", "outcomes", "request.json", "answer.json"))
+    outcomes.mkdir()
+    configure(clone, records.remote, folder / "site")
+    request.write_text(json.dumps(asdict(Request(records.remote, run_id, stage, str(outcomes)))))
+    if stop.asked:
+        raise UnavailableError("asked to stop before the stage began; start it again")
+    command = [sys.executable, "-m", "pipeline.runs.reproduce", str(request), str(answer), str(clone)]
+    grace_s = float(os.environ.get("PEEWEE_GRACE_S", "60"))
+    if mirror:
+        with mirror.running():
+            code = run_child(command, _environment(run_id, stage, outcomes), stop, grace_s)
+    else:
+        code = run_child(command, _environment(run_id, stage, outcomes), stop, grace_s)
+    found: dict[str, Any] = json.loads(answer.read_text()) if answer.exists() else {}
+    if code == 0 and "error" not in found:
+        if mirror:
+            mirror.forget()
+        return found
+    if stop.asked:
+        raise UnavailableError(f"asked to stop; {found.get('error', 'the stage was killed')}; start it again to go on")
+    error = PeeweeError(found.get("error", f"the stage's process ended with {code}; see the log above"))
+    error.exit_code = code if code > 0 else 1
+    raise error
+
+
+def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, str]:
+    env = dict(os.environ)
+    for name in ("PYTHONSAFEPATH", "DVC_ROOT", "DVC_STAGE", "PEEWEE_RUN_STAGE"):
+        env.pop(name, None)
+    # `python` in dvc.yaml is the one that runs us; a plain shell hands a signal on to the only command it has.
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
+    env["SHELL"] = "/bin/sh"
+    env["PEEWEE_RUN"] = run_id
+    env["PEEWEE_OUTCOMES"] = str(outcomes)
+    if stage:
+        env["PEEWEE_RUN_STAGE"] = stage
+    for name in _PATHS:
+        if env.get(name) and "://" not in env[name]:
+            env[name] = str(Path(env[name]).absolute())
+    if env.get("AWS_ENDPOINT_URL") or env.get("AWS_ENDPOINT_URL_S3"):
+        env.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")  # not all servers know the others
+        env.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+    return env
+
+
+def _answer(
+    records: Records, run_id: str, stage: str, did: str, entry: Entry, began: float, stage_s: float, metrics: str | None
+) -> dict[str, Any]:
+    answer: dict[str, Any] = {"run": run_id, "stage": stage, "did": did, "outs": entry.hashes("outs")}
+    if RECEIPT in answer["outs"] and (receipt := records.uncached(run_id, RECEIPT)):
+        answer["receipt"] = json.loads(receipt)
+    if METRICS in answer["outs"] and metrics:
+        answer["metrics"] = json.loads(metrics)
+    answer["stage_s"] = round(stage_s, 2)
+    answer["overhead_s"] = round(time.monotonic() - began - stage_s, 2)
+    return answer
+
+
+def _records() -> Records:
+    remote = os.environ.get("PEEWEE_REMOTE")
+    if not remote:
+        raise ConfigError("PEEWEE_REMOTE is not set: a folder or s3://bucket/prefix that all workers reach")
+    return Records(remote)
+
+
+def _scratch() -> Path:
+    import tempfile
+
+    return Path(os.environ.get("PEEWEE_SCRATCH") or tempfile.gettempdir())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.worker", description="One task of a run; docs/worker.md.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    told: dict[str, Any] = {"default": os.environ.get("PEEWEE_REPOSITORY"), "help": "git URL, or PEEWEE_REPOSITORY"}
+    for name in ("plan", "run", "seal", "show"):
+        command = commands.add_parser(name)
+        if name == "run":
+            command.add_argument("stage")
+            command.add_argument("--commit", help="check that it is the plan's")
+        command.add_argument("--run", required=True, help="the run's id; the same id is the same run")
+        if name != "show":
+            command.add_argument("--repository", **told)
+        if name == "plan":
+            command.add_argument("--revision", default="HEAD", help="branch, tag or commit")
+            command.add_argument("--profile", help="merged into params.yaml")
+            command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="after the profile")
+            command.add_argument("--reason", default="", help="why, for whoever reads the history")
+    return parser
+
+
+def _do(arguments: argparse.Namespace) -> dict[str, Any]:
+    run_id = clean_run_id(arguments.run)
+    if arguments.command == "show":
+        return show(run_id)
+    if not arguments.repository:
+        raise ConfigError("no repository is given: --repository URL, or PEEWEE_REPOSITORY")
+    if arguments.command == "run":
+        return run(arguments.stage, run_id, arguments.repository, arguments.commit)
+    if arguments.command == "seal":
+        return seal_run(run_id, arguments.repository)
+    overrides = parse_overrides(arguments.set)
+    planned = plan(
+        run_id, arguments.repository, arguments.revision, arguments.profile or None, overrides, arguments.reason
+    )
+    return planned.model_dump(include={"run", "commit", "base_commit", "would_run", "reason"})
+
+
+def main(arguments: list[str]) -> int:
+    """Do what is asked."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
+        os.environ.pop(name, None)  # of a hook that calls us, perhaps
+    try:
+        answer = _do(_parser().parse_args(arguments))
+    except PeeweeError as error:
+        print(f"worker: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    print(json.dumps(answer, sort_keys=True), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
