@@ -7,7 +7,7 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from tests.bench import extract, ingest_memory, synthesizer
+from tests.bench import audit, extract, ingest_memory, synthesizer
 
 TARGETS = {
     "ours_to_librosa": ">= 2",
@@ -15,10 +15,11 @@ TARGETS = {
     "memory_ratio": "about 1",
     "ingest_memory_ratio": "about 1",
     "ratio": ">= 2",
+    "audit_diff_400000_s": "< 10",
 }
 
 if __name__ == "__main__":
-    for benchmark in (extract, ingest_memory, synthesizer):
+    for benchmark in (extract, ingest_memory, synthesizer, audit):
         print(f"\n{benchmark.__name__}: {benchmark.__doc__.splitlines()[0]}", flush=True)
         for name, value in benchmark.run().items():
             print(f"  {name:28} {value:10.3f}  {TARGETS.get(name, '')}", flush=True)

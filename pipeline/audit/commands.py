@@ -1,0 +1,131 @@
+"""`peewee-tts audit`: what a release was made of, and whether it still is that."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peewee_model.errors import PeeweeError
+from peewee_model.store import open_store
+from pipeline.audit.errors import AuditError
+
+if TYPE_CHECKING:
+    from pipeline.exclusions import Kind
+
+app = typer.Typer(
+    help="Ask what a release was made of, and whether it still is that.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar="PEEWEE_STORE", help="A folder, or s3://bucket/prefix.", show_default=True)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SpeakerOption = Annotated[str | None, typer.Option(help="As in the tables: libritts_84.")]
+UtteranceOption = Annotated[str | None, typer.Option(help="As in the tables: libritts_84_121123_000007_000001.")]
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(help="A version or channel.")],
+    after: Annotated[str, typer.Argument(help="Another.")],
+    store: StoreOption = "store",
+    as_json: JsonOption = False,
+) -> None:
+    """Show what differs between two releases: data, parameters, code, metrics."""
+    from pipeline.audit.diff import compare
+    from pipeline.audit.wording import describe_difference
+
+    difference = compare(open_store(store), before, after)
+    _print(asdict(difference) if as_json else describe_difference(difference))
+    if difference.unknown:
+        raise AuditError(f"the data of the two could not be compared: {difference.unknown}")
+
+
+@app.command()
+def trace(
+    speaker: SpeakerOption = None,
+    utterance: UtteranceOption = None,
+    store: StoreOption = "store",
+    as_json: JsonOption = False,
+) -> None:
+    """Find every release whose data holds a speaker or an utterance."""
+    from pipeline.audit import trace as tracing
+    from pipeline.audit.wording import describe_trace
+
+    kind, identifier = _one_of(speaker, utterance)
+    appearances = tracing.trace(open_store(store), kind, identifier)
+    if as_json:
+        releases = [{**asdict(found), "channels_now": found.channels_now} for found in appearances]
+        _print({"kind": kind, "id": identifier, "releases": releases})
+    else:
+        _print(describe_trace(kind, identifier, appearances))
+    unknown = [found for found in appearances if found.unknown]
+    if unknown:
+        raise AuditError(f"{len(unknown)} of {len(appearances)} releases can't be searched: {unknown[0].unknown}")
+
+
+@app.command()
+def exclude(
+    reason: Annotated[str, typer.Option(help="Why; it stays in git and is not published.")],
+    speaker: SpeakerOption = None,
+    utterance: UtteranceOption = None,
+    store: StoreOption = "store",
+    as_json: JsonOption = False,
+) -> None:
+    """Keep a speaker or an utterance out of every release from now on."""
+    from pipeline.audit.trace import trace
+    from pipeline.exclusions import EXCLUSIONS, Exclusion, add_exclusion
+
+    kind, identifier = _one_of(speaker, utterance)
+    if not EXCLUSIONS.is_file():
+        raise AuditError(f"{EXCLUSIONS} is not in {Path.cwd()}; run this in the root of the project's repository")
+    add_exclusion(Exclusion(kind, identifier, reason))
+    holding, unknown = [], []
+    try:
+        for found in trace(open_store(store), kind, identifier):
+            if found.shares:
+                holding.append({"version": found.version, "channels_now": found.channels_now})
+            elif found.unknown:
+                unknown.append(found.unknown)
+    except PeeweeError as error:
+        unknown.append(str(error))
+    answer = {"kind": kind, "id": identifier, "list": str(EXCLUSIONS), "held_by": holding, "unknown": unknown}
+    _print(answer if as_json else _next_steps(answer))
+
+
+def _next_steps(answer: dict[str, Any]) -> Iterable[str]:
+    kind, identifier, path = answer["kind"], answer["id"], answer["list"]
+    yield f"{kind} {identifier} stands in {path}. Next:"
+    yield f'  git commit -m "exclude {kind} {identifier}" -- {path}'
+    yield "  dvc repro                          # ingest leaves it out, bundle proves it, publish"
+    yield "  peewee-tts audit verify stable     # reads the tables of the new release for it"
+    for release in answer["held_by"]:
+        means = ", ".join(release["channels_now"])
+        yield f"release {release['version']} holds it still{f'; {means} means this release now' if means else ''}"
+    if answer["unknown"]:
+        yield f"not every release could be searched: {answer['unknown'][0]}"
+    elif not answer["held_by"]:
+        yield "no release of the store holds it; if one should, check the spelling with `peewee-tts audit trace`"
+
+
+def _one_of(speaker: str | None, utterance: str | None) -> "tuple[Kind, str]":
+    if speaker and not utterance:
+        return "speaker", speaker
+    if utterance and not speaker:
+        return "utterance", utterance
+    raise AuditError("name one: --speaker ID or --utterance ID")
+
+
+def _print(answer: dict[str, Any] | Iterable[str]) -> None:
+    if isinstance(answer, dict):
+        typer.echo(json.dumps(answer, indent=1, ensure_ascii=False))
+    else:
+        for line in answer:
+            typer.echo(line)

@@ -1,0 +1,122 @@
+"""In which releases is a speaker, or an utterance? Answered from the store alone."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from peewee_model.errors import ReleaseError
+from peewee_model.store import Store
+from pipeline.audit.dataset import features_version, fetch_utterances, read_utterances
+from pipeline.exclusions import EXCLUSIONS_FILE, Kind
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one split of a release holds of a speaker or utterance."""
+
+    split: str
+    n_utterances: int
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time in which a channel meant a release."""
+
+    channel: str
+    number: int
+    """Of the entry that began it."""
+    since: str
+    until: str | None
+    """None: it still does."""
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """What one release has to do with a speaker or utterance."""
+
+    version: str
+    features: str | None
+    """Version of its features; None if it can't be told."""
+    shares: tuple[Share, ...]
+    """Empty: the release's data does not hold it."""
+    excluded: bool
+    """Whether the release's list of exclusions names it."""
+    channels: tuple[Span, ...]
+    unknown: str | None = None
+    """Why it can't be told; None if it can."""
+
+    @property
+    def channels_now(self) -> list[str]:
+        """Channels that mean the release now."""
+        return [span.channel for span in self.channels if span.until is None]
+
+
+def trace(store: Store, kind: Kind, identifier: str) -> list[Appearance]:
+    """Look for a speaker or utterance in the data of every release of a store.
+
+    Each features version is read once, and of its table only the columns and row groups that matter.
+
+    Args:
+        store: Where.
+        kind: Of the identifier.
+        identifier: As in the tables: `libritts_84`.
+
+    Returns:
+        One appearance a release, those that do not hold it too.
+    """
+    spans = channel_spans(store)
+    shares: dict[str, tuple[Share, ...] | ReleaseError] = {}
+    found = []
+    for version in store.versions():
+        mine = tuple(spans.get(version, ()))
+        features: str | None = None
+        try:
+            features = features_version(store, version)
+            if features not in shares:
+                shares[features] = _shares(store, features, kind, identifier)
+            answer = shares[features]
+            if isinstance(answer, ReleaseError):
+                raise answer
+            excluded = identifier in _exclusions(store, version, kind)
+        except ReleaseError as error:
+            found.append(Appearance(version, features, (), False, mine, unknown=str(error)))
+        else:
+            found.append(Appearance(version, features, answer, excluded, mine))
+    return found
+
+
+def channel_spans(store: Store) -> dict[str, list[Span]]:
+    """Say of each version which channels meant it, and when."""
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for channel in store.channels():
+        history = store.history(channel)
+        ends: list[str | None] = [later.entry.at for later in history[1:]]
+        for numbered, until in zip(history, [*ends, None], strict=True):
+            spans[numbered.entry.version].append(Span(channel, numbered.number, numbered.entry.at, until))
+    return spans
+
+
+def _shares(store: Store, features: str, kind: Kind, identifier: str) -> tuple[Share, ...] | ReleaseError:
+    try:
+        path = fetch_utterances(store, features)
+    except ReleaseError as error:
+        return error
+    rows = read_utterances(path, ["split", "duration_s"], **{f"{kind}_id": identifier})
+    return _by_split(rows)
+
+
+def _by_split(rows: pa.Table) -> tuple[Share, ...]:
+    counted = rows.group_by("split").aggregate([("duration_s", "count"), ("duration_s", "sum")]).sort_by("split")
+    return tuple(
+        Share(row["split"], row["duration_s_count"], round(row["duration_s_sum"], 3)) for row in counted.to_pylist()
+    )
+
+
+def _exclusions(store: Store, version: str, kind: Kind) -> list[str]:
+    if EXCLUSIONS_FILE not in store.read_manifest(version).files:
+        return []
+    document = json.loads(store.read_file(version, EXCLUSIONS_FILE))
+    return list(document.get(f"{kind}s", []))

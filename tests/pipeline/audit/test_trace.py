@@ -1,0 +1,170 @@
+"""`peewee-tts audit trace` and `audit exclude`."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from peewee_model import store_folder
+from peewee_model.errors import PeeweeError
+from peewee_model.store import open_store
+from pipeline.audit.commands import app
+from pipeline.audit.dataset import read_utterances
+from pipeline.audit.trace import Share, trace
+from pipeline.exclusions import read_exclusions
+from tests.pipeline.audit.small_store import as_exclusions, publish, utterance, write_utterances
+
+ADA = [utterance(f"toy_ada_{n}", "toy_ada", duration_s=2.5) for n in range(4)]
+BOB = [utterance(f"toy_bob_{n}", "toy_bob", split="test") for n in range(3)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> tuple[str, list[str]]:
+    """Three releases: with Ada and Bob, retrained on the same, and without Ada; `stable` is rolled back at the end."""
+    address = str(tmp_path / "store")
+    versions = [
+        publish(tmp_path / "1", address, [*ADA, *BOB]),
+        publish(tmp_path / "2", address, [*ADA, *BOB], metrics={"eer": 0.1}),
+        publish(tmp_path / "3", address, BOB, files={"exclusions.json": as_exclusions(speakers=["toy_ada"])}),
+    ]
+    open_store(address).append("stable", versions[1], "rollback", "worse")
+    return address, versions
+
+
+def test_trace_of_a_speaker_names_releases_split_amount_and_channels(store: tuple[str, list[str]]) -> None:
+    """Which releases hold her, how much of her, and which channel means them."""
+    found = {appearance.version: appearance for appearance in trace(open_store(store[0]), "speaker", "toy_ada")}
+    first, second, third = (found[version] for version in store[1])
+    assert first.shares == second.shares == (Share("train", 4, 10.0),)
+    assert third.shares == () and third.excluded and not first.excluded
+    assert [span.number for span in second.channels] == [2, 4]
+    assert (first.channels_now, second.channels_now, third.channels_now) == ([], ["stable"], [])
+    assert second.channels[0].until == third.channels[0].since
+
+
+def test_trace_of_an_utterance(store: tuple[str, list[str]]) -> None:
+    """One row of one split."""
+    for appearance in trace(open_store(store[0]), "utterance", "toy_bob_1"):
+        assert appearance.shares == (Share("test", 1, 2.0),)
+    assert not any(appearance.shares for appearance in trace(open_store(store[0]), "utterance", "toy_bob_9"))
+
+
+def test_trace_reads_each_features_version_once(store: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the three releases were trained on the same."""
+    asked = []
+    check = store_folder.check_file
+    monkeypatch.setattr(store_folder, "check_file", lambda path, entry: (asked.append(path), check(path, entry)))
+    trace(open_store(store[0]), "speaker", "toy_ada")
+    assert len(asked) == len(set(asked)) == 2
+
+
+def test_trace_skips_row_groups_by_their_statistics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row groups that can't hold the speaker are damaged, which only a reader of them would notice."""
+    path = tmp_path / "utterances.parquet"
+    rows = [utterance(f"toy_{speaker}_{n:03d}", f"toy_{speaker}") for speaker in "abcd" for n in range(50)]
+    write_utterances(path, rows, rows_per_group=50)
+    with pq.ParquetFile(path) as file:
+        spans = [
+            [file.metadata.row_group(group).column(column) for column in range(file.metadata.num_columns)]
+            for group in range(file.num_row_groups)
+        ]
+    data = bytearray(path.read_bytes())
+    for group in (0, 1, 3):
+        for column in spans[group]:
+            start = column.data_page_offset
+            data[start : start + column.total_compressed_size] = b"\xff" * column.total_compressed_size
+    path.write_bytes(data)
+    for question in ({"speaker_id": "toy_c"}, {"utterance_id": "toy_c_007"}):
+        found = read_utterances(path, ["split", "duration_s"], **question)
+        assert found.num_rows == (50 if "speaker_id" in question else 1)
+    with pytest.raises(PeeweeError, match="no table of utterances"):
+        read_utterances(path, ["split"], speaker_id="toy_a")
+
+
+def test_trace_prints_lines_and_json(store: tuple[str, list[str]]) -> None:
+    """Both tell which channel means what."""
+    told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
+    assert told.exit_code == 0
+    assert "speaker toy_ada: in 2 of 3 releases" in told.output
+    assert "train: 4 utterances, 10.0 s" in told.output and "excluded by name" in told.output
+    asked = ["trace", "--utterance", "toy_ada_1", "--json", "--store", store[0]]
+    document = json.loads(CliRunner().invoke(app, asked).output)
+    holding = [release["version"] for release in document["releases"] if release["shares"]]
+    assert sorted(holding) == sorted(store[1][:2])
+
+
+def test_trace_that_can_not_search_a_release_says_so_and_fails(store: tuple[str, list[str]], tmp_path: Path) -> None:
+    """An answer with a gap must not look like a whole one."""
+    version = publish(tmp_path / "4", store[0], [*ADA, utterance("toy_x_1", "toy_x")], with_features=False)
+    told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
+    assert f"{version}  unknown" in told.output and "in 2 of 3 releases" in told.output
+    assert isinstance(told.exception, PeeweeError) and "1 of 4 releases" in str(told.exception)
+
+
+@pytest.mark.parametrize("question", [[], ["--speaker", "a", "--utterance", "b"]])
+def test_trace_asks_for_one_of_both(question: list[str]) -> None:
+    """Neither, or two, is a one-line error."""
+    told = CliRunner().invoke(app, ["trace", *question])
+    assert "name one" in str(told.exception)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a list of exclusions, tracked by git."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "exclusions.csv").write_text("kind,id,reason\n")
+    monkeypatch.chdir(folder)
+    subprocess.run(["git", "init", "-q"], check=True)
+    subprocess.run(["git", "add", "exclusions.csv"], check=True)
+    return folder
+
+
+def test_exclude_adds_a_line_and_says_which_releases_hold_the_speaker(
+    store: tuple[str, list[str]], project: Path
+) -> None:
+    """Git shows one line more; what comes next is told."""
+    asked = ["exclude", "--speaker", "toy_ada", "--reason", "consent withdrawn", "--store", store[0]]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 0
+    assert read_exclusions().speakers == {"toy_ada"}
+    changed = subprocess.run(["git", "diff", "-U0"], capture_output=True, text=True, check=True).stdout
+    assert [line for line in changed.splitlines() if line.startswith("+s")] == ["+speaker,toy_ada,consent withdrawn"]
+    assert "dvc repro" in told.output and "git commit" in told.output
+    assert f"release {store[1][1]} holds it still; stable means this release now" in told.output
+    assert store[1][2] not in told.output
+
+
+def test_exclude_of_an_unknown_id_says_so(store: tuple[str, list[str]], project: Path) -> None:
+    """It may be a slip of the pen; or somebody who never was in a release."""
+    asked = ["exclude", "--utterance", "toy_adda_1", "--reason", "noise", "--store", store[0], "--json"]
+    assert json.loads(CliRunner().invoke(app, asked).output)["held_by"] == []
+    asked[2] = "toy_adda_2"
+    assert "check the spelling" in CliRunner().invoke(app, asked[:-1]).output
+
+
+def test_exclude_twice_is_refused(store: tuple[str, list[str]], project: Path) -> None:
+    """The first reason stays."""
+    asked = ["exclude", "--speaker", "toy_ada", "--reason", "one", "--store", store[0]]
+    assert CliRunner().invoke(app, asked).exit_code == 0
+    told = CliRunner().invoke(app, asked)
+    assert isinstance(told.exception, PeeweeError) and "excluded already" in str(told.exception)
+
+
+def test_exclude_without_a_store_still_excludes(project: Path, tmp_path: Path) -> None:
+    """Withdrawn consent does not wait for a server."""
+    asked = ["exclude", "--speaker", "toy_ada", "--reason", "withdrawn", "--store", "ftp://nowhere"]
+    told = CliRunner().invoke(app, asked)
+    assert told.exit_code == 0 and "not every release could be searched" in told.output
+    assert read_exclusions().speakers == {"toy_ada"}
+
+
+def test_exclude_outside_the_repository_says_where_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not make a list that nobody reads."""
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(app, ["exclude", "--speaker", "toy_ada", "--reason", "withdrawn"])
+    assert "root of the project" in str(told.exception)
+    assert not (tmp_path / "exclusions.csv").exists()
