@@ -16,8 +16,8 @@ from dags.settings import Settings, variable
 DOC = """
 **A daily look at where the archives come from.** `look` asks each source of `params.yaml` for its ETag and length, and
 reads the lists of hashes and the folder of new archives that are set. `announce` remembers what was seen, beside the
-corpus asset, and updates the asset if something changed since; the first look changes nothing. An archive whose bytes
-changed while `params.yaml` still has the old hash will be refused by `download`: the alert says which.
+corpus asset, and updates the asset if something changed since; the first look changes nothing. An archive whose hash at
+its publisher is not the one in `params.yaml` would be refused by `download`: the alert says which.
 """
 SEEN = "seen"
 
@@ -26,6 +26,8 @@ def announce(looked: dict[str, Any], outlet_events: Any, asset_state_store: Any)
     """Remember what was seen, and update the corpus asset if something changed."""
     asset_state_store[CORPUS].set(SEEN, looked["seen"])
     changes = looked["changes"]
+    if looked["wrong"]:
+        tell("peewee_corpus_watch: an archive would be refused", "\n".join(looked["wrong"]))
     if not changes:
         raise AirflowSkipException("nothing changed")
     outlet_events[CORPUS].extra = {"changes": changes}
