@@ -103,8 +103,7 @@ class Channels:
         Raises:
             ReleaseError: If the name can't be a channel's, or the store can't be trusted with racing publishers.
         """
-        if not is_channel(channel):
-            raise ReleaseError(f"{channel!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
+        check_channel(channel)
         nonce = uuid.uuid4().hex
         while True:
             if action == "publish" and (found := self.published(channel)) and found.entry.version == version:
@@ -147,6 +146,12 @@ class Channels:
 def is_channel(name: str) -> bool:
     """Whether a name can be a channel's: never one that could be a version."""
     return CHANNEL_PATTERN.fullmatch(name) is not None and VERSION_PATTERN.fullmatch(name) is None
+
+
+def check_channel(name: str) -> None:
+    """Raise a ReleaseError if a name can't be a channel's."""
+    if not is_channel(name):
+        raise ReleaseError(f"{name!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
 
 
 def _key(channel: str, number: int) -> str:

@@ -1,6 +1,7 @@
 """VoiceCloner: reference clips and a text in, a waveform out."""
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,19 +87,27 @@ class VoiceCloner:
         _check_fit(encoder, synthesizer, vocoder, self._tokenizer)
 
     @classmethod
-    def load(cls, reference: str, device: str = "cpu") -> "VoiceCloner":
+    def load(cls, reference: str, device: str = "cpu", public_key: Path | str | None = None) -> "VoiceCloner":
         """Load a release from a store, verified before any tensor is read.
 
+        What comes from S3 is kept in the folder that PEEWEE_CACHE names (`~/.cache/peewee-tts` without it): a version
+        that is there needs no network any more.
+
         Args:
-            reference: `STORE@CHANNEL` or `STORE@VERSION`; the channel is `stable` if none is named.
+            reference: `STORE@CHANNEL` or `STORE@VERSION`; the channel is `stable` if none is named. The store is a
+                folder, or `s3://bucket/prefix` with the usual AWS environment.
             device: Where to compute, as torch names it.
+            public_key: Require a signature by this key, a PEM file; without it, by the one that PEEWEE_PUBLIC_KEY
+                names, if it does.
 
         Raises:
             ReleaseNotFoundError: If there is no such store, channel or version.
             TamperedReleaseError: If a file is not what it should be.
+            SignatureError: If a signature is required and there is none that is good.
         """
         parsed = parse_reference(reference)
-        folder, _ = open_store(parsed.address).fetch(parsed.selector)
+        required = public_key or os.environ.get("PEEWEE_PUBLIC_KEY")
+        folder, _ = open_store(parsed.address).fetch(parsed.selector, Path(required) if required else None)
         return cls._from_verified(folder, device)
 
     @classmethod

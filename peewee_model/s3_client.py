@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from peewee_model.errors import ReleaseError, ReleaseNotFoundError
+from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 
 MAX_CONNECTIONS = 32
 MAX_ATTEMPTS = 6  # of one request, with jitter between; AWS_MAX_ATTEMPTS says otherwise
@@ -25,6 +25,10 @@ class StoreUnavailableError(ReleaseError):
     """The server can't be reached, or does not answer as it should: to try again later may help."""
 
     exit_code = 75  # as EX_TEMPFAIL: whoever runs us may try again
+
+
+class UploadForgottenError(StoreUnavailableError):
+    """The server does not know an upload in parts any more, because it finished it and the answer was lost."""
 
 
 def split_address(address: str) -> tuple[str, str]:
@@ -99,6 +103,10 @@ class S3Client:
             return ReleaseNotFoundError(
                 f"{self._address}: {endpoint} has no bucket {self._bucket!r}; create it, or correct the address"
             )
+        if code == "NoSuchKey":
+            return TamperedReleaseError(f"{what}: expected an object, found none; publish it again, or restore it")
+        if code == "NoSuchUpload":
+            return UploadForgottenError(f"{what}: {endpoint} does not know the upload any more; publish again")
         if name in ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "CredentialRetrievalError"):
             return ReleaseError(
                 f"{what}: {_line(error)}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
@@ -125,7 +133,9 @@ class S3Client:
                 f"{what}: {endpoint} can't be reached ({name}); check AWS_ENDPOINT_URL and the network, and try again"
             )
         if status >= 500 or code in ("SlowDown", "RequestTimeout", "Throttling"):
-            return StoreUnavailableError(f"{what}: {endpoint} is out of order ({code or status}); try again later")
+            return StoreUnavailableError(
+                f"{what}: {endpoint} is out of order ({code or status}); try again later, and check AWS_ENDPOINT_URL"
+            )
         return ReleaseError(
             f"{what}: {endpoint} does not answer as an S3 server ({_line(error)}); check AWS_ENDPOINT_URL"
         )

@@ -1,21 +1,26 @@
 """Many files between a folder and an S3 bucket: in parts, in parallel, each hashed as it passes.
 
-Every byte is read once. An upload hashes what it sends, and its last part is only sent if the whole is what it should
-be; a download hashes what it has written. Hashing runs beside the transfer, for hashlib lets other threads go on.
+Hashing runs beside the transfer, for hashlib lets other threads go on. A file becomes an object, and an object a file,
+only if its SHA-256 is what it should be; on the way the server checks each part, whose SHA-256 is signed.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from peewee_model.errors import TamperedReleaseError
 from peewee_model.release import FileEntry, hash_file
 from peewee_model.store_backend import Progress, Source
 
 PART_SIZE = 8 * 2**20
-MAX_PARTS_IN_MEMORY = 4  # of an upload
+MAX_SMALL_IN_MEMORY = 4  # files smaller than a part, while they are sent
+N_HASHERS = 2
 HASH_METADATA = "sha256"
 """Where an object's own metadata holds the SHA-256 of its content."""
 
@@ -31,24 +36,35 @@ class Target:
     """The object, for messages."""
 
 
-def upload(client: Any, bucket: str, files: Mapping[str, Source], progress: Progress) -> None:
+Explained = Callable[[str], AbstractContextManager[None]]
+"""Given a key, a block in which errors are said in words of ours."""
+
+
+def upload(client: Any, bucket: str, files: Mapping[str, Source], progress: Progress, explained: Explained) -> None:
     """Send files, by key. Each object holds its SHA-256 in its metadata, so that a rerun knows it.
 
     Raises:
         TamperedReleaseError: If a file is not what it should be; no object is made of it.
     """
-    with _transfers(client) as transfers:
-        futures = []
+    with _Approvals(files) as approvals, _listening(client, approvals), _transfers(client) as transfers:
+        futures = {}
         for key, source in files.items():
             metadata = {"Metadata": {HASH_METADATA: source.entry.sha256}}
-            reader = _CheckedReader(source)
-            subscribers = [_Subscriber(source.entry.size, progress, reader)]
-            futures.append(transfers.upload(reader, bucket, key, metadata, subscribers))
-        for future in futures:
-            future.result()
+            if source.entry.size < PART_SIZE:
+                reader = _CheckedReader(source)
+                subscribers = [_Subscriber(progress, source.entry.size, reader)]
+                futures[key] = transfers.upload(reader, bucket, key, metadata, subscribers)
+            else:
+                subscribers = [_Subscriber(progress)]
+                futures[key] = transfers.upload(str(source.path), bucket, key, metadata, subscribers)
+        for key, future in futures.items():
+            with explained(key):
+                future.result()
 
 
-def download(client: Any, bucket: str, files: Mapping[str, Target], progress: Progress) -> Iterator[str]:
+def download(
+    client: Any, bucket: str, files: Mapping[str, Target], progress: Progress, explained: Explained
+) -> Iterator[str]:
     """Get objects, by key, into new files.
 
     Yields:
@@ -61,12 +77,13 @@ def download(client: Any, bucket: str, files: Mapping[str, Target], progress: Pr
         waiting = {}
         for key, target in files.items():
             writer = _HashingWriter(target)
-            subscribers = [_Subscriber(None, progress, writer)]
+            subscribers = [_Subscriber(progress, file=writer)]
             future = transfers.download(bucket, key, writer, subscribers=subscribers) if target.entry.size else None
             waiting[key] = future, writer
         for key, (future, writer) in waiting.items():
             if future:
-                future.result()
+                with explained(key):
+                    future.result()
             writer.check()
             yield key
 
@@ -77,8 +94,8 @@ def _transfers(client: Any) -> Any:
     config = TransferConfig(
         multipart_threshold=PART_SIZE,
         multipart_chunksize=PART_SIZE,
-        max_in_memory_upload_chunks=MAX_PARTS_IN_MEMORY,
-        max_io_queue_size=64,
+        max_in_memory_upload_chunks=MAX_SMALL_IN_MEMORY,
+        max_io_queue_size=16,
     )
     return TransferManager(client, config)
 
@@ -86,7 +103,7 @@ def _transfers(client: Any) -> Any:
 class _Subscriber:
     """What s3transfer tells of a transfer, and is told."""
 
-    def __init__(self, size: int | None, progress: Progress, file: Any) -> None:
+    def __init__(self, progress: Progress, size: int | None = None, file: Any = None) -> None:
         self._size = size
         self._progress = progress
         self._file = file
@@ -102,13 +119,73 @@ class _Subscriber:
 
     def on_done(self, **_: Any) -> None:
         """Close the file: thousands may be waiting."""
-        self._file.close()
+        if self._file:
+            self._file.close()
+
+
+class _Approvals:
+    """Lets a large file become an object only if it is what it should be.
+
+    Its parts are read from disk as they are sent, and the whole is hashed meanwhile. The request that makes an object
+    of the parts waits for the hash, and is not sent if that differs or the file was touched since. (Parts held in
+    memory would be hashed as sent, at the cost of twice plain boto3's memory.)
+    """
+
+    def __init__(self, files: Mapping[str, Source]) -> None:
+        self._large = {key: source for key, source in files.items() if source.entry.size >= PART_SIZE}
+        self._pool = ThreadPoolExecutor(N_HASHERS)
+        self._hashes: dict[str, Future[tuple[FileEntry, tuple[int, ...]]]] = {}
+
+    def __enter__(self) -> Self:
+        """Begin to hash, in the order in which the files are sent."""
+        self._hashes = {key: self._pool.submit(_hash_and_state, source.path) for key, source in self._large.items()}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hash no more."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def __call__(self, params: Mapping[str, Any], **_: Any) -> None:
+        """Approve of an object before it is made, or raise."""
+        if params["Key"] not in self._hashes:
+            return
+        found, state = self._hashes[params["Key"]].result()
+        source = self._large[params["Key"]]
+        if found != source.entry or _state(source.path.stat()) != state:
+            raise _changed(source, found)
+
+
+@contextlib.contextmanager
+def _listening(client: Any, approvals: _Approvals) -> Iterator[None]:
+    event = "before-parameter-build.s3.CompleteMultipartUpload"
+    client.meta.events.register(event, approvals)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, approvals)
+
+
+def _hash_and_state(path: Path) -> tuple[FileEntry, tuple[int, ...]]:
+    state = _state(path.stat())
+    return hash_file(path), state
+
+
+def _state(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file is written to or replaced."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _changed(source: Source, found: FileEntry) -> TamperedReleaseError:
+    return TamperedReleaseError(
+        f"{source.path}: expected {source.entry.size} bytes of sha256 {source.entry.sha256}, found {found.size} of "
+        f"{found.sha256}, or it was touched meanwhile; make the release anew"
+    )
 
 
 class _CheckedReader:
-    """Reads a file from start to end, and fails at its end if it was not what it should be.
+    """Reads a small file, and fails at its end if it was not what it should be.
 
-    It can't be sought in: so s3transfer reads each part once, into memory, and sends what was hashed here.
+    It can't be sought in: so s3transfer reads it once, into memory, and sends what was hashed here.
     """
 
     def __init__(self, source: Source) -> None:
@@ -129,11 +206,9 @@ class _CheckedReader:
         self._digest.update(data)
         self._size += len(data)
         ends = not data or self._size >= entry.size
-        if ends and (self._size != entry.size or self._digest.hexdigest() != entry.sha256):
-            raise TamperedReleaseError(
-                f"{self._source.path}: expected {entry.size} bytes of sha256 {entry.sha256}, found "
-                f"{self._size} or more of {self._digest.hexdigest()}; it was changed, so make the release anew"
-            )
+        found = FileEntry(sha256=self._digest.hexdigest(), size=self._size)
+        if ends and found != entry:
+            raise _changed(self._source, found)
         return data
 
     def close(self) -> None:

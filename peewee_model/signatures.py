@@ -9,8 +9,7 @@ signed and checked is `signing`, which needs the extra of that name; this module
 import logging
 from pathlib import Path
 
-from peewee_model.errors import ReleaseError
-from peewee_model.release import MANIFEST, Manifest
+from peewee_model.release import MANIFEST
 from peewee_model.store_backend import Backend
 
 logger = logging.getLogger(__name__)
@@ -34,18 +33,15 @@ class Signatures:
         found = {name: self._backend.read(f"signatures/{version}/{name}") for name in names}
         return {name.removesuffix(".json"): data for name, data in found.items() if data is not None}
 
-    def make(self, folder: Path, manifest: Manifest, key: Path) -> tuple[str, bytes]:
-        """Sign what stands in a folder, if that is exactly what the manifest lists.
+    def make(self, folder: Path, key: Path) -> tuple[str, bytes]:
+        """Sign what the manifest in a folder lists. That the files are so is for the caller to see to.
 
         Returns:
             The id of the key, and the signature.
         """
-        from peewee_model.signing import sign_folder
+        from peewee_model.signing import release_digests, sign_folder
 
-        found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
-        if extra := sorted(found - {MANIFEST, *manifest.files}):
-            raise ReleaseError(f"{folder / extra[0]} is no part of the release and can't be signed with it; remove it")
-        return sign_folder(folder, key)
+        return sign_folder(folder, key, release_digests((folder / MANIFEST).read_bytes()))
 
     def add(self, version: str, key_id: str, signature: bytes) -> None:
         """Put a signature into the store. One by the same key that is there already stays."""
@@ -53,12 +49,14 @@ class Signatures:
             logger.info("release=%s signed_by=%s", version, key_id)
 
     def check(self, folder: Path, version: str, public_key: Path) -> None:
-        """Require a signature by a key. One that a cache holds is enough; one that fails is asked for again.
+        """Require a signature by a key of a release just verified.
+
+        One that a cache holds is enough; one that fails is asked for again.
 
         Raises:
             SignatureError: If there is none, or it is not of what stands in the folder.
         """
-        from peewee_model.signing import SignatureError, key_id, verify_folder
+        from peewee_model.signing import SignatureError, key_id, release_digests, verify_folder
 
         signer = key_id(public_key)
         key = _key(version, signer)
@@ -69,13 +67,14 @@ class Signatures:
                 f"{self._address}: release {version} is not signed by {public_key} (key {signer}), but by {signers}; "
                 "use the publisher's key, or have the release signed"
             )
+        digests = release_digests((folder / MANIFEST).read_bytes())
         try:
-            verify_folder(folder, signature, public_key)
+            verify_folder(folder, signature, public_key, digests)
         except SignatureError:
             again = self._backend.read(key)
             if again is None or again == signature:
                 raise
-            verify_folder(folder, again, public_key)
+            verify_folder(folder, again, public_key, digests)
 
 
 def _key(version: str, key_id: str) -> str:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peewee_model.cache import Cache, cache_folder
-from peewee_model.channels import CHANNEL_PATTERN, Action, ChannelEntry, Channels, Numbered, is_channel
+from peewee_model.channels import CHANNEL_PATTERN, Action, ChannelEntry, Channels, Numbered, check_channel, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.features import FeaturesManifest, parse_features
 from peewee_model.release import (
@@ -196,10 +196,9 @@ class Store:
             TamperedReleaseError: If a file is not what the manifest says.
             ReleaseError: If the store can't be written, or can't be trusted with racing publishers.
         """
-        if not is_channel(channel):  # before anything is sent
-            raise ReleaseError(f"{channel!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
+        check_channel(channel)  # before anything is sent
         manifest, version = read_manifest(folder)
-        signature = self._signatures.make(folder, manifest, signing_key) if signing_key else None
+        signature = self._signatures.make(folder, signing_key) if signing_key else None
         if self.has_release(version):
             logger.info("release=%s already_in=%s", version, self.address)
         else:
@@ -252,7 +251,7 @@ class Store:
             The id of the key.
         """
         folder, _ = self.fetch(version)
-        signature = self._signatures.make(folder, self.read_manifest(version), key)
+        signature = self._signatures.make(folder, key)
         self._signatures.add(version, *signature)
         return signature[0]
 

@@ -19,13 +19,14 @@ import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from peewee_model.cache import Cache
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release import MANIFEST, FileEntry, parse_manifest
-from peewee_model.s3_client import S3Client, error_code, error_status
+from peewee_model.s3_client import S3Client, UploadForgottenError, error_code, error_status
 from peewee_model.s3_transfers import HASH_METADATA, Target, download, upload
 from peewee_model.store_backend import Progress, Source
 
@@ -93,18 +94,17 @@ class S3Backend:
             with self._client.explained(key):
                 try:
                     client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*")
-                except ClientError as error:
-                    if error_code(error) in _CONFLICT and attempt + 1 < CONFLICTS:
-                        time.sleep(random.uniform(0, 0.05 * 2**attempt))  # another writer is at it
-                        continue
-                    if error_status(error) != 412 and (error_status(error) < 500 or not self._stands(key, data)):
+                    return True
+                except (BotoCoreError, ClientError) as error:
+                    status = error_status(error)  # 0 if there was no answer
+                    if status == 412 or status >= 500 or not status:
+                        stands = self.read(key)
+                        if stands is not None:
+                            return stands == data
+                    if attempt + 1 == CONFLICTS or not (status == 412 or error_code(error) in _CONFLICT):
                         raise
-                    return self._stands(key, data)
-                except BotoCoreError:
-                    if not self._stands(key, data):
-                        raise
-            break
-        return True
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # another writer is at it
+        raise AssertionError
 
     def require_atomic(self) -> None:
         """See `Backend`."""
@@ -133,23 +133,36 @@ class S3Backend:
 
     def add(self, prefix: str, files: Mapping[str, Source], last: str, data: bytes) -> None:
         """See `Backend`. What an earlier try has sent already is not sent again."""
-        there = self._sizes(prefix)
         keys = {f"{prefix}/{name}": source for name, source in files.items()}
-        doubtful = [key for key, source in keys.items() if there.get(key) == source.entry.size]
-        with ThreadPoolExecutor(RACERS) as pool:
-            hashes = dict(zip(doubtful, pool.map(self._sent_hash, doubtful), strict=True))
-        missing = {key: source for key, source in keys.items() if hashes.get(key) != source.entry.sha256}
-        total = sum(source.entry.size for source in missing.values())
-        objects = {self._prefix + key: source for key, source in missing.items()}
-        with _bar("sending", total) as progress, self._client.explained(prefix):
-            try:
-                upload(self._client.get(), self._bucket, objects, progress)
-            except OSError as error:
-                raise ReleaseError(f"{error.filename} can't be read: {error.strerror}; publish again") from None
+        while missing := self._missing(prefix, keys):
+            if self._send(missing):
+                break
         if not self.put_if_absent(f"{prefix}/{last}", data):
             raise TamperedReleaseError(
                 f"{self._address}/{prefix}/{last}: expected what was to be added, found another; restore it"
             )
+
+    def _missing(self, prefix: str, keys: Mapping[str, Source]) -> dict[str, Source]:
+        """Those files that are not there yet as they must be."""
+        there = self._sizes(prefix)
+        doubtful = [key for key, source in keys.items() if there.get(key) == source.entry.size]
+        with ThreadPoolExecutor(RACERS) as pool:
+            hashes = dict(zip(doubtful, pool.map(self._sent_hash, doubtful), strict=True))
+        return {key: source for key, source in keys.items() if hashes.get(key) != source.entry.sha256}
+
+    def _send(self, files: Mapping[str, Source]) -> bool:
+        """Send files; False if the server has forgotten an upload, so that only a look can tell what it has."""
+        client = self._client.get()
+        objects = {self._prefix + key: source for key, source in files.items()}
+        total = sum(source.entry.size for source in files.values())
+        with _bar("sending", total) as progress:
+            try:
+                upload(client, self._bucket, objects, progress, self._explained)
+            except UploadForgottenError:
+                return False
+            except OSError as error:
+                raise ReleaseError(f"{error.filename} can't be read: {error.strerror}; publish again") from None
+        return True
 
     def holds(self, version: str) -> bool:
         """See `Backend`."""
@@ -172,8 +185,8 @@ class S3Backend:
         }
         total = sum(entry.size for _, entry in files.values())
         bar = _bar("getting", total) if progress is None else contextlib.nullcontext(progress)
-        with bar as told, self._client.explained(next(iter(files))):
-            for key in download(self._client.get(), self._bucket, targets, told):
+        with bar as told:
+            for key in download(self._client.get(), self._bucket, targets, told, self._explained):
                 yield key[len(self._prefix) :]
 
     @contextlib.contextmanager
@@ -199,6 +212,10 @@ class S3Backend:
             (folder / MANIFEST).write_bytes(data)
             yield folder, manifest.files.keys()
 
+    def _explained(self, key: str) -> AbstractContextManager[None]:
+        """As `S3Client.explained`, for the key of an object."""
+        return self._client.explained(key[len(self._prefix) :])
+
     def _pages(self, start: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
         client = self._client.get()
         with self._client.explained(prefix):
@@ -221,9 +238,6 @@ class S3Backend:
                 raise
         found: str | None = head["Metadata"].get(HASH_METADATA)
         return found
-
-    def _stands(self, key: str, data: bytes) -> bool:
-        return self.read(key) == data
 
 
 def _bytes(size: int | None) -> str:
