@@ -53,6 +53,6 @@ def moto_bucket(moto: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def _bucket(server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    server.export(monkeypatch)
+    server.export(monkeypatch, tmp_path)
     monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
     return server.new_bucket()

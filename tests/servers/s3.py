@@ -62,14 +62,18 @@ class S3Server:
         self.client().create_bucket(Bucket=name)
         return name
 
-    def export(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Make this process and its children use the server, and nothing of what the user has configured."""
+    def export(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        """Make this process and its children use the server, and nothing of what the user has configured.
+
+        An empty configuration is put into the folder.
+        """
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             monkeypatch.delenv(name)
         for name, value in self.environment.items():
             monkeypatch.setenv(name, value)
         for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-            monkeypatch.setenv(name, os.devnull)
+            (folder / "no-aws-configuration").touch()
+            monkeypatch.setenv(name, str(folder / "no-aws-configuration"))
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
