@@ -1,9 +1,9 @@
-"""From archives to `data/corpus` and `data/rejected.parquet`.
+"""From archives to `data/corpus`, `data/utterances.parquet` and `data/rejected.parquet`.
 
 First every archive is streamed once; workers check and encode each part by itself, and it is spooled to scratch. Then
 the spool is read utterance by utterance, sorted: what needs more than one part is judged, speakers are split, shards
 are written. So neither the order of members or archives nor the number of workers can change a byte, and memory holds
-a shard and what is in flight.
+a shard and what is in flight. Who is excluded is left out first of all: not decoded, not spooled, in no split.
 
 Ids are unique over all corpora: `<corpus>_<id in the corpus>`, for utterances and speakers.
 """
@@ -28,10 +28,12 @@ from pipeline import engine, tables
 from pipeline.corpora.archive import read_members
 from pipeline.corpora.libritts import read_libritts
 from pipeline.corpora.prepare import Batch, IngestConfig, prepare
+from pipeline.corpora.sieve import Sieve
 from pipeline.corpora.sources import Source
 from pipeline.corpora.splits import Split, assign_splits
 from pipeline.corpora.spool import Spool, SpooledPart, SpooledUtterance
 from pipeline.corpora.utterance import Part, Reader, Refused
+from pipeline.exclusions import Exclusions
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ _BATCH_PARTS = 64
 _BATCH_BYTES = 4 << 20
 _ROWS_PER_GROUP = 64
 _REJECTED_PER_GROUP = 4096
+_UTTERANCES_PER_GROUP = 8192  # a speaker is in one group or two, and a group is 1 or 2 MB to fetch
+_UNCOUNTED = {"skipped", "excluded"}
 
 
 class IngestError(PeeweeError):
@@ -51,9 +55,11 @@ class IngestError(PeeweeError):
 def ingest_corpus(
     sources: Sequence[Source],
     config: IngestConfig,
+    exclusions: Exclusions,
     *,
     archives: Path,
     corpus: Path,
+    utterances: Path,
     rejected: Path,
     summary: Path,
     scratch: Path,
@@ -64,8 +70,10 @@ def ingest_corpus(
     Args:
         sources: Which archives, and of which corpora they are.
         config: Limits and splits.
+        exclusions: Who is left out; one whom no archive holds is only told.
         archives: Folder of the archives.
         corpus: Folder of the shards; it is made anew.
+        utterances: Parquet file of `tables.UTTERANCES`.
         rejected: Parquet file of `tables.REJECTED`; it is there too when the run stops for too many of them.
         summary: JSON file of utterances, speakers and hours by corpus, subset and split, and of refusals by reason.
         scratch: Folder for a file of about the corpus's size.
@@ -77,11 +85,11 @@ def ingest_corpus(
             train on.
     """
     shutil.rmtree(corpus, ignore_errors=True)
-    rejected.unlink(missing_ok=True)
-    summary.unlink(missing_ok=True)
+    for path in (utterances, rejected, summary):
+        path.unlink(missing_ok=True)
     spool = Spool(scratch / "ingest.sqlite")
     try:
-        _spool_archives(spool, sources, config, archives, workers)
+        _spool_archives(spool, sources, config, exclusions, archives, workers)
         n_refused, n_utterances = _judge(spool, config)
         _write_rows(rejected, tables.REJECTED, spool.rejected(), _REJECTED_PER_GROUP)
         logger.info("utterances=%d refused=%d", n_utterances, n_refused)
@@ -89,6 +97,8 @@ def ingest_corpus(
             raise _too_many(spool, n_refused, n_utterances, config, rejected)
         splits = _split_speakers(spool, config)
         _write_shards(spool, splits, config, corpus)
+        told = (_row(utterance, splits, tables.UTTERANCES) for utterance in spool.utterances_by_speaker())
+        _write_rows(utterances, tables.UTTERANCES, told, _UTTERANCES_PER_GROUP)
         document = json.dumps(_summary(spool, splits), indent=2, sort_keys=True)
         summary.write_text(document + "\n", encoding="utf-8")
     finally:
@@ -96,21 +106,28 @@ def ingest_corpus(
 
 
 def _spool_archives(
-    spool: Spool, sources: Sequence[Source], config: IngestConfig, archives: Path, workers: int
+    spool: Spool,
+    sources: Sequence[Source],
+    config: IngestConfig,
+    exclusions: Exclusions,
+    archives: Path,
+    workers: int,
 ) -> None:
     paths = [archives / source.archive_name for source in sources]
     for path in paths:
         if not path.is_file():
             raise IngestError(f"{path} is missing; run the stage that fetches it (`dvc repro download`)")
     n_bytes = sum(path.stat().st_size for path in paths)
+    sieve = Sieve(exclusions)
     with tqdm(total=n_bytes, unit="B", unit_scale=True, desc="ingest", disable=None) as bar:
-        batches = _batches(sources, archives, bar)
+        batches = _batches(sources, archives, sieve, bar)
         for prepared in engine.map_shards(partial(prepare, config=config), batches, workers):
             for part, flac in prepared:
                 spool.add_part(part, flac)
+    sieve.tell()
 
 
-def _batches(sources: Sequence[Source], archives: Path, bar: "tqdm[Any]") -> Iterator[Batch]:
+def _batches(sources: Sequence[Source], archives: Path, sieve: Sieve, bar: "tqdm[Any]") -> Iterator[Batch]:
     for source in sources:
         read = READERS.get(source.corpus, read_libritts)
         batch: list[Part | Refused] = []
@@ -118,6 +135,7 @@ def _batches(sources: Sequence[Source], archives: Path, bar: "tqdm[Any]") -> Ite
         for member in read_members(archives / source.archive_name, source.sha256, bar.update):
             for part in read(member):
                 _check_subset(part, source)
+                part = sieve.sift(part, source.corpus)
                 batch.append(part)
                 n_parts, n_bytes = n_parts + 1, n_bytes + (len(part.data) if isinstance(part, Part) else 0)
                 if len(batch) == _BATCH_PARTS or n_bytes >= _BATCH_BYTES:
@@ -139,7 +157,7 @@ def _check_subset(part: Part | Refused, source: Source) -> None:
 def _judge(spool: Spool, config: IngestConfig) -> tuple[int, int]:
     """Accept or refuse each utterance; return how many were refused, of how many.
 
-    A file that is no part of an utterance counts as one; what is skipped by name does not count.
+    A file that is no part of an utterance counts as one; what is skipped by name, or excluded, does not count.
     """
     n_refused = n_utterances = 0
     for places in spool.groups():
@@ -151,9 +169,10 @@ def _judge(spool: Spool, config: IngestConfig) -> tuple[int, int]:
             elif utterance:
                 is_accepted = True
                 spool.add_utterance(utterance)
-            is_skipped = utterance is None and all(reason == "skipped" for _, reason, _ in refused)
-            n_utterances += not is_skipped
-            n_refused += utterance is None and not is_skipped
+            reasons = {reason for _, reason, _ in refused}
+            counts = utterance is not None or not ("excluded" in reasons or reasons <= {"skipped"})
+            n_utterances += counts
+            n_refused += utterance is None and counts
             for part, reason, detail in refused:
                 spool.add_rejected(part, reason, detail)
     return n_refused, n_utterances
@@ -217,8 +236,11 @@ def _too_many(spool: Spool, n_refused: int, n_utterances: int, config: IngestCon
     for row in spool.rejected():
         counts[row["reason"]] += 1
         examples.setdefault(row["reason"], f"{row['member']} of {row['archive']}: {row['detail']}")
+    uncounted = _UNCOUNTED if n_utterances else set()
     told = "; ".join(
-        f"{count} {reason}, such as {examples[reason]}" for reason, count in counts.most_common() if reason != "skipped"
+        f"{count} {reason}, such as {examples[reason]}"
+        for reason, count in counts.most_common()
+        if reason not in uncounted
     )
     fraction = n_refused / max(1, n_utterances)
     return IngestError(
@@ -244,7 +266,10 @@ def _write_shards(spool: Spool, splits: dict[str, Split], config: IngestConfig, 
     # By hash: one utterance more changes one shard, and shards weigh the same whatever the order of the corpora.
     spool.assign_shards(partial(_shard_of, n_shards=n_shards))
     for shard in tqdm(range(n_shards), desc="ingest: shards", disable=None):
-        rows = (_row(spool, utterance, splits) for utterance in spool.utterances(shard))
+        rows = (
+            _row(utterance, splits, tables.CORPUS, audio=spool.audio(utterance.audio_row))
+            for utterance in spool.utterances(shard)
+        )
         _write_rows(corpus / f"part-{shard:05d}.parquet", tables.CORPUS, rows, _ROWS_PER_GROUP)
 
 
@@ -252,9 +277,9 @@ def _shard_of(utterance_id: str, n_shards: int) -> int:
     return int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8], "big") * n_shards >> 64
 
 
-def _row(spool: Spool, utterance: SpooledUtterance, splits: dict[str, Split]) -> dict[str, Any]:
-    told = {"split": splits[utterance.speaker_id], "audio": spool.audio(utterance.audio_row)}
-    return {name: told[name] if name in told else getattr(utterance, name) for name in tables.CORPUS.names}
+def _row(utterance: SpooledUtterance, splits: dict[str, Split], schema: pa.Schema, **more: bytes) -> dict[str, Any]:
+    told = {"split": splits[utterance.speaker_id], **more}
+    return {name: told[name] if name in told else getattr(utterance, name) for name in schema.names}
 
 
 def _summary(spool: Spool, splits: dict[str, Split]) -> dict[str, Any]:

@@ -36,6 +36,9 @@ CORPUS = pa.schema(
 )
 """`data/corpus/part-*.parquet`: a row an utterance, sorted by utterance_id within a shard."""
 
+UTTERANCES = pa.schema([field for field in CORPUS if field.name != "audio"])
+"""`data/utterances.parquet`: the whole corpus without its audio, sorted by speaker_id and utterance_id."""
+
 REJECTED = pa.schema(
     [
         ("archive", pa.string()),

@@ -125,6 +125,13 @@ class Spool:
         found = self._db.cursor().execute(f"SELECT {_UTTERANCE_COLUMNS} FROM utterance {where}", values)  # noqa: S608
         yield from (SpooledUtterance(*row) for row in found)
 
+    def utterances_by_speaker(self) -> Iterator[SpooledUtterance]:
+        """Yield what was accepted, sorted by speaker_id and utterance_id."""
+        order = "speaker_id, utterance_id"
+        self._db.execute(f"CREATE INDEX IF NOT EXISTS by_speaker ON utterance ({order})")
+        found = self._db.cursor().execute(f"SELECT {_UTTERANCE_COLUMNS} FROM utterance ORDER BY {order}")  # noqa: S608
+        yield from (SpooledUtterance(*row) for row in found)
+
     def assign_shards(self, shard_of: Callable[[str], int]) -> None:
         """Give each utterance that was accepted the shard that a function of its id says."""
         self._db.create_function("shard_of", 1, shard_of, deterministic=True)

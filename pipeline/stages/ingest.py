@@ -1,10 +1,14 @@
-"""Archives to `data/corpus`, a row an utterance, and `data/rejected.parquet`, a row a refused file with the reason."""
+"""Archives to `data/corpus`, a row an utterance, and `data/rejected.parquet`, a row a refused file with the reason.
+
+`data/utterances.parquet` is the corpus without its audio, for those who ask what a model was made of.
+"""
 
 from pathlib import Path
 
 from pipeline import engine
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import CorpusConfig
+from pipeline.exclusions import read_exclusions
 from pipeline.ingest import ingest_corpus
 from pipeline.params import Section, read
 
@@ -22,8 +26,10 @@ def ingest() -> None:
     ingest_corpus(
         params.corpus.sources,
         params.ingest,
+        read_exclusions(),
         archives=Path("data/archives"),
         corpus=Path("data/corpus"),
+        utterances=Path("data/utterances.parquet"),
         rejected=Path("data/rejected.parquet"),
         summary=Path("data/summary.json"),
         scratch=Path(".scratch/ingest"),

@@ -22,6 +22,7 @@ import re, resource, sys
 from pathlib import Path
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
+from pipeline.exclusions import Exclusions
 from pipeline.ingest import ingest_corpus
 
 if __name__ == "__main__":
@@ -30,9 +31,9 @@ if __name__ == "__main__":
         min_characters_per_s=2, max_characters_per_s=40, max_rejected_fraction=0, shard_mib=32,
         split=dict(by_subset={{}}, validation_fraction=0.1, test_fraction=0, seed=1)))
     source = Source(corpus="noise", subset="train", url="file:x", md5=None, sha256=sys.argv[1], licence="none")
-    ingest_corpus([source], config, archives=Path("."), corpus=Path("corpus"), rejected=Path("rejected.parquet"),
-                  summary=Path("summary.json"),
-                  scratch=Path("scratch"), workers={WORKERS})
+    ingest_corpus([source], config, Exclusions(), archives=Path("."), corpus=Path("corpus"),
+                  utterances=Path("utterances.parquet"), rejected=Path("rejected.parquet"),
+                  summary=Path("summary.json"), scratch=Path("scratch"), workers={WORKERS})
     # Not ru_maxrss: a process inherits that of the one that started it.
     driver = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
     print(driver / 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)

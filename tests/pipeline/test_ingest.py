@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -15,6 +16,7 @@ from pipeline import tables
 from pipeline.corpora.archive_error import ArchiveError
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
+from pipeline.exclusions import Exclusion, Exclusions
 from pipeline.ingest import IngestError, ingest_corpus
 
 RATE = 16_000
@@ -77,12 +79,14 @@ class Corpus:
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         self.sources.append(Source(corpus=corpus, subset=subset, url="file:x", md5=None, sha256=sha256, licence="none"))
 
-    def ingest(self, workers: int = 1, **changed: Any) -> None:
+    def ingest(self, workers: int = 1, excluded: tuple[Exclusion, ...] = (), **changed: Any) -> None:
         ingest_corpus(
             self.sources,
             config(**changed),
+            Exclusions(excluded),
             archives=self.root / "archives",
             corpus=self.root / "corpus",
+            utterances=self.root / "utterances.parquet",
             rejected=self.root / "rejected.parquet",
             summary=self.root / "summary.json",
             scratch=self.root / "scratch",
@@ -97,7 +101,7 @@ class Corpus:
         return [(row["member"].rpartition("/")[2], row["reason"]) for row in rows]
 
     def hashes(self) -> dict[str, str]:
-        found = [*self.root.glob("corpus/*"), self.root / "rejected.parquet"]
+        found = [*self.root.glob("corpus/*"), *self.root.glob("*.parquet")]
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
@@ -264,6 +268,68 @@ def test_same_ids_of_two_corpora_are_two_voices(tiny: Corpus) -> None:
     tiny.ingest()
     assert len(tiny.rows()) == 12
     assert {row["speaker_id"] for row in tiny.rows().values()} == {"one_1", "one_2", "two_1", "two_2"}
+
+
+def test_utterances_are_the_corpus_without_audio_sorted_by_speaker(tiny: Corpus) -> None:
+    """Every row of every shard, once; statistics on the columns that a search goes by."""
+    tiny.add("train", corpus_files("train", range(1, 12), 5))
+    tiny.ingest()
+    rows = list(tables.iter_rows(tiny.root / "utterances.parquet"))
+    corpus = sorted(tiny.rows().values(), key=lambda row: (row["speaker_id"], row["utterance_id"]))
+    assert rows == [{name: value for name, value in row.items() if name != "audio"} for row in corpus]
+    assert [row["speaker_id"] for row in rows][:6] == ["tiny_1"] * 5 + ["tiny_10"]
+    statistics = pq.ParquetFile(tiny.root / "utterances.parquet").metadata.row_group(0).column(0).statistics
+    ids = [row["utterance_id"] for row in rows]
+    assert (statistics.min, statistics.max) == (min(ids), max(ids))
+
+
+def test_excluded_speakers_and_utterances_are_named_and_nowhere_else(
+    tiny: Corpus, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not decoded (one recording is damaged), not counted as bad, not drawn for a split; a stranger is only logged."""
+    files = corpus_files("train", range(1, 9))
+    files["LibriTTS/train/3/7/3_7_000000_000000.wav"] = b"damaged"
+    tiny.add("train", files)
+    excluded = (
+        Exclusion("speaker", "tiny_3", "consent withdrawn"),
+        Exclusion("utterance", "tiny_4_7_000001_000000", "names a person"),
+        Exclusion("speaker", "tiny_99", "not in this corpus"),
+        Exclusion("speaker", "other_4", "another corpus's speaker 4"),
+    )
+    tiny.ingest(excluded=excluded, max_rejected_fraction=0.0)
+    rows = tiny.rows()
+    assert len(rows) == 7 * 3 - 1
+    assert "tiny_4_7_000001_000000" not in rows
+    assert {row["speaker_id"] for row in rows.values()} == {f"tiny_{number}" for number in (1, 2, 4, 5, 6, 7, 8)}
+    rejected = list(tables.iter_rows(tiny.root / "rejected.parquet"))
+    assert {row["reason"] for row in rejected} == {"excluded"}
+    assert len(rejected) == 4 * 3
+    assert rejected[0]["detail"] == "exclusions.csv names speaker tiny_3"
+    assert json.loads((tiny.root / "summary.json").read_text())["rejected"] == {"tiny-train.tar.gz": {"excluded": 12}}
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line for line in told if "exclusions.csv" in line] == [
+        "exclusions.csv names speaker other_4, which no archive holds",
+        "exclusions.csv names speaker tiny_99, which no archive holds",
+    ]
+
+
+def test_split_of_the_others_does_not_depend_on_who_is_excluded(tiny: Corpus) -> None:
+    """As if the excluded speaker had never been in the archive."""
+    tiny.add("train", corpus_files("train", range(1, 9)))
+    tiny.ingest(excluded=(Exclusion("speaker", "tiny_3", "x"),))
+    with_list = {row["speaker_id"]: row["split"] for row in tiny.rows().values()}
+    without = Corpus(tiny.root / "without")
+    without.add("train", corpus_files("train", range(1, 3)) | corpus_files("train", range(4, 9)))
+    without.ingest()
+    assert {row["speaker_id"]: row["split"] for row in without.rows().values()} == with_list
+    assert (tiny.root / "utterances.parquet").read_bytes() == (without.root / "utterances.parquet").read_bytes()
+
+
+def test_everybody_excluded_says_so(tiny: Corpus) -> None:
+    """Nothing is left: the message counts what was excluded."""
+    tiny.add("train", corpus_files("train", range(1, 3)))
+    with pytest.raises(IngestError, match=r"18 excluded, such as LibriTTS/train/1"):
+        tiny.ingest(excluded=(Exclusion("speaker", "tiny_1", "x"), Exclusion("speaker", "tiny_2", "x")))
 
 
 def test_recorded_speech_is_read_whole(tiny: Corpus, shared_data: Path) -> None:

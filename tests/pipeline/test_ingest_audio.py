@@ -14,6 +14,7 @@ import soundfile
 from pipeline import tables
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
+from pipeline.exclusions import Exclusions
 from pipeline.ingest import ingest_corpus
 
 RATE = 24_000
@@ -153,7 +154,8 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         }
     )
     places = {"archives": path.parent, "corpus": root / "corpus", "rejected": root / "rejected.parquet"}
-    ingest_corpus([source], config, summary=root / "summary.json", scratch=root / "scratch", workers=1, **places)
+    places |= {"utterances": root / "utterances.parquet", "summary": root / "summary.json", "scratch": root / "scratch"}
+    ingest_corpus([source], config, Exclusions(), workers=1, **places)
     accepted = {row["utterance_id"]: "" for row in tables.iter_rows(root / "corpus", ["utterance_id"])}
     refused = {row["utterance_id"]: row["reason"] for row in tables.iter_rows(root / "rejected.parquet")}
     assert not accepted.keys() & refused.keys()

@@ -193,14 +193,15 @@ from pathlib import Path
 from pipeline.corpora.archive_error import ArchiveError
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
+from pipeline.exclusions import Exclusions
 from pipeline.ingest import ingest_corpus
 config = IngestConfig.model_validate_json(sys.argv[2])
 source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sys.argv[1], licence="none")
 start = time.monotonic()
 try:
-    ingest_corpus([source], config, archives=Path("archives"), corpus=Path("corpus"), rejected=Path("rejected.parquet"),
-                  summary=Path("summary.json"),
-                  scratch=Path("scratch"), workers=1)
+    ingest_corpus([source], config, Exclusions(), archives=Path("archives"), corpus=Path("corpus"),
+                  utterances=Path("utterances.parquet"), rejected=Path("rejected.parquet"),
+                  summary=Path("summary.json"), scratch=Path("scratch"), workers=1)
 except ArchiveError as error:
     seconds = time.monotonic() - start
     # Not ru_maxrss: a process inherits that of the one that started it.

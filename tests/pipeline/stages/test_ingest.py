@@ -40,6 +40,7 @@ def workplace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch)
         {"corpus": "tiny", "subset": "train", "url": "file:x", "md5": None, "sha256": sha256, "licence": "none"}
     ]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+    (tmp_path / "exclusions.csv").write_text("kind,id,reason\n")
     return tmp_path
 
 
@@ -50,6 +51,19 @@ def test_stage_writes_the_tables_that_dvc_names(workplace: Path) -> None:
     assert {row["split"] for row in rows} == {"train", "validation"}
     assert list(tables.iter_rows(Path("data/rejected.parquet"))) == []
     assert Path("data/summary.json").is_file()
+    told = list(tables.iter_rows(Path("data/utterances.parquet")))
+    assert told == [
+        {name: value for name, value in row.items() if name != "audio"}
+        for row in sorted(rows, key=lambda row: row["speaker_id"])
+    ]
+
+
+def test_who_is_excluded_is_in_no_table(workplace: Path) -> None:
+    """The list is read from the repository's root."""
+    Path("exclusions.csv").write_text("kind,id,reason\nspeaker,tiny_2,consent withdrawn\n")
+    ingest()
+    for table in ("data/corpus", "data/utterances.parquet"):
+        assert {row["speaker_id"] for row in tables.iter_rows(Path(table))} == {"tiny_0", "tiny_1", "tiny_3"}
 
 
 def test_key_that_is_unknown_stops_the_stage(workplace: Path) -> None:

@@ -1,0 +1,33 @@
+"""Who is excluded is left out before anything is done with their recordings."""
+
+import logging
+
+from pipeline.corpora.utterance import Part, Refused
+from pipeline.exclusions import EXCLUSIONS, Exclusions
+
+logger = logging.getLogger(__name__)
+
+
+class Sieve:
+    """Refuses the parts of those whom the list names."""
+
+    def __init__(self, exclusions: Exclusions) -> None:
+        self._listed = {(entry.kind, entry.id) for entry in exclusions.entries}
+        self._met: set[tuple[str, str]] = set()
+
+    def sift(self, part: Part | Refused, corpus: str) -> Part | Refused:
+        """Give the part back, or the refusal of it."""
+        names = [("utterance", f"{corpus}_{part.utterance_id}")]
+        if isinstance(part, Part):
+            names.append(("speaker", f"{corpus}_{part.speaker_id}"))
+        found = [name for name in names if name in self._listed]
+        if not found:
+            return part
+        self._met.update(found)
+        detail = f"{EXCLUSIONS} names {' and '.join(' '.join(name) for name in found)}"
+        return Refused(part.member, part.utterance_id, part.subset, "excluded", detail)
+
+    def tell(self) -> None:
+        """Log which names no archive holds: it may be a slip of the pen."""
+        for kind, identifier in sorted(self._listed - self._met):
+            logger.warning("%s names %s %s, which no archive holds", EXCLUSIONS, kind, identifier)

@@ -1,0 +1,112 @@
+"""Who is not to be heard in any release from now on: `exclusions.csv` in the repository's root, tracked by git.
+
+    kind,id,reason
+    speaker,libritts_84,consent withdrawn on 2026-11-02
+
+A line a speaker or utterance, by its id as in `data/corpus`. `ingest` leaves them out and `bundle` proves it; the
+reasons stay here, and are not published.
+"""
+
+import csv
+import io
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from peewee_model.errors import PeeweeError
+
+EXCLUSIONS = Path("exclusions.csv")
+EXCLUSIONS_FILE = "exclusions.json"
+"""Name of the list in a release: the ids, without the reasons."""
+HEADER = ("kind", "id", "reason")
+Kind = Literal["speaker", "utterance"]
+
+
+class ExclusionError(PeeweeError):
+    """The list of exclusions can't be read, or something can't be added to it."""
+
+
+@dataclass(frozen=True, order=True)
+class Exclusion:
+    """One line of the list."""
+
+    kind: Kind
+    id: str
+    """As in `data/corpus`: `<corpus>_<id in the corpus>`."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Exclusions:
+    """The list."""
+
+    entries: tuple[Exclusion, ...] = ()
+
+    @property
+    def speakers(self) -> frozenset[str]:
+        """Ids of the speakers."""
+        return frozenset(entry.id for entry in self.entries if entry.kind == "speaker")
+
+    @property
+    def utterances(self) -> frozenset[str]:
+        """Ids of the utterances that are named one by one."""
+        return frozenset(entry.id for entry in self.entries if entry.kind == "utterance")
+
+
+def read_exclusions(path: Path = EXCLUSIONS) -> Exclusions:
+    """Read the list.
+
+    Raises:
+        ExclusionError: Names the file, the line, and what is wrong with it.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            if tuple(next(lines, ())) != HEADER:
+                raise ExclusionError(f"{path}: the first line must be `{','.join(HEADER)}`")
+            entries: dict[tuple[str, str], Exclusion] = {}
+            for line in lines:
+                where = f"{path}, line {lines.line_num}"
+                entry = _checked(line, where)
+                if (entry.kind, entry.id) in entries:
+                    raise ExclusionError(f"{where}: {entry.kind} {entry.id} stands there twice; remove one")
+                entries[entry.kind, entry.id] = entry
+    except FileNotFoundError:
+        raise ExclusionError(f"{path} is missing; restore it from git (`git checkout {path}`)") from None
+    except UnicodeDecodeError:
+        raise ExclusionError(f"{path} is not UTF-8; save it as such") from None
+    except csv.Error as error:
+        raise ExclusionError(f"{path}, line {lines.line_num}: {error}; correct the quotes") from None
+    return Exclusions(tuple(entries.values()))
+
+
+def add_exclusion(exclusion: Exclusion, path: Path = EXCLUSIONS) -> None:
+    """Add one line, and write the list sorted, so that git shows that line alone.
+
+    Raises:
+        ExclusionError: If it is on the list already, or is no exclusion, or the list can't be read.
+    """
+    added = _checked([exclusion.kind, exclusion.id, exclusion.reason], "exclusion")
+    listed = read_exclusions(path).entries
+    if (added.kind, added.id) in {(entry.kind, entry.id) for entry in listed}:
+        raise ExclusionError(f"{path}: {added.kind} {added.id} is excluded already; edit the reason there if need be")
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows((entry.kind, entry.id, entry.reason) for entry in sorted([*listed, added]))
+    part = path.with_suffix(".part")
+    part.write_text(buffer.getvalue(), encoding="utf-8", newline="")
+    part.replace(path)
+
+
+def _checked(line: list[str], where: str) -> Exclusion:
+    if len(line) != len(HEADER):
+        raise ExclusionError(f"{where}: expected {len(HEADER)} values ({','.join(HEADER)}), found {len(line)}")
+    kind, identifier, reason = line
+    if kind not in get_args(Kind):
+        raise ExclusionError(f"{where}: kind is {kind!r}; write {' or '.join(get_args(Kind))}")
+    for name, value in (("id", identifier), ("reason", reason)):
+        if not value.strip() or value != value.strip() or any(unicodedata.category(sign) == "Cc" for sign in value):
+            raise ExclusionError(f"{where}: {name} is {value!r}; write it on one line, without spaces around it")
+    return Exclusion("speaker" if kind == "speaker" else "utterance", identifier, reason)

@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline.exclusions import Exclusion, ExclusionError, add_exclusion, read_exclusions
+
+HEADER = "kind,id,reason\n"
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    """An empty list."""
+    path = tmp_path / "exclusions.csv"
+    path.write_text(HEADER)
+    return path
+
+
+def test_repository_ships_with_an_empty_list(repository: Path) -> None:
+    assert read_exclusions(repository / "exclusions.csv").entries == ()
+
+
+def test_list_tells_speakers_from_utterances(listed: Path) -> None:
+    """A reason may hold commas and quotes, as CSV has them."""
+    listed.write_text(HEADER + 'speaker,libritts_84,"withdrawn, by ""letter"""\nutterance,libritts_1_2_3_4,a name\n')
+    found = read_exclusions(listed)
+    assert found.speakers == {"libritts_84"}
+    assert found.utterances == {"libritts_1_2_3_4"}
+    assert found.entries[0].reason == 'withdrawn, by "letter"'
+
+
+def test_added_line_stands_sorted_and_leaves_the_others_as_they_are(listed: Path) -> None:
+    """Whatever the order of additions, the file is the same; what was there comes back."""
+    added = [
+        Exclusion("utterance", "b_1_1_1", "one sentence"),
+        Exclusion("speaker", "b_2", 'she said "no", twice'),
+        Exclusion("speaker", "a_10", "consent withdrawn on 2026-11-02"),
+        Exclusion("speaker", "a_2", "Einwilligung zurückgezogen"),
+    ]
+    for exclusion in added:
+        add_exclusion(exclusion, listed)
+    assert listed.read_text(encoding="utf-8") == HEADER + (
+        "speaker,a_10,consent withdrawn on 2026-11-02\n"
+        "speaker,a_2,Einwilligung zurückgezogen\n"
+        'speaker,b_2,"she said ""no"", twice"\n'
+        "utterance,b_1_1_1,one sentence\n"
+    )
+    assert set(read_exclusions(listed).entries) == set(added)
+    other = listed.with_name("other.csv")
+    other.write_text(HEADER)
+    for exclusion in reversed(added):
+        add_exclusion(exclusion, other)
+    assert other.read_bytes() == listed.read_bytes()
+    assert sorted(path.name for path in listed.parent.iterdir()) == ["exclusions.csv", "other.csv"]
+
+
+def test_same_id_may_be_a_speaker_and_an_utterance(listed: Path) -> None:
+    add_exclusion(Exclusion("speaker", "a_1", "x"), listed)
+    add_exclusion(Exclusion("utterance", "a_1", "y"), listed)
+    with pytest.raises(ExclusionError, match="speaker a_1 is excluded already"):
+        add_exclusion(Exclusion("speaker", "a_1", "another reason"), listed)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "first line must be `kind,id,reason`"),
+        ("speaker,a_1,x\n", "first line must be"),
+        ("\ufeff" + HEADER, "first line must be"),
+        (HEADER + "speakers,a_1,x\n", r"line 2: kind is 'speakers'; write speaker or utterance"),
+        (HEADER + "speaker,a_1\n", r"line 2: expected 3 values \(kind,id,reason\), found 2"),
+        (HEADER + "speaker,a_1,x,y\n", "line 2: expected 3 values .* found 4"),
+        (HEADER + "speaker,a_1,x\n\n", "line 3: expected 3 values .* found 0"),
+        (HEADER + "speaker,,x\n", "line 2: id is ''"),
+        (HEADER + "speaker, a_1,x\n", "line 2: id is ' a_1'; write it on one line, without spaces around it"),
+        (HEADER + "speaker,a_1,\n", "line 2: reason is ''"),
+        (HEADER + 'speaker,a_1,"two\nlines"\n', r"line 3: reason is 'two\\nlines'"),
+        (HEADER + "speaker,a_1,x\nspeaker,a_2,x\nspeaker,a_1,y\n", "line 4: speaker a_1 stands there twice"),
+        (HEADER + 'speaker,a_1,"x\n', "line 2: unexpected end of data; correct the quotes"),
+        (HEADER + 'speaker,a_1,"x"y\n', "line 2: .*; correct the quotes"),
+    ],
+)
+def test_malformed_line_is_named_by_its_number(listed: Path, content: str, message: str) -> None:
+    listed.write_text(content, encoding="utf-8", newline="")
+    with pytest.raises(ExclusionError, match=message) as caught:
+        read_exclusions(listed)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_or_wrongly_encoded_list_is_named(listed: Path) -> None:
+    listed.write_bytes(HEADER.encode() + b"speaker,a_1,\xff\n")
+    with pytest.raises(ExclusionError, match="is not UTF-8"):
+        read_exclusions(listed)
+    listed.unlink()
+    with pytest.raises(ExclusionError, match=r"exclusions\.csv is missing; restore it from git"):
+        read_exclusions(listed)
+
+
+@pytest.mark.parametrize(
+    "exclusion",
+    [Exclusion("speaker", "", "x"), Exclusion("speaker", "a_1", " "), Exclusion("speaker", "a\n1", "x")],
+)
+def test_what_is_no_exclusion_is_not_added(listed: Path, exclusion: Exclusion) -> None:
+    with pytest.raises(ExclusionError):
+        add_exclusion(exclusion, listed)
+    assert listed.read_text() == HEADER
