@@ -7,7 +7,7 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from tests.bench import audit, extract, ingest_memory, synthesizer
+from tests.bench import audit, extract, ingest_memory, store, synthesizer
 
 TARGETS = {
     "ours_to_librosa": ">= 2",
@@ -16,10 +16,14 @@ TARGETS = {
     "ingest_memory_ratio": "about 1",
     "ratio": ">= 2",
     "audit_diff_400000_s": "< 10",
+    "publish_time_ratio": "<= 1.2",
+    "publish_memory_ratio": "<= 1.2",
+    "pull_time_ratio": "<= 1.2",
+    "pull_memory_ratio": "<= 1.2",
 }
 
 if __name__ == "__main__":
-    for benchmark in (extract, ingest_memory, synthesizer, audit):
+    for benchmark in (extract, ingest_memory, synthesizer, audit, store):
         print(f"\n{benchmark.__name__}: {benchmark.__doc__.splitlines()[0]}", flush=True)
         for name, value in benchmark.run().items():
             print(f"  {name:28} {value:10.3f}  {TARGETS.get(name, '')}", flush=True)
