@@ -321,3 +321,25 @@ def test_release_signed_by_someone_else_than_who_signed_the_bytes_is_refused(
     with pytest.raises(SignatureError):
         store.fetch("stable", public)
     assert json.loads(signature)
+
+
+def test_cloner_requires_the_signature_that_the_environment_or_its_caller_names(
+    store: Store, tmp_path: Path, bare_release: tuple[Path, str], key_pair: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The caller's word counts more; without a good signature no model is loaded."""
+    from peewee_model import VoiceCloner
+
+    private, public = key_pair
+    _, stranger = make_keys(tmp_path / "theirs")
+    store.publish(bare_release[0], "stable", "gate passed", signing_key=private)
+    loaded: list[Path] = []
+    monkeypatch.setattr(VoiceCloner, "_from_verified", lambda folder, device: loaded.append(folder))
+    monkeypatch.setenv("PEEWEE_PUBLIC_KEY", str(stranger))
+    with pytest.raises(SignatureError):
+        VoiceCloner.load(f"{store.address}@stable")
+    assert not loaded
+    VoiceCloner.load(f"{store.address}@stable", public_key=public)
+    monkeypatch.setenv("PEEWEE_PUBLIC_KEY", str(public))
+    VoiceCloner.load(f"{store.address}@stable")
+    assert len(loaded) == 2
