@@ -32,6 +32,34 @@ UtteranceOption = Annotated[str | None, typer.Option(help="As in the tables: lib
 
 
 @app.command()
+def verify(
+    version: Annotated[str, typer.Argument(metavar="V", help="A channel, a version, or its first characters.")],
+    store: StoreOption = "store",
+    offline: Annotated[bool, typer.Option("--offline", help="Look only at what is on this machine.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Go on after the first thing that differs.")] = False,
+    public_key: Annotated[
+        Path | None,
+        typer.Option("--public-key", envvar="PEEWEE_PUBLIC_KEY", help="Require a signature by this key, a PEM file."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hash every edge of a release anew, from the archives to the published files; name the first that differs."""
+    from tqdm import tqdm
+
+    from peewee_model.release_commands import find
+    from pipeline.audit.verify import Request, audit
+    from pipeline.audit.wording import describe_report
+
+    found = find(open_store(store), version)
+    request = Request(found, store, Path(), offline=offline, public_key=public_key, everything=everything)
+    with tqdm(desc="hashing", unit="B", unit_scale=True, disable=None, leave=False) as bar:
+        report = audit(request, bar.update)
+    _print(report.to_json() if as_json else describe_report(report))
+    if report.findings:
+        raise AuditError(f"release {found} is not what it was made as: {report.findings[0]}")
+
+
+@app.command()
 def diff(
     before: Annotated[str, typer.Argument(help="A version or channel.")],
     after: Annotated[str, typer.Argument(help="Another.")],

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.audit.diff import Change, DataDifference, Difference
+from pipeline.audit.finding import Report
 from pipeline.audit.trace import Appearance
 
 SHOWN = 10
@@ -54,6 +55,22 @@ def describe_trace(kind: str, identifier: str, appearances: Sequence[Appearance]
         for span in appearance.channels if not appearance.unknown else ():
             until = f"until {span.until}" if span.until else "now"
             yield f"      {span.channel}, entry {span.number}: {span.since} {until}"
+
+
+def describe_report(report: Report) -> Iterator[str]:
+    """Say what an audit found."""
+    for finding in report.findings:
+        yield f"DIFFERS  {finding.place}: {finding.path}"
+        yield f"         expected {finding.expected}"
+        yield f"         found    {finding.found}"
+    counted = ", ".join(f"{place} {n_files}" for place, n_files in sorted(report.n_files.items())) or "none"
+    yield f"hashed   {report.n_bytes} bytes; files: {counted}"
+    for what in report.unchecked:
+        yield f"not seen {what}"
+    if not report.complete:
+        yield "stopped at the first thing that differs; --all goes on"
+    elif not report.findings:
+        yield f"release {report.version} is what it was made as"
 
 
 def _describe_data(data: DataDifference) -> Iterator[str]:

@@ -1,0 +1,119 @@
+"""Hashing many files at once, each once, with the answers in the order of the questions.
+
+Nothing here looks at a time of change.
+"""
+
+import hashlib
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from peewee_model.release import FileEntry
+from pipeline.audit.finding import Finding, Report
+
+BLOCK = 1 << 20
+AHEAD = 4  # files that are hashed before their turn, for each thread
+
+
+@dataclass(frozen=True)
+class Digests:
+    """What a file is, by both hashes: SHA-256 can't be collided, MD5 is what DVC's records hold."""
+
+    entry: FileEntry
+    md5: str
+
+
+Source = Path | Callable[[], Iterator[bytes]]
+"""A local file, or what reads another one. A FileNotFoundError says that it is not there."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to hash, and what to say when that is done."""
+
+    place: str
+    source: Source | None
+    """None: nothing to hash, only to conclude."""
+    conclude: Callable[[Digests | None], Iterable[Finding]]
+    """Given None if the file is not there."""
+
+
+Item = Job | Finding
+
+
+class Hasher:
+    """Hashes in threads: hashlib lets others run meanwhile.
+
+    Args:
+        report: Where files and bytes are counted.
+        progress: Told of each block's bytes.
+    """
+
+    def __init__(self, report: Report, progress: Callable[[int], object] = bool) -> None:
+        self._report = report
+        self._progress = progress
+        self._known: dict[tuple[int, int], Future[Digests | None]] = {}
+        self._counting = threading.Lock()
+        self._threads = max(2, os.cpu_count() or 1)
+
+    def run(self, items: Iterable[Item]) -> Iterator[Finding]:
+        """Work through items in order; several are hashed ahead of their turn."""
+        pool = ThreadPoolExecutor(self._threads)
+        waiting: deque[tuple[Item, Future[Digests | None] | None]] = deque()
+        try:
+            for item in items:
+                future = None
+                if isinstance(item, Job) and item.source is not None:
+                    future = self._submit(pool, item.place, item.source)
+                waiting.append((item, future))
+                while len(waiting) > AHEAD * self._threads:
+                    yield from self._conclude(*waiting.popleft())
+            while waiting:
+                yield from self._conclude(*waiting.popleft())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, pool: ThreadPoolExecutor, place: str, source: Source) -> Future[Digests | None]:
+        """A file that has several names (hard links into DVC's cache) is hashed once."""
+        if not isinstance(source, Path):
+            return pool.submit(self.digest, place, source)
+        try:
+            status = source.stat()
+        except OSError:
+            return pool.submit(lambda: None)
+        key = (status.st_dev, status.st_ino)
+        if key not in self._known:
+            self._known[key] = pool.submit(self.digest, place, source)
+        return self._known[key]
+
+    @staticmethod
+    def _conclude(item: Item, future: Future[Digests | None] | None) -> Iterable[Finding]:
+        if isinstance(item, Finding):
+            return [item]
+        return item.conclude(future.result() if future else None)
+
+    def digest(self, place: str, source: Source) -> Digests | None:
+        """Hash one file now; None if it is not there."""
+        sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+        try:
+            for block in _read(source) if isinstance(source, Path) else source():
+                sha256.update(block)
+                md5.update(block)
+                size += len(block)
+                self._progress(len(block))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        with self._counting:
+            self._report.n_files[place] += 1
+            self._report.n_bytes += size
+        return Digests(FileEntry(sha256=sha256.hexdigest(), size=size), md5.hexdigest())
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(BLOCK):
+            yield block

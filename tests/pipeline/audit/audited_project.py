@@ -1,0 +1,109 @@
+"""A project with two releases in a store, made by the real links, bundle and publish of small files."""
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from tests.closure import ROOT
+from tests.pipeline.audit.stand_in import archive
+
+PROGRAM = f"""#!{sys.executable}
+import os, sys
+stage = sys.argv[-1]
+if stage in ("bundle", "publish"):
+    os.execv(sys.executable, [sys.executable, "-m", "pipeline", stage])
+sys.path.insert(0, os.getcwd())
+sys.path.append({str(ROOT)!r})
+from tests.pipeline.audit.stand_in import run
+run(stage)
+"""
+TRACKED = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "exclusions.csv", "requirements.lock")
+SUBSETS = ("train-clean", "dev-clean")
+
+
+def make(folder: Path) -> tuple[str, str]:
+    """Make the project and run it twice; the second release is what the workspace holds.
+
+    Returns:
+        The versions of both releases.
+    """
+    folder.mkdir()
+    for name in TRACKED:
+        shutil.copy(ROOT / name, folder / name)
+    for package in ("peewee_model", "pipeline"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    program = folder / "bin/python"
+    program.parent.mkdir()
+    program.write_text(PROGRAM)
+    program.chmod(program.stat().st_mode | stat.S_IEXEC)
+    _name_archives(folder)
+    (folder / ".gitignore").write_text((folder / ".gitignore").read_text() + "/bin/\n/sources/\n/remote/\n/links/\n")
+    run(folder, "git", "init", "-q")
+    run(folder, "dvc", "init", "-q")
+    run(folder, "dvc", "config", "cache.type", "copy")
+    run(folder, "dvc", "remote", "add", "--default", "storage", "../remote")
+    run(folder, "dvc", "remote", "modify", "storage", "verify", "true")
+    first = reproduce(folder)
+    change(folder, "encoder", n_speakers=25)
+    second = reproduce(folder)
+    run(folder, "dvc", "push", "-q")
+    return first, second
+
+
+def run(folder: Path, *command: str) -> str:
+    """Run a program in the project, with the stand-ins for python."""
+    environment = {
+        **os.environ,
+        "PATH": f"{folder / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PEEWEE_STORE": "store",
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org",
+        "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org",
+    }  # fmt: skip
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def reproduce(folder: Path) -> str:
+    """Commit what changed, reproduce, and name the release."""
+    run(folder, "git", "add", ".")
+    run(folder, "git", "commit", "-qm", "a run")
+    run(folder, "dvc", "repro", "-q")
+    version: str = yaml.safe_load((folder / "receipts/publish.json").read_text())["version"]
+    return version
+
+
+def change(folder: Path, section: str, **values: object) -> None:
+    """Change parameters of a section's training."""
+    path = folder / "params.yaml"
+    document = yaml.safe_load(path.read_text())
+    document[section]["training"].update(values)
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def _name_archives(folder: Path) -> None:
+    """Let params.yaml name archives of ours; their URLs count from the project's folder."""
+    (folder / "sources").mkdir()
+    sources = []
+    for subset in SUBSETS:
+        path = folder / "sources" / f"{subset}.tar.gz"
+        path.write_bytes(archive(subset))
+        data = path.read_bytes()
+        sources.append(
+            {
+                "corpus": "toy", "subset": subset, "url": f"file:sources/{path.name}",
+                "md5": hashlib.md5(data).hexdigest(), "sha256": hashlib.sha256(data).hexdigest(),
+                "licence": "CC0-1.0; synthetic",
+            }
+        )  # fmt: skip
+    path = folder / "params.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["corpus"]["sources"] = sources
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
