@@ -1,0 +1,174 @@
+"""The card: what hubs and people read, made of figures alone."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from peewee_model.features import FeaturesManifest
+from peewee_model.release import CodeEntry, CorpusEntry, FileEntry
+from pipeline.evaluation.gate import AtLeast, AtMost, check_gate, gate_document
+from pipeline.evaluation.measures import Measurement, summarize
+from pipeline.evaluation.sentences import ROWS
+from pipeline.model_card import write_model_card
+
+MEL = {"acoustic": {"sample_rate": 24000}, "speaker": {"sample_rate": 16000}}
+PARAMS = {
+    "text": {"language": "en-us"},
+    "evaluate": {"speech": {"recognizer": "pocketsphinx", "verifier": "resemblyzer"}},
+}
+FEATURES = FeaturesManifest(files={"utterances.parquet": FileEntry(sha256="1" * 64, size=1)})
+SPLITS: dict[str, Any] = {
+    "train": {"n_speakers": 3, "n_utterances": 30, "hours": 0.5},
+    "test": {"n_speakers": 1, "n_utterances": 10, "hours": 0.25},
+}
+SPEAKER = {"eer": 0.044, "eer_low": 0.005, "eer_high": 0.101, "n_trials": 12720, "n_speakers": 10}
+
+
+def corpus(**changes: Any) -> CorpusEntry:
+    entry: dict[str, Any] = {
+        "corpus": "libritts", "subset": "train-clean-100", "url": "https://example.org/train.tar.gz",
+        "sha256": "ab" * 32, "licence": "CC BY 4.0", "n_speakers": 4, "n_utterances": 40, "hours": 0.75,
+        "splits": SPLITS,
+    }  # fmt: skip
+    return CorpusEntry(**(entry | changes))
+
+
+SYNTHETIC = corpus(corpus="mini", subset="train-clean", url="mini:train-clean", licence="CC0-1.0; synthetic speech")
+
+
+def card(*corpora: CorpusEntry, **changes: Any) -> str:
+    arguments: dict[str, Any] = {
+        "metrics": {"speaker": SPEAKER},
+        "gate": {"passed": True, "failures": [], "checks": []},
+        "mel": MEL,
+        "params": PARAMS,
+        "code": CodeEntry(commit="c" * 40, modified=()),
+        "features": FEATURES,
+        "exclusions": {"speakers": [], "utterances": []},
+    } | changes
+    return write_model_card(corpora or (corpus(),), **arguments)
+
+
+def speech() -> dict[str, Any]:
+    """As `evaluate` sums it up, by its own code, so that the names are those of today."""
+    measurements = [
+        Measurement(
+            f"u{index}", "s", row, "hello", 1.0, 1.0, "hello", 0.1, 0.25, None if row == "ground_truth" else 5.5,
+            0.9, 0.5, False, row == "synthesized" and index == 0, 0.9, 0.8, 0.93,
+        )
+        for index in range(4)
+        for row in ROWS
+    ]  # fmt: skip
+    rates = {ROWS[0]: 0.0, ROWS[1]: 0.01, ROWS[2]: 0.29}
+    return {"n_sentences": 4} | summarize(measurements, rates)
+
+
+def head_of(text: str) -> dict[str, Any]:
+    start, head, _ = text.split("---\n", 2)
+    assert start == ""
+    found: dict[str, Any] = yaml.safe_load(head)
+    return found
+
+
+def test_head_is_what_model_hubs_read() -> None:
+    head = head_of(card())
+    assert head["license"] == "cc-by-4.0"
+    assert head["language"] == "en"
+    assert head["pipeline_tag"] == "text-to-speech"
+    assert "voice-cloning" in head["tags"]
+    assert "synthetic-training-data" not in head["tags"]
+    assert head_of(card(SYNTHETIC))["license"] == "cc0-1.0"
+    assert head_of(card(corpus(), SYNTHETIC))["license"] == "other"
+    assert head_of(card(corpus(licence="All rights reserved: yes\n---\nlicense: mit")))["license"] == "other"
+
+
+def test_synthetic_corpus_is_named_as_such_and_a_recorded_one_is_not() -> None:
+    assert "**Trained on SYNTHETIC speech.**" in card(SYNTHETIC)
+    assert "| mini train-clean (SYNTHETIC) | 4 | 40 | 0.75 |" in card(SYNTHETIC)
+    assert "synthetic-training-data" in head_of(card(SYNTHETIC))["tags"]
+    assert "SYNTHETIC" not in card()
+
+
+def test_corpus_has_source_licence_splits_and_citation() -> None:
+    text = card()
+    assert (
+        "| [libritts train-clean-100](https://example.org/train.tar.gz) | 4 | 40 | 0.75 | "
+        "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/) |" in text
+    )
+    assert "- libritts train-clean-100: test 1 speakers, 0.25 h; train 3 speakers, 0.50 h" in text
+    assert "It was trained on 0.50 h of 3 speakers" in text
+    assert "zen2019libritts" in text
+
+
+def test_figures_stand_beside_those_of_the_recording() -> None:
+    text = card(metrics={"speaker": SPEAKER, "speech": speech()})
+    assert "equal error rate 4.4 % (95 % interval 0.5 % to 10.1 %; 12,720 trials; 10 speakers)" in text
+    rows = {line.split(" | ")[0].strip("|* "): line.count("|") for line in text.splitlines() if "| " in line}
+    assert rows["recording"] == rows["copy-synthesis"] == rows["synthesized"]
+    (made,) = [line for line in text.splitlines() if line.startswith("| **synthesized**")]
+    assert made == "| **synthesized** | 0.0 % | 0.0 % | 0.900 | 0.500 | 29.0 % | 5.50 | 93.0 % | 25.0 % |"
+    assert "It skips 7.0 % of the text's symbols." in text
+    assert "It stops too early or too late in 25.0 % of sentences." in text
+    assert "errs about its voices in 29.0 % of trials, about recordings in 0.0 %" in text
+    assert "pocketsphinx" in text
+    assert "resemblyzer" in text
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [{}, {"speaker": None, "speech": None}, {"speaker": {}, "speech": {"synthesized": {"cer": None}}}, {"n": 3}],
+)
+def test_what_was_not_measured_is_said_and_nothing_is_made_up(metrics: dict[str, Any]) -> None:
+    text = card(metrics=metrics)
+    assert "Speaker encoder: not measured." in text
+    assert "Speech: not measured." in text
+    assert "CER" not in text
+    assert "None" not in text
+
+
+def test_columns_that_nobody_measured_are_left_out() -> None:
+    text = card(metrics={"speech": {"n_sentences": 2, "synthesized": {"coverage": 0.5}}})
+    assert "| | coverage |" in text
+    assert "resemblyzer" not in text
+    assert "pocketsphinx" not in text
+
+
+def test_gate_that_did_not_pass_is_told() -> None:
+    config = {"speaker.eer": AtMost(max=0.1), "speech.synthesized.coverage": AtLeast(min=0.8)}
+    document = gate_document(check_gate(config, {"speaker": SPEAKER}))
+    text = card(gate=json.loads(json.dumps(document)))
+    assert "**Not passed.**" in text
+    assert "- speech.synthesized.coverage was not measured, the gate asks for >= 0.8" in text
+    assert "- speaker.eer is 0.044, the gate asks for <= 0.1" in text
+
+
+def test_exclusions_are_counted_and_nobody_is_named() -> None:
+    text = card(exclusions={"speakers": ["libritts_84", "libritts_85"], "utterances": ["libritts_1_2_3"]})
+    assert "2 speakers, 1 utterances" in text
+    assert "libritts_84" not in text
+
+
+def test_card_tells_how_to_load_and_check_without_naming_its_own_version() -> None:
+    """It is a part of what the version is a hash of."""
+    text = card()
+    assert 'VoiceCloner.load("STORE@VERSION")' in text
+    assert "peewee-tts release verify VERSION --store STORE" in text
+    hashes = set(re.findall(r"\b[0-9a-f]{16}\b", text))
+    assert hashes == {FEATURES.version}
+
+
+def test_code_that_differs_from_its_commit_is_told() -> None:
+    assert f"Made by commit `{'c' * 40}`. " in card()
+    changed = tuple(f"pipeline/{name}.py" for name in "abcdefg")
+    text = card(code=CodeEntry(commit="c" * 40, modified=changed))
+    assert "these files differed from it: `pipeline/a.py`" in text
+    assert "`pipeline/e.py` and 2 more" in text
+    assert "no commit names" in card(code=CodeEntry(commit=None, modified=()))
+
+
+def test_words_of_a_licence_can_not_break_the_table() -> None:
+    rows = [line for line in card(corpus(licence="mine | all\nmine")).splitlines() if line.startswith("| [libritts")]
+    assert rows[0].endswith("| 0.75 | mine / all mine |")
