@@ -1,11 +1,12 @@
 # The two promises: `make repro` and `make test`. Everything else is a part of them or a maintainer's tool.
 PYTHON ?= python3
 VENV   := .venv
+AIRFLOW := .venv-airflow
 BIN    := $(CURDIR)/$(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 
-.PHONY: repro setup test check bench s3 faults lock graph
+.PHONY: repro setup test check bench s3 faults lock graph airflow setup-airflow
 
 repro: setup  ## archive to released model, then say what came out
 	@dvc repro
@@ -36,6 +37,17 @@ bench: setup  ## ratios side by side; figures are kept in docs/benchmarks.md
 
 s3: setup  ## a local S3 server until Ctrl-C; prints the environment that uses it
 	@python infra/s3/server.py
+
+setup-airflow: $(AIRFLOW)/.installed  ## Airflow's own environment from its committed lock
+
+$(AIRFLOW)/.installed: infra/airflow/requirements.lock
+	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	@echo "installing the locked environment into $(AIRFLOW) ..."
+	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r infra/airflow/requirements.lock
+	@touch $@
+
+airflow: setup setup-airflow  ## Airflow with our DAGs and a local S3 server, until Ctrl-C; prints URL, user, password
+	@exec $(AIRFLOW)/bin/python infra/airflow/start.py
 
 faults: setup  ## the proofs under faults in full, for docs/reliability.md; about half an hour
 	@OMP_NUM_THREADS=1 FAULTS=full pytest tests/faults -rP

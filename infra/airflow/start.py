@@ -88,20 +88,28 @@ class Embedded:
             "AIRFLOW__API_AUTH__JWT_SECRET": kept["jwt_secret"],
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([_bundle()]),
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.home / "task-logs"),
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
             "AIRFLOW_CONN_PEEWEE_AIRFLOW": _connection(host=self.url, login=USER, password=self.password),
         }
         defaults = {
             "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
-            "PEEWEE_SCHEDULE": "none",  # Airflow would make up for the tick that was missed last
+            "PEEWEE_SCHEDULE": "none",  # else Airflow makes up for the tick that was missed last, at the first start
+            "PEEWEE_DAILY": "none",
             "PEEWEE_REPOSITORY": str(ROOT),
             "PEEWEE_PYTHON": str(ROOT / ".venv/bin/python"),
         } | s3
         self.environment = defaults | os.environ | own
         self._airflow("db", "migrate")
         self._airflow("pools", "set", "peewee_gpu", "1", "Stages with a GPU, one at a time")
+        end = time.monotonic() + READY_S
+        self._run("api-server")  # first: a task that can't ask it fails
+        self._wait_for(lambda: self.ask("GET", "/api/v2/version"), end)
         for name in COMPONENTS:
-            self._run(name)
-        self._wait_until_ready()
+            if name not in self._running:
+                self._run(name)
+        wanted = sum(1 for _ in (ROOT / "dags").glob("peewee_*.py"))
+        self._wait_for(lambda: self.ask("GET", "/api/v2/dags")["total_entries"] >= wanted, end)
 
     def watch(self) -> NoReturn:
         """Start again what dies, until something stops this program."""
@@ -153,7 +161,7 @@ class Embedded:
         if not path.exists():
             from cryptography.fernet import Fernet
 
-            made = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
+            made = {name: secrets.token_urlsafe(64) for name in ("secret_key", "jwt_secret")}
             made |= {"password": secrets.token_urlsafe(12), "fernet_key": Fernet.generate_key().decode()}
             _write_private(path, json.dumps(made))
         kept: dict[str, str] = json.loads(path.read_text())
@@ -215,17 +223,15 @@ class Embedded:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{name}.log"
 
-    def _wait_until_ready(self) -> None:
-        end = time.monotonic() + READY_S
-        wanted = sum(1 for _ in (ROOT / "dags").glob("peewee_*.py"))
+    def _wait_for(self, ready: Callable[[], Any], end: float) -> None:
         while time.monotonic() < end:
             for name, process in self._running.items():
                 if process.poll() is not None:
                     sys.exit(f"{name} ended with {process.returncode}; see {self._log(name)}")
             with contextlib.suppress(OSError, ValueError, KeyError):
-                if self.ask("GET", "/api/v2/dags")["total_entries"] >= wanted:
+                if ready():
                     return
-            time.sleep(1)
+            time.sleep(0.5)
         sys.exit(f"Airflow was not ready in {READY_S:.0f} s; see {self.home / 'logs'}")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:

@@ -1,0 +1,297 @@
+"""`python -m pipeline.corpus_watch --known JSON`: have the source archives changed since the last look?
+
+Three places tell: each source of params.yaml answers with its length and ETag; a list of hashes at its publisher
+(md5sum.txt, SHA256SUMS) says what an archive should be; and in a folder of new archives may stand one that params.yaml
+does not name yet. Nothing is downloaded but the lists.
+
+The last line on stdout is a JSON object, `{"seen": ..., "changes": [...]}`: what was seen, for the next look, and what
+changed, in sentences. PEEWEE_RESULT names a file that gets it too. Exit codes: 0 looked, 2 refused, 75 out of reach.
+"""
+
+import argparse
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from peewee_model.errors import ConfigError, PeeweeError
+from pipeline.corpora.sources import CorpusConfig, Source, masked
+from pipeline.params import PARAMS_FILE, Section, read
+
+logger = logging.getLogger(__name__)
+
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+TRY_AGAIN = 75
+_TIMEOUT_S = 30
+_MAX_LIST_BYTES = 1 << 20
+_LINE = re.compile(r"\\?([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(\S.*)")
+Seen = dict[str, dict[str, str]]
+
+
+class Params(Section):
+    """What is read of params.yaml."""
+
+    corpus: CorpusConfig
+
+
+class UnreachableSourceError(PeeweeError):
+    """A source, a list or a folder does not answer now."""
+
+    exit_code = TRY_AGAIN
+
+
+def observe(sources: Sequence[Source], lists: Sequence[str], inbox: str) -> tuple[Seen, list[str]]:
+    """Look at everything.
+
+    Args:
+        sources: As params.yaml names them.
+        lists: URLs of lists of hashes.
+        inbox: A folder or an s3:// prefix where new archives appear; empty for none.
+
+    Returns:
+        What was seen, by kind and name; and what is wrong by itself, whatever was seen before.
+
+    Raises:
+        UnreachableSourceError: If something does not answer; the URL is named, without secrets.
+    """
+    seen: Seen = {
+        "sources": {source.public_url: _fingerprint(source.url) for source in sources},
+        "named": {source.archive_name: source.sha256 for source in sources},
+        "lists": {},
+        "inbox": {},
+    }
+    wrong: list[str] = []
+    for url in lists:
+        listed = parse_hash_list(_text(url))
+        seen["lists"] |= {f"{masked(url)} {name}": value for name, value in listed.items()}
+        wrong += _contradictions(sources, listed, masked(url))
+    if inbox:
+        known = {_name(source.url) for source in sources}
+        seen["inbox"] = {name: value for name, value in _listing(inbox).items() if name not in known}
+    return seen, wrong
+
+
+def compare(known: Seen, seen: Seen) -> list[str]:
+    """Say what differs between two looks, a sentence each; a first look differs from nothing."""
+    if not known:
+        return []
+    words = {
+        "sources": "the archive at {} is another one now ({})",
+        "named": "params.yaml names {} with sha256 {}",
+        "lists": "the publisher's list has another hash for {}: {}",
+        "inbox": "an archive arrived: {} ({})",
+    }
+    return [
+        words[kind].format(name, value)
+        for kind in words
+        for name, value in sorted(seen.get(kind, {}).items())
+        if known.get(kind, {}).get(name) != value and (kind != "sources" or name in known.get(kind, {}))
+    ]
+
+
+def parse_hash_list(text: str) -> dict[str, str]:
+    """Read lines of `HASH  NAME`, as md5sum and sha256sum write them; others are passed over."""
+    found = (_LINE.fullmatch(line.strip()) for line in text.splitlines())
+    return {Path(match[2]).name: match[1].lower() for match in found if match}
+
+
+def _contradictions(sources: Sequence[Source], listed: dict[str, str], where: str) -> list[str]:
+    wrong = []
+    for source in sources:
+        hash_ = listed.get(_name(source.url))
+        ours = source.sha256 if hash_ and len(hash_) == 64 else source.md5
+        if hash_ and ours and hash_ != ours:
+            wrong.append(f"{where} has {hash_} for {_name(source.url)}, params.yaml has {ours}: it will be refused")
+    return wrong
+
+
+def _fingerprint(url: str) -> str:
+    """Length and ETag, or what stands for it."""
+    scheme = url.partition(":")[0]
+    if scheme == "mini":
+        return "made by this project"
+    if scheme == "file":
+        return _file_fingerprint(_local(url), url)
+    if scheme == "s3":
+        head = _s3(url, "head_object")
+        return f"length {head['ContentLength']}, etag {head['ETag']}"
+    response = _http(url, "HEAD")
+    headers = response.headers
+    validator = headers.get("ETag") or headers.get("Last-Modified") or "none"
+    return f"length {headers.get('Content-Length', 'unknown')}, etag {validator}"
+
+
+def _file_fingerprint(path: Path, url: str) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise UnreachableSourceError(f"{masked(url)}: {error.strerror}; mount it, or correct params.yaml") from None
+    return f"length {status.st_size}, changed {status.st_mtime_ns}"
+
+
+def _text(url: str) -> str:
+    scheme = url.partition(":")[0]
+    if scheme == "file":
+        try:
+            return _local(url).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UnreachableSourceError(f"{masked(url)}: {error.strerror}; correct PEEWEE_HASH_LISTS") from None
+    if scheme == "s3":
+        body: bytes = _s3(url, "get_object")["Body"].read(_MAX_LIST_BYTES)
+        return body.decode("utf-8", errors="replace")
+    content: bytes = _http(url, "GET").raw.read(_MAX_LIST_BYTES, decode_content=True)
+    return content.decode("utf-8", errors="replace")
+
+
+def _listing(inbox: str) -> dict[str, str]:
+    """The archives in a folder or under an s3:// prefix, with a fingerprint each."""
+    if not inbox.startswith("s3://"):
+        folder = _local(inbox) if inbox.startswith("file:") else Path(inbox)
+        if not folder.is_dir():
+            raise UnreachableSourceError(f"{inbox} is no folder; correct PEEWEE_CORPUS_INBOX")
+        found = [path for path in sorted(folder.iterdir()) if path.name.endswith(ARCHIVES)]
+        return {path.name: _file_fingerprint(path, inbox) for path in found}
+    bucket, _, prefix = inbox.removeprefix("s3://").partition("/")
+    from botocore import exceptions
+
+    try:
+        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        found_there = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(ARCHIVES)]
+    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+        raise UnreachableSourceError(f"{inbox}: {error}; correct PEEWEE_CORPUS_INBOX or the credentials") from None
+    return {item["Key"].rpartition("/")[2]: f"length {item['Size']}, etag {item['ETag']}" for item in found_there}
+
+
+def _http(url: str, method: str) -> Any:
+    import requests
+
+    try:
+        response = requests.request(
+            method, url, timeout=_TIMEOUT_S, allow_redirects=True, stream=True, headers={"Accept-Encoding": "identity"}
+        )
+    except (OSError, ValueError) as error:  # whose text may hold the URL with its secrets
+        raise UnreachableSourceError(f"{masked(url)}: {type(error).__name__}; try again later") from None
+    if response.status_code >= 400:
+        raise UnreachableSourceError(
+            f"{masked(url)}: the server says {response.status_code}; see that it is still there"
+        )
+    return response
+
+
+def _s3(url: str, operation: str) -> dict[str, Any]:
+    from botocore import exceptions
+
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    try:
+        answer: dict[str, Any] = getattr(_client(), operation)(Bucket=bucket, Key=key)
+    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+        raise UnreachableSourceError(f"{url}: {error}; see bucket, key and credentials") from None
+    return answer
+
+
+def _client() -> Any:
+    import boto3
+    import botocore.config
+
+    config = botocore.config.Config(
+        connect_timeout=_TIMEOUT_S,
+        read_timeout=_TIMEOUT_S,
+        request_checksum_calculation="when_required",  # servers other than AWS refuse the trailers
+        response_checksum_validation="when_required",
+    )
+    return boto3.client("s3", config=config)
+
+
+def _local(url: str) -> Path:
+    return Path(unquote(urlsplit(url).path))
+
+
+def _name(url: str) -> str:
+    return unquote(urlsplit(url).path).rpartition("/")[2]
+
+
+def _sources_at(repository: str, revision: str) -> tuple[Source, ...]:
+    """The sources that params.yaml names at a revision of a repository."""
+    with tempfile.TemporaryDirectory(prefix="peewee-watch-") as folder:
+        clone = Path(folder) / "clone"
+        _git("clone", "--quiet", "--no-checkout", "--", repository, str(clone), secret=repository)
+        for name in (f"origin/{revision}", revision):
+            try:
+                text = _git("-C", str(clone), "show", f"{name}:{PARAMS_FILE}", secret=repository)
+                break
+            except ConfigError:
+                continue
+        else:
+            raise ConfigError(
+                f"{masked(repository)} has no {PARAMS_FILE} at revision {revision!r}; name a branch or commit"
+            )
+        params = Path(folder) / PARAMS_FILE
+        params.write_text(text, encoding="utf-8")
+        return read(Params, params).corpus.sources
+
+
+def _git(*arguments: str, secret: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], capture_output=True, text=True, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"}
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1].replace(secret, masked(secret))
+        raise ConfigError(f"git {arguments[0]}: {last}; see PEEWEE_REPOSITORY")
+    return done.stdout
+
+
+def _known(text: str) -> Seen:
+    try:
+        document = json.loads(text or "{}")
+    except ValueError as error:
+        raise ConfigError(f"--known is no JSON: {error}") from None
+    if not isinstance(document, dict) or not all(isinstance(value, dict) for value in document.values()):
+        raise ConfigError("--known is not what a look before has printed as `seen`; leave it out for a first look")
+    return document
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.corpus_watch", description="Look at the source archives.")
+    parser.add_argument(
+        "--repository", default=os.environ.get("PEEWEE_REPOSITORY", ""), help="empty: this folder's params.yaml"
+    )
+    parser.add_argument("--revision", default="HEAD", help="of the repository")
+    parser.add_argument("--known", default="{}", help="`seen` of the look before")
+    parser.add_argument("--hash-lists", default=os.environ.get("PEEWEE_HASH_LISTS", ""), help="URLs, by white space")
+    parser.add_argument("--inbox", default=os.environ.get("PEEWEE_CORPUS_INBOX", ""), help="a folder or s3:// prefix")
+    return parser
+
+
+def main(arguments: list[str]) -> int:
+    """Look, compare, and say what changed."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    options = _parser().parse_args(arguments)
+    try:
+        known = _known(options.known)
+        sources: Iterable[Source] = (
+            _sources_at(options.repository, options.revision) if options.repository else read(Params).corpus.sources
+        )
+        seen, wrong = observe(tuple(sources), options.hash_lists.split(), options.inbox)
+    except PeeweeError as error:
+        print(f"corpus_watch: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    for sentence in wrong:
+        logger.warning("%s", sentence)
+    line = json.dumps({"seen": seen, "changes": compare(known, seen), "wrong": wrong}, sort_keys=True)
+    print(line, flush=True)
+    if file := os.environ.get("PEEWEE_RESULT"):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text(line + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

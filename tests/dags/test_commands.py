@@ -1,0 +1,42 @@
+import json
+
+import pytest
+import yaml
+
+from dags.commands import plan_arguments, run_arguments, seal_arguments
+
+
+def test_plan_names_only_what_is_asked_for():
+    """An empty field of the page is no argument."""
+    assert plan_arguments("r", {"revision": "main", "profile": " ", "reason": ""}) == [
+        "plan",
+        "--run",
+        "r",
+        "--revision",
+        "main",
+    ]
+
+
+def test_overrides_survive_as_yaml():
+    """Whatever JSON holds, the worker reads the same by YAML."""
+    values = {"a.b": 200, "c": 1e-3, "d": [1, "x: y"], "e": "no", "f": None, "g": {"h": True}, "i": "ü\n#"}
+    arguments = plan_arguments("r", {"overrides": json.dumps(values)})
+    given = [item.split("=", 1) for item in arguments if "=" in item]
+    assert {key: yaml.safe_load(value) for key, value in given} == values
+
+
+@pytest.mark.parametrize("overrides", ["[1]", "3", '"x"'])
+def test_overrides_of_another_kind_are_refused(overrides):
+    """The message shows how to write them."""
+    with pytest.raises(ValueError, match="write them as"):
+        plan_arguments("r", {"overrides": overrides})
+
+
+def test_worker_understands_every_command():
+    """The arguments are those of pipeline/worker.py."""
+    from pipeline.worker import _parser
+
+    request = {"revision": "main", "profile": "mini", "reason": "new corpus", "overrides": '{"a.b": 1}'}
+    assert _parser().parse_args(plan_arguments("r", request)).set == ["a.b=1"]
+    assert _parser().parse_args(run_arguments("ingest", "r", "abc")).stage == "ingest"
+    assert _parser().parse_args(seal_arguments("r")).run == "r"

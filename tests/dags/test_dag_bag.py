@@ -1,0 +1,192 @@
+"""T20: what Airflow reads, in Airflow's own environment."""
+
+import json
+
+import pytest
+import yaml
+
+from pipeline.graph import edges
+from tests.closure import ROOT
+
+DAGS = {"peewee_retrain", "peewee_release_check", "peewee_audit", "peewee_corpus_watch"}
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+HEAVY = ("torch", "dvc", "pandas", "boto3", "mlflow", "kfp", "pipeline", "peewee_model")
+KUBERNETES = {
+    "PEEWEE_RUNNER": "kubernetes",
+    "PEEWEE_KUBERNETES": json.dumps(
+        {
+            "image": "registry.example/peewee-tts:1",
+            "namespace": "voices",
+            "service_account": "peewee",
+            "secrets": ["peewee-s3", "peewee-git"],
+            "node_selector": {"pool": "cpu"},
+            "gpu_node_selector": {"pool": "gpu"},
+            "gpu_tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        }
+    ),
+}
+READ = (
+    f"HEAVY = {HEAVY!r}"
+    + """
+import json, sys, time
+import airflow.sdk
+from airflow.dag_processing.dagbag import DagBag
+started = time.process_time()  # other tests keep the machine busy
+bag = DagBag(".")
+seconds = time.process_time() - started
+def describe(task):
+    return {
+        "operator": type(task).__name__, "owner": task.owner, "retries": task.retries, "pool": task.pool,
+        "slots": task.pool_slots, "timeout_s": task.execution_timeout and task.execution_timeout.total_seconds(),
+        "delay_s": task.retry_delay.total_seconds(), "max_delay_s": task.max_retry_delay.total_seconds(),
+        "backoff": float(task.retry_exponential_backoff), "doc": task.doc_md,
+        "upstream": sorted(task.upstream_task_ids),
+        "on_failure": [call.__name__ for call in task.on_failure_callback],
+        "on_retry": [call.__name__ for call in task.on_retry_callback],
+        "outlets": [asset.name for asset in task.outlets], "module": getattr(task, "module", None),
+        "arguments": list(getattr(task, "arguments", [])),
+    }
+print(json.dumps({
+    "errors": {str(key): value for key, value in bag.import_errors.items()},
+    "seconds": seconds,
+    "modules": [name for name in HEAVY if name in sys.modules],
+    "dags": {dag.dag_id: {
+        "doc": dag.doc_md, "description": dag.description, "catchup": dag.catchup, "runs": dag.max_active_runs,
+        "timetable": type(dag.timetable).__name__, "params": sorted(dag.params),
+        "tasks": {task.task_id: describe(task) for task in dag.tasks},
+    } for dag in bag.dags.values()},
+}))
+"""
+)
+
+
+@pytest.fixture
+def bag(in_airflow):
+    """What the DAG files declare, with nothing set."""
+    return in_airflow(READ)
+
+
+def test_dags_are_read_without_errors_quickly_and_lightly(bag):
+    """Four DAGs, nothing else of the repository; under a second; nothing that belongs to the pipeline."""
+    assert bag["errors"] == {}
+    assert set(bag["dags"]) == DAGS
+    assert bag["seconds"] < 1.0
+    assert bag["modules"] == []
+
+
+def test_retrain_has_the_edges_of_dvc_yaml(bag):
+    """One task a stage, `plan` before the first and `seal` after the last."""
+    found = {name: set(task["upstream"]) for name, task in bag["dags"]["peewee_retrain"]["tasks"].items()}
+    assert found.pop("plan") == set()
+    assert found.pop("seal") == {"publish"}
+    assert found == {name: set(before) or {"plan"} for name, before in edges(STAGES).items()}
+
+
+def test_every_task_follows_the_policy(bag):
+    """Owner, retries with growing pauses and a cap, time-out, documentation, and somebody who hears of failure."""
+    for dag_id, dag in bag["dags"].items():
+        assert dag["doc"].strip(), dag_id
+        assert dag["description"], dag_id
+        assert (dag["catchup"], dag["runs"]) == (False, 1), dag_id
+        for name, task in dag["tasks"].items():
+            where = f"{dag_id}.{name}"
+            assert task["owner"] == "peewee", where
+            assert task["retries"] >= 1, where
+            assert task["backoff"] >= 2, where
+            assert 0 < task["delay_s"] < task["max_delay_s"] <= 3600, where
+            assert 0 < task["timeout_s"] <= 168 * 3600, where
+            assert task["doc"], where
+            assert task["on_failure"] == ["tell_failure"], where
+            assert task["on_retry"] == ["log_retry"], where
+
+
+def test_stages_take_what_the_graph_says(bag):
+    """Retries and time-out from `meta`; the GPU pool for stages with a GPU, and for them alone."""
+    graph = json.loads((ROOT / "dags/graph.json").read_text())["stages"]
+    tasks = bag["dags"]["peewee_retrain"]["tasks"]
+    for name, stage in graph.items():
+        meta = stage["meta"]
+        assert (tasks[name]["retries"], tasks[name]["timeout_s"]) == (meta["retries"], meta["timeout_s"]), name
+        assert (tasks[name]["pool"] == "peewee_gpu") == bool(meta["gpu"]), name
+        assert tasks[name]["slots"] == max(meta["gpu"], 1), name
+
+
+def test_retrain_runs_by_clock_by_corpus_and_by_hand(bag):
+    """And tells by an asset what it released."""
+    dag = bag["dags"]["peewee_retrain"]
+    assert dag["timetable"] == "AssetOrTimeSchedule"
+    assert dag["params"] == ["overrides", "profile", "publish_anyway", "reason", "revision"]
+    assert dag["tasks"]["seal"]["outlets"] == ["peewee_release"]
+    assert bag["dags"]["peewee_release_check"]["timetable"] == "AssetTriggeredTimetable"
+    assert bag["dags"]["peewee_corpus_watch"]["tasks"]["announce"]["outlets"] == ["peewee_corpus"]
+
+
+def test_schedules_can_be_switched_off(in_airflow):
+    """What is left to assets and people."""
+    dags = in_airflow(READ, PEEWEE_SCHEDULE="none", PEEWEE_DAILY="none")["dags"]
+    assert dags["peewee_retrain"]["timetable"] == "AssetTriggeredTimetable"
+    assert dags["peewee_audit"]["timetable"] == "NullTimetable"
+
+
+def test_wrong_setting_is_an_import_error_that_names_it(in_airflow):
+    """The page shows it."""
+    errors = in_airflow(READ, PEEWEE_RUNNER="docker")["errors"]
+    assert len(errors) == len(DAGS)
+    assert all("PEEWEE_RUNNER is 'docker'" in error for error in errors.values())
+
+
+def test_runner_is_a_setting(bag, in_airflow):
+    """The same tasks, edges and commands on both; only the operator differs."""
+    pods = in_airflow(READ, **KUBERNETES)
+    assert pods["errors"] == {}
+    for dag_id, dag in bag["dags"].items():
+        for name, task in dag["tasks"].items():
+            pod = pods["dags"][dag_id]["tasks"][name]
+            assert pod["upstream"] == task["upstream"]
+            assert pod["arguments"] == task["arguments"]
+            if task["module"]:
+                assert (task["operator"], pod["operator"]) == ("LocalWorker", "WorkerPod")
+
+
+POD = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+from kubernetes.client import ApiClient
+tasks = DagBag(".").dags["peewee_retrain"].task_dict
+def pod(name):
+    task = tasks[name]
+    task.name = name
+    return ApiClient().sanitize_for_serialization(task.build_pod_request_obj({}))
+print(json.dumps({name: pod(name) for name in ("train_encoder", "ingest")}))
+"""
+
+
+def test_pod_asks_for_what_the_stage_needs(in_airflow, tmp_path):
+    """GPU, memory, nodes, tolerations, a deadline; Secrets by name; no secret and no shell in it."""
+    cluster = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://cluster.example"}}],
+        "users": [],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": ""}}],
+        "current-context": "c",
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(cluster))
+    pods = in_airflow(POD, KUBECONFIG=str(tmp_path / "kubeconfig"), **KUBERNETES)
+    gpu, cpu = pods["train_encoder"]["spec"], pods["ingest"]["spec"]
+    container = gpu["containers"][0]
+    assert container["command"] == ["python", "-m", "pipeline.worker"]
+    assert container["args"][:2] == ["run", "train_encoder"]
+    assert container["resources"]["limits"] == {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "1"}
+    assert container["resources"]["requests"]["memory"] == "32Gi"
+    assert [item["secretRef"]["name"] for item in container["envFrom"]] == ["peewee-s3", "peewee-git"]
+    assert gpu["activeDeadlineSeconds"] == 72 * 3600
+    assert gpu["nodeSelector"] == {"pool": "gpu"}
+    assert gpu["tolerations"] == [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert gpu["serviceAccountName"] == "peewee"
+    assert gpu["automountServiceAccountToken"] is False
+    assert {"name": "shm", "mountPath": "/dev/shm"} in container["volumeMounts"]
+    assert gpu["terminationGracePeriodSeconds"] > 60
+    assert cpu["nodeSelector"] == {"pool": "cpu"}
+    assert "nvidia.com/gpu" not in cpu["containers"][0]["resources"]["limits"]
+    assert not cpu.get("tolerations")
+    result = {item["name"]: item.get("value") for item in container["env"]}
+    assert result["PEEWEE_RESULT"] == "/airflow/xcom/return.json"
