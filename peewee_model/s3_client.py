@@ -128,7 +128,7 @@ class S3Client:
             )
         if name in ("InvalidRegionError", "NoRegionError", "InvalidEndpointError") or isinstance(error, ValueError):
             return ReleaseError(f"{what}: {_line(error)}; correct AWS_ENDPOINT_URL and AWS_REGION")
-        if "Timeout" in name or "Connection" in name or name in ("SSLError", "HTTPClientError", "IncompleteReadError"):
+        if "Timeout" in name or "Connection" in name or name in _LOST:
             return StoreUnavailableError(
                 f"{what}: {endpoint} can't be reached ({name}); check AWS_ENDPOINT_URL and the network, and try again"
             )
@@ -147,14 +147,17 @@ _BAD_CREDENTIALS = (
 )  # fmt: skip
 
 
+_LOST = ("SSLError", "HTTPClientError", "IncompleteReadError", "ResponseStreamingError")
+
+
 def error_code(error: Exception) -> str:
     """Give the code in a server's answer, such as `NoSuchKey`; empty if the error is no answer."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+    return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
 def error_status(error: Exception) -> int:
     """Give the HTTP status of a server's answer; 0 if the error is no answer."""
-    return int(getattr(error, "response", {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return int((getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _operation(error: Exception) -> str:

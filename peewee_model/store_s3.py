@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 SINGLE_PUBLISHER = "PEEWEE_SINGLE_PUBLISHER"
 RACERS, RACES = 8, 5
 CONFLICTS = 10  # in a row, before a conditional write is given up
+CUT_ANSWERS = 6  # in a row, before a read is given up
 _CONFLICT = ("ConditionalRequestConflict", "OperationAborted")
 _ABSENT = ("NoSuchKey", "404")
 
@@ -72,18 +73,33 @@ class S3Backend:
         """See `Backend`."""
         if keep and (kept := self._cache.kept(key)) is not None:
             return kept
-        client = self._client.get()
         with self._client.explained(key):
-            try:
-                body = client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"]
-                data: bytes = body.read()
-            except client.exceptions.ClientError as error:
-                if error_code(error) in _ABSENT:
-                    return None
-                raise
+            data = self._read(key)
+        if data is None:
+            return None
         if keep:
             self._cache.keep(key, data)
         return data
+
+    def _read(self, key: str) -> bytes | None:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self._client.get()
+        for attempt in range(CUT_ANSWERS):
+            try:
+                answer = client.get_object(Bucket=self._bucket, Key=self._prefix + key)
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return None
+                raise
+            try:
+                data: bytes = answer["Body"].read()
+                return data
+            except BotoCoreError:  # it broke off: botocore asks again only until an answer has begun
+                if attempt + 1 == CUT_ANSWERS:
+                    raise
+                _wait(attempt)
+        raise AssertionError
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """See `Backend`. When the answer was lost, or says that a first try came before, what stands there decides."""
@@ -103,7 +119,7 @@ class S3Backend:
                             return stands == data
                     if attempt + 1 == CONFLICTS or not (status == 412 or error_code(error) in _CONFLICT):
                         raise
-            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # another writer is at it
+            _wait(attempt)  # another writer is at it
         raise AssertionError
 
     def require_atomic(self) -> None:
@@ -238,6 +254,11 @@ class S3Backend:
                 raise
         found: str | None = head["Metadata"].get(HASH_METADATA)
         return found
+
+
+def _wait(attempt: int) -> None:
+    """Wait a little, longer after each attempt, and not as long as others do."""
+    time.sleep(random.uniform(0, 0.05 * 2**attempt))
 
 
 def _bytes(size: int | None) -> str:

@@ -16,6 +16,7 @@ from peewee_model.features import FeaturesManifest
 from peewee_model.release import FileEntry, hash_file
 from peewee_model.s3_client import StoreUnavailableError
 from peewee_model.store import Store, open_store
+from tests.servers import fault_proxy
 from tests.servers.s3 import S3Server
 
 Sign = Callable[..., str]
@@ -381,6 +382,21 @@ def test_missing_bucket_is_named(
         monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", single)
         with pytest.raises(ReleaseNotFoundError, match="no-such-bucket"):
             store.publish(bare_release[0], "stable", "once")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_denied_access_is_named_with_the_operation(
+    swift: S3Server, s3_bucket: str, bare_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
+
+    def deny(request: fault_proxy.Request) -> fault_proxy.Fault:
+        return fault_proxy.Fault.DENY if request.method == method else fault_proxy.Fault.NONE
+
+    with fault_proxy.before(swift.endpoint, deny) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        with pytest.raises(ReleaseError, match=r"denies access to (ListObjectsV2|GetObject|PutObject); ask"):
+            open_store(f"s3://{s3_bucket}/x").publish(bare_release[0], "stable", "once")
 
 
 def test_endpoint_that_is_no_s3_server_is_named(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
