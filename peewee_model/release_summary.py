@@ -11,11 +11,11 @@ from pydantic import JsonValue
 
 from peewee_model.channels import Numbered
 from peewee_model.errors import ReleaseError
+from peewee_model.features import FEATURES_FILE
 from peewee_model.release import MODELS, VERSION_LENGTH, Manifest
 from peewee_model.store import Store
 
 GATE = "reports/gate.json"
-FEATURES = "features.json"
 HEADLINES = {"EER": "speaker.eer", "CER": "speech.synthesized.cer"}
 """The two figures of the list: how well voices are told apart, and how well the speech is understood."""
 
@@ -148,7 +148,7 @@ def describe(store: Store, version: str) -> str:
     manifest = store.read_manifest(version)
     histories = {channel: store.history(channel) for channel in store.channels()}
     gate = read_gate(store, version, manifest)
-    features = manifest.files.get(FEATURES)
+    features = manifest.files.get(FEATURES_FILE)
     code = manifest.code.commit or "not from a git commit"
     if manifest.code.modified:
         code += f", modified: {', '.join(manifest.code.modified)}"

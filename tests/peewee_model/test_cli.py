@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from peewee_model import cli
-from peewee_model.errors import ConfigError
+from peewee_model.errors import ConfigError, PeeweeError
 
 RUN = [sys.executable, "-m", "peewee_model.cli"]
 
@@ -24,7 +24,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module.write_text(
         "import pathlib, typer\n"
         f"pathlib.Path({str(tmp_path / 'imported')!r}).touch()\n"
-        "from peewee_model.errors import ConfigError\n"
+        "from peewee_model.errors import ConfigError, PeeweeError\n"
         "def greet(name: str, times: int = 1) -> None:\n"
         "    'Say hello.'\n"
         "    if name == 'nobody':\n"
@@ -121,6 +121,44 @@ def test_config_error_is_one_of_those_that_are_caught(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(cli, "build", refuse)
     assert call(monkeypatch) == cli.EXIT_FAILED
+
+
+def test_error_ends_with_an_exit_code_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class TryAgainError(PeeweeError):
+        exit_code = 75
+
+    def refuse() -> typer.Typer:
+        raise TryAgainError("the server is out of order; try again later")
+
+    monkeypatch.setattr(cli, "build", refuse)
+    assert call(monkeypatch) == 75
+    assert capsys.readouterr().err == "peewee-tts: the server is out of order; try again later\n"
+
+
+def test_help_names_the_release_commands_without_importing_them(repository: Path) -> None:
+    """`release` reads manifests, so it imports pydantic, which costs as much time as all else together."""
+    code = (
+        "import sys; from peewee_model import cli\n"
+        "sys.argv = ['peewee-tts', '--help']\n"
+        "try: cli.main()\n"
+        "finally: print(*sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
+    listed, modules = shown.stdout.rsplit("\n", 2)[0], shown.stdout.splitlines()[-1].split()
+    assert "  release  " in listed
+    assert {"peewee_model.release_commands", "pydantic", "boto3", "rich", "tqdm"}.isdisjoint(modules)
+
+
+def test_release_commands_have_a_help_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "release", "--help") == 0
+    shown = capsys.readouterr().out
+    for name in ("list", "show", "pull", "verify", "promote", "rollback", "history", "sign"):
+        assert f"  {name}  " in shown
+    assert "..." not in shown.split("Commands:")[1]  # no line is cut
 
 
 def test_help_is_there_within_half_a_second(repository: Path) -> None:
