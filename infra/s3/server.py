@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / ".scratch/s3", help="where the data is kept")
     parser.add_argument("--port", type=int, help="instead of the folder's last one, or a free one")
     parser.add_argument("--bucket", default="peewee", help="made if it is not there")
-    parser.add_argument("--json", action="store_true", help="print the environment as one line of JSON")
+    parser.add_argument("--json", action="store_true", help="one line of JSON; stop when the caller is gone")
     options = parser.parse_args()
     folder = options.folder.resolve()
     (folder / "etc").mkdir(parents=True, exist_ok=True)
@@ -140,8 +140,9 @@ def main() -> None:
         for name, value in environment.items():
             comment = "  # its put-if-absent is not atomic" if name == "PEEWEE_SINGLE_PUBLISHER" else ""
             print(f"export {name}={value}{comment}", flush=True)
-    while True:
-        eventlet.sleep(3600)
+    parent = os.getppid()
+    while not options.json or os.getppid() == parent:  # a program that was killed leaves no server behind
+        eventlet.sleep(1)
 
 
 def _stop(number: int, frame: object) -> NoReturn:

@@ -1,8 +1,9 @@
-"""moto's S3 server as a process: prints its environment as JSON, and serves until it is stopped."""
+"""moto's S3 server as a process: prints its environment as JSON, serves until stopped or its caller is gone."""
 
 import json
 import logging
-import threading
+import os
+import time
 
 from moto.server import ThreadedMotoServer
 
@@ -22,4 +23,6 @@ if __name__ == "__main__":
         ),
         flush=True,
     )
-    threading.Event().wait()
+    parent = os.getppid()
+    while os.getppid() == parent:  # tests that were killed leave no server behind
+        time.sleep(1)

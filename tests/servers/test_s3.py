@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
@@ -80,3 +81,24 @@ def test_server_prints_lines_for_a_shell_and_stops_when_told(tmp_path, number: s
     process.send_signal(number)
     assert process.wait(5) == 0
     assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("script", ["infra/s3/server.py", "tests/servers/moto_process.py"])
+def test_server_ends_when_the_program_that_started_it_is_killed(tmp_path, script: str) -> None:
+    options = ["--json", "--folder", str(tmp_path / "swift")] if "infra" in script else []
+    code = (
+        "import subprocess, sys, time\n"
+        f"server = subprocess.Popen([sys.executable, {script!r}, *{options!r}], start_new_session=True)\n"
+        "print(server.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=s3.ROOT)
+    assert caller.stdout
+    server = int(caller.stdout.readline())
+    assert any("AWS_ENDPOINT_URL" in line for line in caller.stdout)
+    caller.kill()
+    caller.wait()
+    until = time.monotonic() + 10
+    while psutil.pid_exists(server) and psutil.Process(server).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until
+        time.sleep(0.05)
