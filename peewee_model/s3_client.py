@@ -44,11 +44,15 @@ def split_address(address: str) -> tuple[str, str]:
             "and endpoint as AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
         )
     if not _BUCKET.fullmatch(bucket):
-        raise ReleaseNotFoundError(f"{address}: {bucket!r} can't be a bucket; write it as s3://bucket/prefix")
+        raise ReleaseNotFoundError(
+            f"{masked(address)}: {masked(bucket)!r} can't be a bucket; write it as s3://bucket/prefix"
+        )
     parts = [part for part in prefix.split("/") if part]
     for part in parts:
         if not _PREFIX_PART.fullmatch(part):
-            raise ReleaseNotFoundError(f"{address}: {part!r} can't be part of a prefix; write it as s3://bucket/prefix")
+            raise ReleaseNotFoundError(
+                f"{masked(address)}: {masked(part)!r} can't be part of a prefix; write it as s3://bucket/prefix"
+            )
     return bucket, "/".join(parts)
 
 
@@ -97,7 +101,7 @@ class S3Client:
     def _explain(self, error: Exception, key: str) -> ReleaseError:
         code, status = error_code(error), error_status(error)
         name = type(error).__name__
-        endpoint = self._client.meta.endpoint_url if self._client else os.environ.get("AWS_ENDPOINT_URL", "AWS")
+        endpoint = masked(self._client.meta.endpoint_url if self._client else os.environ.get("AWS_ENDPOINT_URL", "AWS"))
         what = f"{self._address}/{key}" if key else self._address
         if code == "NoSuchBucket":
             return ReleaseNotFoundError(
@@ -150,6 +154,11 @@ _BAD_CREDENTIALS = (
 _LOST = ("SSLError", "HTTPClientError", "IncompleteReadError", "ResponseStreamingError")
 
 
+def masked(text: str) -> str:
+    """Hide what opens a door in addresses: what stands before an `@`, and what follows a `?`."""
+    return re.sub(r"\?[^\s'\"]+", "?***", re.sub(r"[^\s/'\"]+@", "***@", text))
+
+
 def error_code(error: Exception) -> str:
     """Give the code in a server's answer, such as `NoSuchKey`; empty if the error is no answer."""
     return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
@@ -166,7 +175,7 @@ def _operation(error: Exception) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    return masked(" ".join(str(error).split()))[:200]
 
 
 def _connect() -> Any:

@@ -35,7 +35,11 @@ def load_document(path: Path = PARAMS_FILE) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigError(f"{path} is missing; run from the root of the repository") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not valid YAML: {error}") from None
+        # Not all that the error says: it quotes the line, which may hold the password of a URL.
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        what = getattr(error, "problem", None) or type(error).__name__
+        raise ConfigError(f"{path} is not valid YAML{where}: {what}; correct it") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: expected sections at the top level, found {type(document).__name__}")
     return document
@@ -68,4 +72,11 @@ def _explain(item: Any) -> str:
         case "value_error":
             return f"{key}: {item['ctx']['error']}"
         case _:
-            return f"{key} is {item['input']!r}: {item['msg'][0].lower()}{item['msg'][1:]}"
+            return f"{key} is {_shown(item['input'])}: {item['msg'][0].lower()}{item['msg'][1:]}"
+
+
+def _shown(value: Any) -> str:
+    """A value as an error may repeat it: a URL, or what may hold one, could have a password in it."""
+    if isinstance(value, dict | list | tuple):
+        return f"a {type(value).__name__}"
+    return "a URL" if isinstance(value, str) and "://" in value else repr(value)

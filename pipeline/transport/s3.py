@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline.corpora.sources import masked
 from pipeline.transport.answer import (
     CONTENT_RANGE,
     SLOWEST_BYTES,
@@ -40,21 +41,21 @@ def open_s3(url: str, have: Have, patience: Patience) -> Answer:
     except exceptions.ClientError as error:
         raise _refusal(url, error.response) from None
     except (exceptions.HTTPClientError, exceptions.ConnectionError, OSError) as error:
-        raise TransientError(f"{url}: {kind(error)}") from None
+        raise TransientError(f"{masked(url)}: {kind(error)}") from None
     except (exceptions.BotoCoreError, ValueError) as error:
-        raise RefusedError(f"{url}: {type(error).__name__}; set AWS credentials and AWS_ENDPOINT_URL") from None
+        raise RefusedError(f"{masked(url)}: {type(error).__name__}; set AWS credentials and AWS_ENDPOINT_URL") from None
 
     def read() -> bytes:
         try:
             data: bytes = got["Body"].read(SLOWEST_BYTES)
         except (exceptions.BotoCoreError, OSError) as error:
-            raise TransientError(f"{url}: {kind(error)}") from None
+            raise TransientError(f"{masked(url)}: {kind(error)}") from None
         return data
 
     span = CONTENT_RANGE.fullmatch(got.get("ContentRange", ""))
     start = int(span[1]) if span and span[1] else 0
     if start not in (0, have.size):
-        raise StalePartError(f"{url}: asked from byte {have.size} on, the answer begins at {start}")
+        raise StalePartError(f"{masked(url)}: asked from byte {have.size} on, the answer begins at {start}")
     chunks = lively(url, read, patience)
     return Answer(start, start + int(got["ContentLength"]), got.get("ETag"), chunks, close=got["Body"].close)
 
@@ -63,7 +64,7 @@ def _refusal(url: str, response: Mapping[str, Any]) -> DownloadError:
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "?")
     if status in (412, 416):
-        return StalePartError(f"{url}: the object has changed ({code})")
+        return StalePartError(f"{masked(url)}: the object has changed ({code})")
     if status in TRY_AGAIN or code in ("SlowDown", "RequestTimeout"):
-        return TransientError(f"{url}: {code}")
-    return RefusedError(f"{url}: {code}; check bucket, key, AWS_ENDPOINT_URL and the credentials")
+        return TransientError(f"{masked(url)}: {code}")
+    return RefusedError(f"{masked(url)}: {code}; check bucket, key, AWS_ENDPOINT_URL and the credentials")
