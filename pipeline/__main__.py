@@ -1,12 +1,16 @@
-"""`python -m pipeline STAGE`: run one stage of dvc.yaml, in the repository's root."""
+"""`python -m pipeline STAGE`: run one stage of dvc.yaml, in the repository's root, and write down what it made."""
 
 import importlib
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 
 from peewee_model.errors import PeeweeError
+from pipeline.graph import GRAPH, load_stages
+from pipeline.links import write_link
+from pipeline.runs.stage_process import before_stage, leave_outcome
 
 STAGES = Path(__file__).parent / "stages"
 
@@ -22,8 +26,19 @@ def main(arguments: list[str]) -> int:
     # long (1.66 s against 0.32 s) as with threads that sleep; on an idle machine there is no difference to speak of.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     (stage,) = arguments
+    if (code := before_stage(stage)) is not None:
+        return code
+    began = time.monotonic()
+    code = _run(stage)
+    leave_outcome(code, time.monotonic() - began)
+    return code
+
+
+def _run(stage: str) -> int:
     try:
         getattr(importlib.import_module(f"pipeline.stages.{stage}"), stage)()
+        if GRAPH.is_file() and os.environ.get("RANK", "0") == "0":  # of several processes (torchrun) the first
+            write_link(stage, load_stages()[stage])
     except PeeweeError as error:
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         print(f"{stage}: {type(error).__name__}: {error}{notes}", file=sys.stderr)

@@ -1,4 +1,15 @@
-"""Models and reports into a release: the files, the manifest that names them all, and a card for people."""
+"""Models and reports into a release: the files, what is known of how they were made, and the manifest that names all.
+
+    encoder/ synthesizer/ vocoder/ reports/ samples/    as the stages made them
+    links.json         every file between the archives and the models, by SHA-256
+    features.json      the tables that the models were trained on; its hash is their version in a store
+    exclusions.json    who is in none of them
+    provenance.json    in-toto's and SLSA's words for how it was made
+    croissant.json     MLCommons' words for what it was made of
+    MODEL_CARD.md      the same for people
+
+Neither archives nor tables of audio are read for it: the links tell what they were.
+"""
 
 import json
 import logging
@@ -7,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from peewee_model.errors import PeeweeError
+from peewee_model.features import FEATURES_FILE
 from peewee_model.release import (
     MANIFEST,
     MODELS,
@@ -21,9 +32,15 @@ from peewee_model.release import (
     version_of,
 )
 from pipeline.corpora.sources import Source
+from pipeline.croissant import CROISSANT, write_croissant
+from pipeline.evidence import BundleError, Evidence, check_entries, check_files, gather_evidence
+from pipeline.exclusions import EXCLUSIONS_FILE
 from pipeline.graph import load_stages
-from pipeline.lineage import code_state, merge_params, read_lineage
+from pipeline.links import LINKS_FILE
 from pipeline.model_card import write_model_card
+from pipeline.provenance import PROVENANCE, write_provenance
+
+__all__ = ["BundleError", "bundle_release", "describe_corpora"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +49,6 @@ MODELS_FOLDER = Path("models")
 REPORTS = Path("reports")
 SAMPLES = REPORTS / "audio"
 COUNTS = ("n_speakers", "n_utterances", "hours")
-
-
-class BundleError(PeeweeError):
-    """What a release needs is missing or does not fit together."""
 
 
 def bundle_release(summary: Path, release: Path) -> str:
@@ -54,37 +67,75 @@ def bundle_release(summary: Path, release: Path) -> str:
     Raises:
         ConfigError: If the models' mel configs differ; the fields are named.
         LineageError: If dvc.lock does not tell how the models were made.
-        BundleError: If a file is missing, or is of a kind that no release may hold.
+        LinkError: If the stages' own records are missing, or tell of other files than dvc.lock.
+        BundleError: If a file is missing, is not what the stage that made it wrote down, or is of a kind that no
+            release may hold.
     """
     models = {name: _read_json(MODELS_FOLDER / name / "config.json") for name in MODELS}
     mel = mel_configs(models)
-    lineage = read_lineage(STAGE)
-    params = merge_params(lineage)
-    corpora = describe_corpora(params, _read_json(summary))
+    evidence = gather_evidence(STAGE)
+    corpora = describe_corpora(evidence.params, _read_json(summary))
+    check_files([summary], evidence.links)
     metrics = _read_json(REPORTS / "metrics.json")
-    gate = _read_json(REPORTS / "gate.json")
     shutil.rmtree(release, ignore_errors=True)
     release.mkdir(parents=True)
-    for source, name in _contents():
+    contents = _contents()
+    for source, name in contents:
         _copy(source, release / name)
-    (release / "MODEL_CARD.md").write_text(write_model_card(corpora, metrics, gate, mel), encoding="utf-8")
+    _write_descriptions(release, evidence, corpora, mel, metrics)
+    files = _describe_files(release)
+    check_entries({source: files[name] for source, name in contents}, evidence.links)
+    # No repository is named: clones come from different places, and their releases must be the same.
+    provenance = write_provenance(
+        files=files, params=evidence.params, lineage=evidence.lineage, code=evidence.code, repository=""
+    )
+    (release / PROVENANCE).write_text(provenance, encoding="utf-8", newline="")
     manifest = Manifest(
         format=1,
-        files=_describe_files(release),
+        files=files | {PROVENANCE: hash_file(release / PROVENANCE)},
         models=models,
         mel=mel,
         metrics=metrics,
         corpora=tuple(corpora),
-        params=params,
-        code=code_state(STAGE),
-        lineage=lineage,
+        params=evidence.params,
+        code=evidence.code,
+        lineage=evidence.lineage,
     )
     data = manifest.to_bytes()
     (release / MANIFEST).write_bytes(data)  # last: a folder without it is no release
     version = version_of(data)
     verify_release(release, version)
-    logger.info("release=%s files=%d", version, len(manifest.files))
+    logger.info("release=%s files=%d features=%s", version, len(manifest.files), evidence.features.version)
     return version
+
+
+def _write_descriptions(
+    release: Path,
+    evidence: Evidence,
+    corpora: Sequence[CorpusEntry],
+    mel: dict[str, dict[str, Any]],
+    metrics: dict[str, Any],
+) -> None:
+    card = write_model_card(
+        corpora,
+        metrics,
+        _read_json(REPORTS / "gate.json"),
+        mel,
+        params=evidence.params,
+        code=evidence.code,
+        features=evidence.features,
+        exclusions=evidence.excluded,
+    )
+    croissant = write_croissant(corpora=corpora, params=evidence.params, mel=mel, features=evidence.features)
+    texts = {
+        "MODEL_CARD.md": card,
+        CROISSANT: croissant,
+        EXCLUSIONS_FILE: json.dumps(evidence.excluded, indent=1, sort_keys=True, ensure_ascii=False) + "\n",
+        FEATURES_FILE: evidence.features.to_bytes().decode(),
+        LINKS_FILE: evidence.links.to_bytes().decode(),
+    }
+    for name, text in texts.items():
+        (release / name).write_text(text, encoding="utf-8", newline="")
 
 
 def describe_corpora(params: dict[str, Any], summary: dict[str, Any]) -> list[CorpusEntry]:

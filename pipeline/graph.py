@@ -1,4 +1,7 @@
-"""Draw dvc.yaml: `docs/graph.svg`, the picture in the README. `make graph` runs it, a test compares."""
+"""Draw dvc.yaml: `docs/graph.svg`, the picture in the README. `make graph` runs it, a test compares.
+
+Links (`links/<stage>.json`) are left out of the picture: there is one from every stage to `bundle`.
+"""
 
 import html
 from pathlib import Path
@@ -8,6 +11,7 @@ import yaml
 
 GRAPH = Path("dvc.yaml")
 PICTURE = Path("docs/graph.svg")
+LINKS = "links/"
 COLUMN, WIDTH, HEIGHT, ARC = 168, 150, 58, 20  # pixels
 
 
@@ -37,7 +41,7 @@ def draw(stages: dict[str, dict[str, Any]]) -> str:
 
     GPU stages have another colour. Readable on light and dark pages.
     """
-    upstream = edges(stages)
+    upstream = edges({name: _without_links(stage) for name, stage in stages.items()})
     place = {name: index for index, name in enumerate(stages)}
     longest = max(place[name] - place[other] for name, before in upstream.items() for other in before)
     top = 16 + ARC * longest
@@ -51,7 +55,7 @@ def draw(stages: dict[str, dict[str, Any]]) -> str:
     for name, stage in stages.items():
         left = place[name] * COLUMN + 12
         fill, line = ("#e3efe6", "#3b7a57") if stage["meta"]["gpu"] else ("#eceaf4", "#5b5690")
-        written = ", ".join(Path(path).name for path in outputs(stage)[:2])
+        written = ", ".join(Path(path).name for path in outputs(_without_links(stage))[:2])
         middle = f"{left + WIDTH / 2:g}"
         parts += [
             f'<rect x="{left}" y="{top}" width="{WIDTH}" height="{HEIGHT}" rx="8" fill="{fill}" stroke="{line}"/>',
@@ -61,6 +65,12 @@ def draw(stages: dict[str, dict[str, Any]]) -> str:
             f"{html.escape(written)}</text>",
         ]
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _without_links(stage: dict[str, Any]) -> dict[str, Any]:
+    deps = [dep for dep in stage.get("deps", []) if not dep.startswith(LINKS)]
+    outs = [out for out in stage.get("outs", []) if not str(out).startswith(LINKS)]
+    return {**stage, "deps": deps, "outs": outs}
 
 
 def _edge(start: int, end: int, top: int) -> str:

@@ -1,4 +1,7 @@
-"""A release into a store, and a channel that means it; refused if the release did not pass its gate."""
+"""A release into a store, with the tables that it was trained on, and a channel that means it.
+
+Refused if the release did not pass its gate.
+"""
 
 import json
 import logging
@@ -6,7 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from peewee_model.errors import PeeweeError
+from peewee_model.errors import PeeweeError, ReleaseError
+from peewee_model.features import FEATURES_FILE, FeaturesManifest, parse_features
 from peewee_model.release import Manifest, hash_file, read_manifest
 from peewee_model.store import Store
 
@@ -30,19 +34,33 @@ class Receipt:
     gate_passed: bool
     reason: str
     """As the channel's entry has it."""
+    features: str | None
+    """Version of the tables that were published with it."""
 
 
-def publish_release(release: Path, store: Store, channel: str, anyway: str | None) -> Receipt:
+def publish_release(
+    release: Path,
+    store: Store,
+    channel: str,
+    *,
+    tables: Path | None,
+    anyway: str | None = None,
+    signing_key: Path | None = None,
+) -> Receipt:
     """Publish a release, unless its gate failed. Doing so twice is doing so once.
 
     Args:
         release: The release's folder.
         store: Where to.
         channel: Which is to mean the release.
+        tables: Folder of the tables that the release was trained on; None to publish none. They come first: who finds
+            the release finds them.
         anyway: Why a release whose gate failed is published all the same; it is recorded.
+        signing_key: Private key to sign the release with.
 
     Raises:
         GateError: If the gate failed, or nothing tells that it passed, and no reason is given.
+        ReleaseError: If the tables are not those that the release names, or the store can't be written.
     """
     manifest, version = read_manifest(release)
     failures = _gate_failures(release, manifest)
@@ -55,14 +73,29 @@ def publish_release(release: Path, store: Store, channel: str, anyway: str | Non
             )
         reason = f"gate failed ({'; '.join(failures)}), published anyway: {anyway.strip()}"
         logger.warning("gate failed, published anyway reason=%r", anyway)
-    _, numbered = store.publish(release, channel, reason)
-    return Receipt(version, channel, numbered.number, not failures, numbered.entry.reason)
+    features = None
+    if tables is not None:
+        named = _features(release, manifest)
+        features = store.add_features(named, {name: tables / name for name in named.files})
+    _, numbered = store.publish(release, channel, reason, signing_key)
+    return Receipt(version, channel, numbered.number, not failures, numbered.entry.reason, features)
 
 
 def write_receipt(path: Path, receipt: Receipt) -> None:
     """Write the receipt as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(receipt), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _features(release: Path, manifest: Manifest) -> FeaturesManifest:
+    """Which tables the release names."""
+    path = release / FEATURES_FILE
+    if FEATURES_FILE not in manifest.files or not path.exists() or hash_file(path) != manifest.files[FEATURES_FILE]:
+        raise ReleaseError(
+            f"{path} is missing, or is not the one that the manifest lists; run `dvc repro`, or set publish.features "
+            "to false in params.yaml"
+        )
+    return parse_features(path.read_bytes(), str(path))
 
 
 def _gate_failures(release: Path, manifest: Manifest) -> list[str]:

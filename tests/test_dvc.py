@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,15 +12,20 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
+from pipeline.evidence import FEATURES
 from pipeline.graph import PICTURE, draw, edges, load_stages, outputs
 from tests.closure import ROOT, closure
 
 STAGES = load_stages(ROOT / "dvc.yaml")
 
 
+TRACKED = {"exclusions.csv", "requirements.lock"}
+"""Dependencies that are no code and that no stage writes: git has them."""
+
+
 def code_dependencies(stage):
     """A stage's dependencies that are code, folders spelled out as their files."""
-    made = {path for other in STAGES.values() for path in outputs(other)}
+    made = {path for other in STAGES.values() for path in outputs(other)} | TRACKED
     for dependency in STAGES[stage]["deps"]:
         path = ROOT / dependency
         if dependency not in made:
@@ -63,7 +69,29 @@ def test_every_data_dependency_equals_an_output():
     for name, stage in STAGES.items():
         for dependency in stage["deps"]:
             is_code = dependency.startswith(("pipeline/", "peewee_model/"))
-            assert is_code or dependency in made, f"{name} depends on {dependency}, which no stage writes"
+            known = is_code or dependency in made | TRACKED
+            assert known, f"{name} depends on {dependency}, which no stage writes and git does not have"
+
+
+def test_tracked_dependencies_are_in_git():
+    """A file that only one clone has would be another input in each."""
+    found = subprocess.run(["git", "ls-files", *sorted(TRACKED)], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(found.stdout.split()) == TRACKED
+    assert {dependency for stage in STAGES.values() for dependency in stage["deps"]} >= TRACKED
+
+
+def test_every_stage_before_bundle_leaves_a_link_that_bundle_reads():
+    """Else a release could not name, by SHA-256, what it was made of."""
+    links = {f"links/{name}.json" for name in STAGES if name not in ("bundle", "publish")}
+    for name, stage in STAGES.items():
+        own = f"links/{name}.json"
+        assert [path for path in outputs(stage) if path.startswith("links/")] == ([own] if own in links else [])
+    assert {dep for dep in STAGES["bundle"]["deps"] if dep.startswith("links/")} == links
+
+
+def test_publish_depends_on_every_table_that_it_uploads():
+    """What bundle names in features.json, a worker must have pulled."""
+    assert {path.as_posix() for path in FEATURES} <= set(STAGES["publish"]["deps"])
 
 
 def test_every_section_of_the_parameters_is_read_by_a_stage():
@@ -107,7 +135,7 @@ def reproduced(tmp_path_factory):
     from dvc.repo import Repo
 
     project = tmp_path_factory.mktemp("project")
-    for name in ("dvc.yaml", "params.yaml", ".dvcignore"):
+    for name in ("dvc.yaml", "params.yaml", ".dvcignore", *TRACKED):
         shutil.copy(ROOT / name, project / name)
     for package in ("peewee_model", "pipeline"):
         shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -157,6 +185,13 @@ EXPECTED = {
     "pipeline/stages/evaluate.py": {"evaluate", "bundle", "publish"},
     "pipeline/bundle.py": {"bundle", "publish"},
     "pipeline/publish.py": {"publish"},
+    "pipeline/exclusions.py": ALL - {"download"},
+    "pipeline/links.py": {"bundle", "publish"},
+    "pipeline/evidence.py": {"bundle", "publish"},
+    "pipeline/__main__.py": set(),
+    "pipeline/runs/stage_process.py": set(),
+    "exclusions.csv": ALL - {"download"},
+    "requirements.lock": {"bundle", "publish"},
     "peewee_model/cloner.py": set(),
     "pipeline/profile.py": set(),
 }
@@ -186,7 +221,7 @@ def test_dvc_reruns_exactly_what_a_change_can_reach(reproduced):
     assert rerun(reproduced) == always
     wrong = {}
     for edited, expected in EXPECTED.items():
-        if edited.endswith(".py"):
+        if "." in edited:
             path = reproduced / edited
             path.write_text(path.read_text() + f"\n# {hashlib.sha256(edited.encode()).hexdigest()}\n")
         else:
@@ -200,5 +235,16 @@ def test_dvc_reruns_exactly_what_a_change_can_reach(reproduced):
 def test_edges_follow_the_files():
     """The graph that runners build from is the one of the design."""
     assert edges(STAGES)["train_vocoder"][-1] == "train_synthesizer"
-    assert edges(STAGES)["publish"] == ["bundle"]
+    assert edges(STAGES)["publish"] == ["ingest", "extract_mels", "bundle"]
+    assert edges(STAGES)["bundle"] == list(STAGES)[:-2]
     assert edges(STAGES)["download"] == []
+
+
+def test_picture_leaves_links_out():
+    """There is one from each stage to `bundle`; download's would be an arc over everything."""
+    links = {name: {**stage, "deps": [], "outs": outputs(stage)} for name, stage in STAGES.items()}
+    links["publish"]["deps"] = ["release"]
+    without = draw(links)
+    links["bundle"]["deps"] = ["links/download.json"]
+    assert draw(links) == without
+    assert "ingest.json" not in without

@@ -1,6 +1,7 @@
-"""The release into the store that PEEWEE_STORE names; `receipts/publish.json` says as what.
+"""The release, and the tables it was trained on, into the store that PEEWEE_STORE names; `receipts/publish.json`.
 
-It runs each time, and is quick when there is nothing to do: only the store itself can tell what it holds.
+It runs each time, and is quick when there is nothing to do: only the store itself can tell what it holds. With
+PEEWEE_SIGNING_KEY, the path of a private key, the release is signed.
 """
 
 import os
@@ -16,6 +17,8 @@ class PublishParams(Section):
 
     channel: str
     """The channel that is to mean the release, such as `stable`."""
+    features: bool
+    """Whether the tables come too (utterances without audio, mels): for audits, and for those who train on them."""
 
 
 class Params(Section):
@@ -30,7 +33,14 @@ def publish() -> None:
     Raises:
         GateError: If the release's gate failed, and PEEWEE_PUBLISH_ANYWAY holds no reason to go on.
     """
-    channel = read(Params).publish.channel
-    store = open_store(os.environ.get("PEEWEE_STORE") or "store")
-    receipt = publish_release(Path("release"), store, channel, os.environ.get("PEEWEE_PUBLISH_ANYWAY"))
+    params = read(Params).publish
+    key = os.environ.get("PEEWEE_SIGNING_KEY")
+    receipt = publish_release(
+        Path("release"),
+        open_store(os.environ.get("PEEWEE_STORE") or "store"),
+        params.channel,
+        tables=Path("data") if params.features else None,
+        anyway=os.environ.get("PEEWEE_PUBLISH_ANYWAY"),
+        signing_key=Path(key) if key else None,
+    )
     write_receipt(Path("receipts/publish.json"), receipt)

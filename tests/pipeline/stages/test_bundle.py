@@ -1,7 +1,6 @@
+import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,88 +8,16 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
-from peewee_model.release import read_manifest, verify_release
+from peewee_model.features import parse_features
+from peewee_model.release import FileEntry, hash_file, read_manifest, verify_release
+from peewee_model.store import open_store
 from pipeline.bundle import BundleError
+from pipeline.croissant import CROISSANT
 from pipeline.lineage import LineageError
+from pipeline.links import LinkError, parse_release_links
+from pipeline.provenance import read_provenance
 from pipeline.stages.bundle import bundle
-
-# A graph of our stages' names whose commands write a few bytes: DVC itself makes the dvc.lock that is read here.
-MAKE = """
-import json, pathlib, struct, sys
-stage = sys.argv[1]
-acoustic = {"sample_rate": 24000, "hop_length": 256}
-def put(path, text):
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-def model(name, mel):
-    put(f"models/{name}/config.json", json.dumps({"mel": mel}))
-    header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
-    put(f"models/{name}/model.safetensors", struct.pack("<Q", len(header)) + header + name.encode()[:4])
-    put(f"models/{name}/training.jsonl", "{}")
-match stage:
-    case "download":
-        put("data/archives/mini-train.tar.gz", "archive")
-    case "ingest":
-        part = {"corpus": "mini", "subset": "train", "trimmed_s": 0.0}
-        train = part | {"split": "train", "n_utterances": 30, "n_speakers": 3, "hours": 0.5}
-        test = part | {"split": "test", "n_utterances": 10, "n_speakers": 1, "hours": 0.25}
-        put("data/corpus/part-00000.parquet", "rows")
-        put("data/summary.json", json.dumps({"parts": [train, test], "rejected": {}}))
-    case "train_encoder":
-        model("encoder", {"sample_rate": 16000})
-    case "train_synthesizer":
-        model("synthesizer", acoustic)
-    case "train_vocoder":
-        model("vocoder", acoustic)
-    case "evaluate":
-        put("reports/metrics.json", json.dumps({"speaker": {"eer": 0.05}, "n": 3, "asr": None}))
-        check = {"metric": "speaker.eer", "op": "<=", "threshold": 0.1, "value": 0.05, "passed": True}
-        put("reports/gate.json", json.dumps({"passed": True, "failures": [], "checks": [check]}))
-        put("reports/audio/one.wav", b"RIFF")
-        put("reports/index.html", "<html>")
-"""
-SOURCE = {
-    "corpus": "mini", "subset": "train", "url": "mini:train", "md5": None, "sha256": "ab" * 32, "licence": "CC0-1.0",
-}  # fmt: skip
-MODEL_FOLDERS = ["models/encoder", "models/synthesizer", "models/vocoder"]
-REPORTS = ["reports/metrics.json", "reports/gate.json", "reports/audio", "reports/index.html"]
-GRAPH: dict[str, tuple[list[str], list[str], list[str]]] = {
-    "download": ([], ["corpus"], ["data/archives"]),
-    "ingest": (["data/archives"], ["corpus", "ingest"], ["data/corpus", "data/summary.json"]),
-    "train_encoder": (["data/corpus"], [], ["models/encoder"]),
-    "train_synthesizer": (["data/corpus", "models/encoder"], [], ["models/synthesizer"]),
-    "train_vocoder": (["models/synthesizer"], [], ["models/vocoder"]),
-    "evaluate": (
-        MODEL_FOLDERS,
-        [],
-        REPORTS,
-    ),
-    "bundle": (
-        ["data/summary.json", *MODEL_FOLDERS, *REPORTS],
-        [],
-        ["release"],
-    ),
-    "publish": (["release"], ["publish"], ["receipts/publish.json"]),
-}
-
-
-def write_graph(folder: Path) -> None:
-    stages: dict[str, Any] = {}
-    for name, (deps, params, outs) in GRAPH.items():
-        command = f"{sys.executable} -m pipeline" if name in ("bundle", "publish") else f"{sys.executable} make.py"
-        stages[name] = {"cmd": f"{command} {name}", "deps": [*deps, "make.py"], "outs": outs}
-        if params:
-            stages[name]["params"] = params
-    stages["download"]["outs"] = [{"data/archives": {"persist": True}}]
-    stages["publish"] |= {"always_changed": True, "outs": [{"receipts/publish.json": {"cache": False}}]}
-    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+from tests.pipeline.stages.standin import GRAPH, MAKE, SOURCE, git, make_project
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +26,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from dvc.repo import Repo
 
     folder = tmp_path_factory.mktemp("project")
-    write_graph(folder)
-    (folder / "make.py").write_text(MAKE)
-    params = {"corpus": {"sources": [SOURCE]}, "ingest": {"seed": 1}, "publish": {"channel": "stable"}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params))
-    git(folder, "init", "--quiet")
-    Repo.init(str(folder)).close()
-    git(folder, "add", "make.py", "dvc.yaml", "params.yaml")
-    git(folder, "commit", "--quiet", "--message", "start")
+    make_project(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         with Repo() as repo:
@@ -137,6 +57,7 @@ def test_bundle_holds_models_reports_samples_and_card(project: Path) -> None:
         "encoder/config.json", "synthesizer/config.json", "vocoder/config.json",
         "encoder/model.safetensors", "synthesizer/model.safetensors", "vocoder/model.safetensors",
         "reports/metrics.json", "reports/gate.json", "reports/index.html", "samples/one.wav", "MODEL_CARD.md",
+        "links.json", "features.json", "exclusions.json", "provenance.json", "croissant.json",
     }  # fmt: skip
     assert manifest.metrics == {"speaker": {"eer": 0.05}, "n": 3, "asr": None}
     assert manifest.mel == {
@@ -145,7 +66,8 @@ def test_bundle_holds_models_reports_samples_and_card(project: Path) -> None:
     }
     assert manifest.params == {"corpus": {"sources": [SOURCE]}, "ingest": {"seed": 1}}
     (corpus,) = manifest.corpora
-    assert (corpus.sha256, corpus.n_speakers, corpus.n_utterances, corpus.hours) == ("ab" * 32, 4, 40, 0.75)
+    assert (corpus.sha256, corpus.n_speakers, corpus.n_utterances) == (SOURCE["sha256"], 4, 40)
+    assert corpus.hours == 0.75
     assert corpus.splits["test"] == {"n_speakers": 1, "n_utterances": 10, "hours": 0.25}
 
 
@@ -153,7 +75,7 @@ def test_lineage_holds_every_ancestor_with_the_hashes_of_dvc_lock(project: Path)
     bundle()
     manifest, _ = read_manifest(Path("release"))
     locked = yaml.safe_load(Path("dvc.lock").read_text())["stages"]
-    assert manifest.lineage.keys() == set(list(GRAPH)[:6])
+    assert manifest.lineage.keys() == GRAPH.keys()
     for name, entry in manifest.lineage.items():
         assert entry.cmd == locked[name]["cmd"]
         for side, edges in (("deps", entry.deps), ("outs", entry.outs)):
@@ -191,10 +113,6 @@ def test_card_says_plainly_that_the_corpus_is_synthetic(project: Path) -> None:
     bundle()
     card = Path("release/MODEL_CARD.md").read_text()
     assert "SYNTHETIC" in card
-    assert "| speaker.eer | 0.05 |" in card
-    assert "| asr | not measured |" in card
-    assert "speaker.eer is 0.05, the gate asks for <= 0.1" in card
-    assert "train 3 speakers, 0.50 h" in card
     source = SOURCE | {"url": "https://example.org/train.tar.gz"}
 
     def record(stages: Any) -> None:
@@ -204,6 +122,174 @@ def test_card_says_plainly_that_the_corpus_is_synthetic(project: Path) -> None:
     edit_lock(record)
     bundle()
     assert "SYNTHETIC" not in Path("release/MODEL_CARD.md").read_text()
+
+
+def products(path: str) -> dict[str, FileEntry]:
+    """Hash what stands at a path, one file after the other."""
+    found = [file for file in Path(path).rglob("*") if file.is_file()] if Path(path).is_dir() else [Path(path)]
+    return {str(file): hash_file(file) for file in found}
+
+
+def test_links_join_what_every_stage_made(project: Path) -> None:
+    """Every file of every output, whoever reads it; and nothing else."""
+    bundle()
+    links = parse_release_links(Path("release/links.json").read_bytes(), "release/links.json")
+    assert links.stages.keys() == GRAPH.keys()
+    for stage, (_, _, outs) in GRAPH.items():
+        assert links.stages[stage] == {name: entry for out in outs for name, entry in products(out).items()}
+    assert links.products["data/archives/mini-train.tar.gz"].sha256 == SOURCE["sha256"]
+
+
+def test_features_are_the_tables_by_their_names_in_a_dataset(project: Path) -> None:
+    """As the store has them: without `data/`, and none but utterances and mels."""
+    bundle()
+    features = parse_features(Path("release/features.json").read_bytes(), "release/features.json")
+    assert features.files == {
+        "utterances.parquet": hash_file(Path("data/utterances.parquet")),
+        "mels/acoustic/part-00000.parquet": hash_file(Path("data/mels/acoustic/part-00000.parquet")),
+        "mels/speaker/part-00000.parquet": hash_file(Path("data/mels/speaker/part-00000.parquet")),
+    }
+    assert features.to_bytes() == Path("release/features.json").read_bytes()
+    assert features.version in Path("release/MODEL_CARD.md").read_text()
+
+
+def test_bundle_needs_neither_archives_nor_corpus_nor_mels(project: Path) -> None:
+    """A worker pulls only what the stage depends on."""
+    bundle()
+    first = Path("release/manifest.json").read_bytes()
+    for folder in ("data/archives", "data/corpus", "data/mels", "data/speakers"):
+        shutil.rmtree(folder)
+    bundle()
+    assert Path("release/manifest.json").read_bytes() == first
+
+
+def test_provenance_covers_every_file_and_what_shaped_the_run(project: Path) -> None:
+    """And says the same wherever the clone came from, for the same run is to give the same bytes."""
+    bundle()
+    manifest, version = read_manifest(Path("release"))
+    provenance = read_provenance(Path("release/provenance.json").read_bytes())
+    assert provenance.subjects == {
+        name: entry.sha256 for name, entry in manifest.files.items() if name != "provenance.json"
+    }
+    assert provenance.params == manifest.params
+    assert provenance.commands == {name: entry.cmd for name, entry in manifest.lineage.items()}
+    assert provenance.dependencies["mini-train.tar.gz"].digests["sha256"] == SOURCE["sha256"]
+    for name in ("dvc.yaml", "exclusions.csv", "requirements.lock"):
+        assert provenance.dependencies[name].digests["sha256"] == hash_file(Path(name)).sha256
+    git(project, "remote", "add", "origin", "https://example.org/somewhere.git")
+    bundle()
+    assert read_manifest(Path("release"))[1] == version
+
+
+def test_croissant_describes_the_features(project: Path) -> None:
+    bundle()
+    document = json.loads(Path("release", CROISSANT).read_bytes())
+    hashes = {item.get("sha256") for item in document["distribution"]}
+    assert hash_file(Path("data/utterances.parquet")).sha256 in hashes
+
+
+def exclude(line: str) -> None:
+    """Add a line to the list, and let dvc.lock say that ingest went by it."""
+    path = Path("exclusions.csv")
+    path.write_text(f"{path.read_text()}{line}\n")
+    digest = hashlib.md5(path.read_bytes()).hexdigest()
+
+    def record(stages: Any) -> None:
+        for dep in stages["ingest"]["deps"]:
+            if dep["path"] == "exclusions.csv":
+                dep["md5"] = digest
+
+    edit_lock(record)
+
+
+def test_excluded_ids_are_published_without_the_reasons(project: Path) -> None:
+    exclude("speaker,mini_x,consent withdrawn by Ada")
+    exclude("utterance,mini_b_1_77,names a person")
+    bundle()
+    expected = {"speakers": ["mini_x"], "utterances": ["mini_b_1_77"]}
+    assert json.loads(Path("release/exclusions.json").read_bytes()) == expected
+    for path in Path("release").rglob("*"):
+        assert path.is_dir() or b"Ada" not in path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("speaker,mini_b,x", "holds utterance mini_b_1_2 of speaker mini_b, whom exclusions.csv excludes"),
+        ("utterance,mini_a_1_1,x", "holds utterance mini_a_1_1 of speaker mini_a, whom"),
+    ],
+)
+def test_corpus_that_holds_who_is_excluded_is_refused(project: Path, line: str, message: str) -> None:
+    """Whatever dvc.lock says, the table is looked at."""
+    exclude(line)
+    with pytest.raises(BundleError, match=message):
+        bundle()
+    assert not Path("release").exists()
+
+
+def test_list_that_ingest_did_not_go_by_is_refused(project: Path) -> None:
+    with Path("exclusions.csv").open("a") as file:
+        file.write("speaker,mini_x,unknown to the corpus\n")
+    with pytest.raises(BundleError, match=r"exclusions\.csv is not the list that ingest went by"):
+        bundle()
+
+
+def test_archive_other_than_the_publisher_says_is_refused(project: Path) -> None:
+    def record(stages: Any) -> None:
+        for name in ("download", "ingest"):
+            stages[name]["params"]["params.yaml"]["corpus"]["sources"] = [SOURCE | {"sha256": "ab" * 32}]
+
+    edit_lock(record)
+    with pytest.raises(BundleError, match=r"mini-train\.tar\.gz: params\.yaml has sha256 (ab){32}, the link"):
+        bundle()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "models/encoder/model.safetensors", "models/synthesizer/config.json", "models/vocoder/model.safetensors",
+        "reports/audio/one.wav", "reports/gate.json", "reports/index.html", "reports/metrics.json",
+        "data/summary.json", "data/utterances.parquet",
+    ],
+)  # fmt: skip
+def test_file_changed_since_its_stage_made_it_is_refused_by_name(project: Path, path: str) -> None:
+    """DVC goes by times and MD5; the link goes by the bytes."""
+    content = Path(path).read_bytes()
+    changed = content.replace(b"24000", b"24001").replace(b"16000", b"16001") if path.endswith("config.json") else b""
+    Path(path).unlink()  # it may be a link into DVC's cache
+    Path(path).write_bytes(changed or content + b" ")
+    if path.endswith("config.json"):  # both, so that they fit together
+        Path("models/vocoder/config.json").unlink()
+        Path("models/vocoder/config.json").write_bytes(changed)
+    with pytest.raises(BundleError, match=rf"^{path}: expected sha256 {hashlib.sha256(content).hexdigest()}, as the"):
+        bundle()
+    assert not Path("release/manifest.json").exists()
+
+
+def test_sample_that_no_stage_made_is_refused(project: Path) -> None:
+    Path("reports/audio/two.wav").write_bytes(b"RIFF")
+    with pytest.raises(BundleError, match=r"reports/audio/two\.wav: no stage's link tells of it"):
+        bundle()
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "message"),
+    [
+        ("links/train_encoder.json", None, r"links/train_encoder\.json is missing"),
+        ("links/train_encoder.json", "{}", r"links/train_encoder\.json: expected a link"),
+        ("links/ingest.json", "again", r"links/ingest\.json: dvc\.lock has md5"),
+    ],
+)
+def test_link_that_is_missing_or_another_is_refused(
+    project: Path, path: str, content: str | None, message: str
+) -> None:
+    text = Path(path).read_text()
+    Path(path).unlink()
+    if content is not None:
+        Path(path).write_text(text.replace('"size": ', '"size":  ') if content == "again" else content)
+    with pytest.raises(LinkError, match=message):
+        bundle()
+    assert not Path("release").exists()
 
 
 def test_secrets_in_urls_are_not_published(project: Path) -> None:
@@ -245,7 +331,7 @@ def test_stale_entries_of_other_stages_are_ignored(project: Path) -> None:
         ),
         (
             lambda stages: stages["ingest"]["outs"][0].update(md5="0123.dir"),
-            r"ingest wrote data/corpus 0123\.dir, but train_encoder read",
+            r"ingest wrote data/corpus 0123\.dir, but extract_mels read",
         ),
         (
             lambda stages: next(d for d in stages["ingest"]["deps"] if d["path"] == "make.py").update(md5="0123"),
@@ -281,6 +367,7 @@ def test_missing_lock_is_named(project: Path) -> None:
         ("reports/index.html", None, r"reports/index\.html can't be read"),
         ("reports/audio/two.pt", "x", r"'samples/two\.pt' can't stand in a release"),
         ("data/summary.json", '{"parts": [{"corpus": "vctk", "subset": "all"}]}', "counted vctk all"),
+        ("data/utterances.parquet", None, r"data/utterances\.parquet can't be read"),
     ],
 )
 def test_missing_or_unfit_input_is_named(project: Path, path: str, content: str | None, message: str) -> None:
@@ -311,6 +398,8 @@ def test_dvc_runs_bundle_and_publish_and_a_second_time_only_asks_the_store(
         assert {stage.addressing for stage in repo.reproduce()} <= {"publish"}
     assert (Path("receipts/publish.json").read_text(), Path("dvc.lock").read_text()) == (receipt, lock)
     assert [path.name for path in Path("store/channels/stable").iterdir()] == ["00000001.json"]
+    features = open_store("store").read_features(json.loads(receipt)["features"])
+    assert features.to_bytes() == Path("release/features.json").read_bytes()
     shutil.rmtree("store")
     with Repo() as repo:
         repo.reproduce()

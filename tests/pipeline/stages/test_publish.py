@@ -1,5 +1,6 @@
 import hashlib
 import json
+import shutil
 import struct
 import subprocess
 import sys
@@ -8,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.features import FeaturesManifest
 from peewee_model.release import Manifest, hash_file
 from peewee_model.store import open_store
 from pipeline.publish import GateError
 from pipeline.stages.publish import publish
 
 GATE = Path("release/reports/gate.json")
+TABLES = ("utterances.parquet", "mels/acoustic/part-00000.parquet", "mels/speaker/part-00000.parquet")
 FAILED = '{"passed": false, "failures": ["eer is 0.4, the gate asks for <= 0.1"], "checks": []}'
 
 
@@ -45,13 +48,19 @@ def sign() -> str:
 def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The version of a release that passed its gate, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    for name in ("PEEWEE_STORE", "PEEWEE_PUBLISH_ANYWAY"):
+    for name in ("PEEWEE_STORE", "PEEWEE_PUBLISH_ANYWAY", "PEEWEE_SIGNING_KEY"):
         monkeypatch.delenv(name, raising=False)
-    Path("params.yaml").write_text("publish: {channel: stable}\n")
+    Path("params.yaml").write_text("publish: {channel: stable, features: true}\n")
+    for name in TABLES:
+        path = Path("data", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"PAR1" + name.encode())
     for name in ("encoder", "synthesizer", "vocoder"):
         Path("release", name).mkdir(parents=True)
         Path("release", name, "config.json").write_text('{"mel": {}}')
         Path("release", name, "model.safetensors").write_bytes(struct.pack("<Q", 2) + b"{}")
+    files = {name: hash_file(Path("data", name)) for name in TABLES}
+    Path("release/features.json").write_bytes(FeaturesManifest(files=files).to_bytes())
     GATE.parent.mkdir()
     GATE.write_text('{"passed": true, "failures": [], "checks": []}')
     return sign()
@@ -66,8 +75,88 @@ def test_release_is_published_and_receipt_written(version: str) -> None:
     publish()
     assert receipt() == {
         "version": version, "channel": "stable", "number": 1, "gate_passed": True, "reason": "gate passed",
+        "features": hash_file(Path("release/features.json")).sha256[:16],
     }  # fmt: skip
     assert open_store("store").fetch("stable")[1] == version
+
+
+def test_tables_are_published_with_the_release(version: str) -> None:
+    """Under the version that the release's own features.json says."""
+    publish()
+    features = hash_file(Path("release/features.json")).sha256[:16]
+    store = open_store("store")
+    for name in TABLES:
+        assert store.fetch_features_file(features, name).read_bytes() == Path("data", name).read_bytes()
+
+
+def test_tables_are_not_looked_at_where_params_say_so(version: str) -> None:
+    Path("params.yaml").write_text("publish: {channel: stable, features: false}\n")
+    shutil.rmtree("data")
+    publish()
+    assert receipt()["features"] is None
+    assert not Path("store/features").exists()
+
+
+def test_table_other_than_the_one_trained_on_is_refused_before_the_release(version: str) -> None:
+    """Nothing of the release is there then."""
+    Path("data/mels/speaker/part-00000.parquet").write_bytes(b"PAR1 another")
+    with pytest.raises(ReleaseError, match=r"mels/speaker/part-00000\.parquet"):
+        publish()
+    assert not Path("store/releases").exists()
+    assert not Path("store/channels").exists()
+    assert not Path("receipts").exists()
+
+
+def test_missing_table_is_named(version: str) -> None:
+    Path("data/utterances.parquet").unlink()
+    with pytest.raises(ReleaseError, match=r"utterances\.parquet"):
+        publish()
+
+
+@pytest.mark.parametrize("content", [None, b"{}", b'{"format": 1, "files": {}}'])
+def test_release_that_names_no_tables_says_what_to_do(content: bytes | None, version: str) -> None:
+    """Missing, or not the file that the manifest lists."""
+    path = Path("release/features.json")
+    path.unlink()
+    if content is None:
+        sign()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ReleaseError, match=r"release/features\.json is missing, or .*publish\.features"):
+        publish()
+    assert not Path("store").exists()
+
+
+def test_two_releases_of_the_same_tables_share_one_upload(version: str) -> None:
+    publish()
+    Path("release/encoder/model.safetensors").write_bytes(struct.pack("<Q", 3) + b"{ }")
+    sign()
+    shutil.rmtree("data")  # nothing is sent again, so nothing is read
+    publish()
+    assert len(open_store("store").versions()) == 2
+    assert len(list(Path("store/features").iterdir())) == 1
+
+
+def test_release_is_signed_where_a_key_is_given(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    """The signature is there before the channel means the release, and changes no version; once is enough."""
+    key, public_key = Path("key.pem"), Path("key.pub")
+    subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key], check=True)
+    subprocess.run(["openssl", "ec", "-in", key, "-pubout", "-out", public_key], check=True, capture_output=True)
+    monkeypatch.setenv("PEEWEE_SIGNING_KEY", str(key))
+    publish()
+    first = open_store("store").signatures(version)
+    publish()
+    assert open_store("store").signatures(version) == first
+    assert len(first) == 1
+    assert open_store("store").fetch("stable", public_key)[1] == version
+
+
+def test_key_that_is_missing_stops_before_anything_is_published(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setenv("PEEWEE_SIGNING_KEY", "nowhere.pem")
+    with pytest.raises(ReleaseError, match=r"nowhere\.pem"):
+        publish()
+    assert not Path("store/releases").exists()
+    assert not Path("store/channels").exists()
 
 
 def test_publishing_again_adds_no_entry_and_gives_the_same_receipt(version: str) -> None:
@@ -152,7 +241,7 @@ def test_folder_that_is_no_release_is_named(version: str) -> None:
 
 
 def test_channel_that_can_be_none_is_refused(version: str) -> None:
-    Path("params.yaml").write_text("publish: {channel: ../up}\n")
+    Path("params.yaml").write_text("publish: {channel: ../up, features: true}\n")
     with pytest.raises(ReleaseError, match="can't be a channel"):
         publish()
 

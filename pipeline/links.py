@@ -1,0 +1,224 @@
+"""What each stage made, by SHA-256: `links/<stage>.json`, in in-toto's word for the record of one step.
+
+`python -m pipeline STAGE` writes a stage's link after the stage; where dvc.yaml names no such output, it writes none.
+`bundle` joins them in a release's `links.json`. So whoever builds or audits a release knows every file between the
+archives and the models by a hash that nobody can collide (DVC's own is MD5), without having the files. No stage's
+result depends on this module, so only `bundle`, which reads links, depends on it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from peewee_model.errors import PeeweeError
+from peewee_model.release import Edge, FileEntry, StageEntry, hash_file
+from pipeline.graph import outputs
+
+LINKS = Path("links")
+LINKS_FILE = "links.json"
+"""Name of the joined links in a release."""
+_THREADS = 8
+
+
+class LinkError(PeeweeError):
+    """A link is missing, damaged, or not of the files that it should be of."""
+
+
+def _check_paths(products: dict[str, FileEntry]) -> dict[str, FileEntry]:
+    for path in products:
+        if str(PurePosixPath(path)) != path or path.startswith(("/", ".")) or ".." in path.split("/"):
+            raise ValueError(f"{path!r} is no path inside the project")
+    return products
+
+
+class StageLink(BaseModel):
+    """What one stage made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: Literal[1] = 1
+    stage: str
+    products: dict[str, FileEntry]
+    """Every file of every output, by its path in the project; without the link itself."""
+
+    _paths = field_validator("products")(_check_paths)
+
+    def to_bytes(self) -> bytes:
+        """Serialise; equal files give equal bytes."""
+        return _serialise(self)
+
+
+class ReleaseLinks(BaseModel):
+    """The links of every stage before a release: its `links.json`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: Literal[1] = 1
+    stages: dict[str, dict[str, FileEntry]]
+    """The products of each stage, by the stage's name."""
+
+    @field_validator("stages")
+    @classmethod
+    def _each_path_once(cls, stages: dict[str, dict[str, FileEntry]]) -> dict[str, dict[str, FileEntry]]:
+        seen: set[str] = set()
+        for stage, products in stages.items():
+            _check_paths(products)
+            if twice := seen & products.keys():
+                raise ValueError(f"{stage} and another stage made {min(twice)}")
+            seen |= products.keys()
+        return stages
+
+    def to_bytes(self) -> bytes:
+        """Serialise; equal links give equal bytes."""
+        return _serialise(self)
+
+    @property
+    def products(self) -> dict[str, FileEntry]:
+        """Every file that any stage made."""
+        return {path: entry for products in self.stages.values() for path, entry in products.items()}
+
+
+def link_path(stage: str) -> Path:
+    """Where a stage's link is."""
+    return LINKS / f"{stage}.json"
+
+
+def write_link(stage: str, definition: Mapping[str, Any]) -> bool:
+    """Write the link of a stage that has just run in the current folder, if dvc.yaml names it as an output.
+
+    Args:
+        stage: Its name.
+        definition: The stage as it stands in dvc.yaml.
+
+    Returns:
+        Whether there is a link now.
+
+    Raises:
+        LinkError: If an output is not there.
+    """
+    path = link_path(stage)
+    outs = outputs(dict(definition))
+    if path.as_posix() not in outs:
+        return False
+    products = hash_files(_files_under(stage, [out for out in outs if out != path.as_posix()]))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_bytes(StageLink(stage=stage, products=products).to_bytes())
+    part.replace(path)
+    return True
+
+
+def hash_files(paths: Iterable[Path]) -> dict[str, FileEntry]:
+    """Hash files, several at a time: hashlib lets other threads run meanwhile."""
+    found = sorted(paths)
+    with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        return dict(zip((path.as_posix() for path in found), pool.map(hash_file, found), strict=True))
+
+
+def _files_under(stage: str, outs: Iterable[str]) -> set[Path]:
+    files: set[Path] = set()
+    for out in map(Path, outs):
+        if not out.exists():
+            raise LinkError(f"stage {stage} wrote no {out}, which dvc.yaml says that it does")
+        files |= {path for path in out.rglob("*") if path.is_file()} if out.is_dir() else {out}
+    return files
+
+
+def read_link(stage: str) -> StageLink:
+    """Read the link of a stage in the current folder.
+
+    Raises:
+        LinkError: If there is none, or it is no link of that stage.
+    """
+    path = link_path(stage)
+    remedy = f"run `dvc repro --force --single-item {stage}`"
+    try:
+        link = StageLink.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise LinkError(f"{path} is missing, so nothing tells what {stage} made; {remedy}") from None
+    except ValidationError as error:
+        raise LinkError(f"{path}: expected a link of format 1, found {_first(error)}; {remedy}") from None
+    if link.stage != stage:
+        raise LinkError(f"{path}: expected the link of {stage}, found that of {link.stage!r}; {remedy}")
+    return link
+
+
+def parse_release_links(data: bytes, origin: str) -> ReleaseLinks:
+    """Read the bytes of a release's `links.json`.
+
+    Args:
+        data: The file.
+        origin: Where it comes from, for the message.
+
+    Raises:
+        LinkError: If it is none.
+    """
+    try:
+        return ReleaseLinks.model_validate_json(data)
+    except ValidationError as error:
+        raise LinkError(f"{origin}: expected links of format 1, found {_first(error)}; restore it") from None
+
+
+def join_links(lineage: Mapping[str, StageEntry]) -> ReleaseLinks:
+    """Join the links of stages that ran, and hold each against what DVC recorded of the stage's outputs.
+
+    Args:
+        lineage: The stages' records of dvc.lock. One whose outputs name no link is passed over.
+
+    Raises:
+        LinkError: If a link is missing or damaged, or tells of other files than dvc.lock; the path is named.
+    """
+    stages = {}
+    for stage, entry in lineage.items():
+        edge = next((edge for edge in entry.outs if edge.path == link_path(stage).as_posix()), None)
+        if edge:
+            products = read_link(stage).products
+            _check_record(stage, edge)
+            check_products(stage, products, entry)
+            stages[stage] = products
+    return ReleaseLinks(stages=stages)
+
+
+def _check_record(stage: str, edge: Edge) -> None:
+    found = hashlib.md5(link_path(stage).read_bytes(), usedforsecurity=False).hexdigest()
+    if found != edge.hash:
+        raise LinkError(f"{edge.path}: dvc.lock has md5 {edge.hash}, found {found}; run `dvc repro`")
+
+
+def check_products(stage: str, products: Mapping[str, FileEntry], entry: StageEntry) -> None:
+    """Hold a stage's products against its record in dvc.lock: the same outputs, as many files, as many bytes.
+
+    Raises:
+        LinkError: Names the output that differs.
+    """
+    edges = {edge.path: edge for edge in entry.outs if edge.path != link_path(stage).as_posix()}
+    inside: dict[str, list[FileEntry]] = {path: [] for path in edges}
+    for path, product in products.items():
+        owner = next((out for out in edges if path == out or path.startswith(f"{out}/")), None)
+        if owner is None:
+            raise LinkError(f"{link_path(stage)} tells of {path}, which dvc.lock does not; run `dvc repro`")
+        inside[owner].append(product)
+    for path, edge in edges.items():
+        expected = edge.n_files if edge.n_files is not None else 1, edge.size
+        found = len(inside[path]), sum(product.size for product in inside[path])
+        if found != expected:
+            raise LinkError(
+                f"{path}: dvc.lock has {expected[0]} files of {expected[1]} bytes, {link_path(stage)} has {found[0]} "
+                f"of {found[1]}; run `dvc repro --force --single-item {stage}`"
+            )
+
+
+def _serialise(model: BaseModel) -> bytes:
+    return json.dumps(model.model_dump(), sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    return f"{where}: {first['msg']}"
