@@ -26,7 +26,7 @@ from typing import Any
 from peewee_model.cache import Cache
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release import MANIFEST, FileEntry, parse_manifest
-from peewee_model.s3_client import S3Client, UploadForgottenError, error_code, error_status
+from peewee_model.s3_client import S3Client, UploadForgottenError, error_code, error_status, masked
 from peewee_model.s3_transfers import HASH_METADATA, Target, download, upload
 from peewee_model.store_backend import Progress, Source
 
@@ -235,7 +235,13 @@ class S3Backend:
     def _pages(self, start: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
         client = self._client.get()
         with self._client.explained(prefix):
-            yield from client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, **options)
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, **options):
+                if "Name" not in page:  # a web page with status 200 parses as an empty listing
+                    endpoint = masked(client.meta.endpoint_url)
+                    raise ReleaseError(
+                        f"{self._address}: {endpoint} does not answer as an S3 server; check AWS_ENDPOINT_URL"
+                    )
+                yield page
 
     def _sizes(self, prefix: str) -> dict[str, int]:
         """The size of every object under a prefix, by key."""
