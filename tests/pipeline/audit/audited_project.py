@@ -47,12 +47,13 @@ def make(folder: Path) -> tuple[str, str]:
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
     run(folder, "dvc", "config", "cache.type", "copy")
-    run(folder, "dvc", "remote", "add", "--default", "storage", "../remote")
+    run(folder, "dvc", "remote", "add", "--default", "storage", "remote")
     run(folder, "dvc", "remote", "modify", "storage", "verify", "true")
     first = reproduce(folder)
     change(folder, "encoder", n_speakers=25)
     second = reproduce(folder)
     run(folder, "dvc", "push", "-q")
+    run(folder, "git", "gc", "-q")  # tests copy this folder often
     return first, second
 
 

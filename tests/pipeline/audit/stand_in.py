@@ -107,7 +107,7 @@ def extract_mels(params: dict) -> None:
             for row in rows()
         ]  # fmt: skip
         write_shard(Path(f"data/mels/{kind}/part-00000.parquet"), MELS, mels)
-        Path(f"data/mels/{kind}/part-00001.parquet").write_bytes(COLLISION[0])
+    Path("data/mels/speaker/part-00001.parquet").write_bytes(COLLISION[0])
 
 
 def model(name: str, params: dict) -> None:
