@@ -1,13 +1,31 @@
-"""moto's S3 server as a process: prints its environment as JSON, serves until stopped or its caller is gone."""
+"""moto's S3 server as a process: prints its environment as JSON, serves until stopped or its caller is gone.
+
+moto looks whether an object exists and then writes it, in threads: now and then two racing put-if-absents win. AWS lets
+one win, so here each put runs by itself.
+"""
 
 import json
 import logging
 import os
+import threading
 import time
+from typing import Any
 
+from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
 
+_put_object = S3Response.put_object
+_one_at_a_time = threading.Lock()
+
+
+def put_object(self: S3Response) -> Any:
+    """Put an object, with nobody else between the look and the write."""
+    with _one_at_a_time:
+        return _put_object(self)
+
+
 if __name__ == "__main__":
+    S3Response.put_object = put_object  # type: ignore[method-assign]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()

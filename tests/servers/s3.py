@@ -114,6 +114,6 @@ def swift(folder: Path) -> Iterator[S3Server]:
 
 @contextlib.contextmanager
 def moto() -> Iterator[S3Server]:
-    """moto's server, in memory. Its put-if-absent is atomic, as that of AWS."""
+    """moto's server, in memory, with one put at a time: so its put-if-absent is atomic, as that of AWS."""
     with running(ROOT / "tests/servers/moto_process.py") as environment:
         yield server_from(environment)

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -43,6 +45,29 @@ def test_put_if_absent_is_refused_the_second_time(server: s3.S3Server) -> None:
         client.put_object(Bucket=bucket, Key="entry", Body=b"second", IfNoneMatch="*")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 412
     assert client.get_object(Bucket=bucket, Key="entry")["Body"].read() == b"first"
+
+
+def winners(server: s3.S3Server, races: int) -> list[int]:
+    """How many of 8 writers that race for one object are told that they made it, race by race."""
+    bucket, client, start = server.new_bucket(), server.client(max_pool_connections=8), threading.Barrier(8)
+
+    def write(race: int) -> bool:
+        start.wait()
+        try:
+            client.put_object(Bucket=bucket, Key=f"race-{race}", Body=b"mine", IfNoneMatch="*")
+        except ClientError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        return [sum(pool.map(write, [race] * 8)) for race in range(races)]
+
+
+def test_one_of_racing_writers_wins_on_moto_and_now_and_then_many_on_swift(
+    moto: s3.S3Server, swift: s3.S3Server
+) -> None:
+    assert winners(moto, 30) == [1] * 30
+    assert max(winners(swift, 10)) > 1
 
 
 def test_wrong_secret_key_is_refused_by_swift(swift: s3.S3Server) -> None:
