@@ -50,7 +50,7 @@ airflow: setup setup-airflow  ## Airflow with our DAGs and a local S3 server, un
 	@exec $(AIRFLOW)/bin/python infra/airflow/start.py
 
 faults: setup  ## the proofs under faults in full, for docs/reliability.md; about half an hour
-	@OMP_NUM_THREADS=1 FAULTS=full pytest tests/faults -rP
+	@OMP_NUM_THREADS=1 FAULTS=full pytest --numprocesses auto --dist loadfile -rP tests/faults
 
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	@infra/lock.sh
