@@ -10,7 +10,7 @@ from collections.abc import Mapping
 WORKER = "pipeline.worker"
 RELEASE_CHECK = "pipeline.release_check"
 CORPUS_WATCH = "pipeline.corpus_watch"
-CONSUMER = "peewee_model.cli"
+RELEASE_AUDIT = "pipeline.release_audit"
 
 REFUSED = 2
 """Exit code for what trying again can't mend: configuration, data, the gate."""

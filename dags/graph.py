@@ -31,6 +31,26 @@ class Stage:
     """Whether it reaches beyond DVC's remote."""
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a task takes, and how long and how often."""
+
+    gpu: int = 0
+    cpu: int = 2
+    memory: str = "2Gi"
+    timeout_s: int = 3600
+    retries: int = 3
+
+    @classmethod
+    def of(cls, stage: Stage) -> "Needs":
+        """Take them from the graph."""
+        return cls(stage.gpu, stage.cpu, stage.memory, stage.timeout_s, stage.retries)
+
+
+PLAN = Needs()
+SEAL = Needs(retries=5)
+
+
 def load_graph(path: Path = GRAPH) -> dict[str, Stage]:
     """Read the stages, each after all that it depends on.
 

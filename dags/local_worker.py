@@ -68,7 +68,7 @@ class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the 
         arguments = self.arguments if self.request is None else plan_arguments(self.arguments[0], self.request)
         command = [self.python, "-m", self.module, *arguments]
         self.log.info("command=%s", json.dumps(command))
-        with tempfile.TemporaryDirectory(prefix="peewee-task-") as folder:
+        with tempfile.TemporaryDirectory(prefix="peewee-airflow-") as folder:
             environment = clean(os.environ) | {name: text for name, text in self.environment.items() if text}
             environment["PATH"] = os.pathsep.join([str(Path(self.python).parent), environment.get("PATH", os.defpath)])
             code, output, said = self._run(command, Path(folder), environment | _secrets())

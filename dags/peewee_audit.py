@@ -4,13 +4,15 @@ import datetime
 
 from airflow.sdk import DAG, CronTriggerTimetable, Param
 
-from dags.commands import CONSUMER
-from dags.runners import Needs, make_task
+from dags.commands import RELEASE_AUDIT
+from dags.graph import Needs
+from dags.runners import make_task
 from dags.settings import Settings, variable
 
 DOC = """
-**A daily audit of the promoted release.** `peewee-tts audit verify` hashes again what stands in the store and in DVC's
-remote, edge by edge, and trusts no clock and no cache. Anything that differs fails this run and alerts, with the path.
+**A daily audit of the promoted release**, as `peewee-tts audit verify` makes it, in a clone at the release's tag: what
+stands in the store and in DVC's remote is hashed again, edge by edge; no clock and no cache is trusted. Anything that
+differs fails this run and alerts, with the path.
 """
 PARAMS = {
     "release": Param("", type="string", title="Release", description="A version; empty for what the channel means.")
@@ -33,8 +35,8 @@ with DAG(
     make_task(
         settings,
         "verify",
-        CONSUMER,
-        ["audit", "verify", RELEASE],
+        RELEASE_AUDIT,
+        [RELEASE],
         Needs(cpu=4, memory="4Gi", timeout_s=6 * 3600, retries=2),
         "Hash every edge from archive to published file, and name the first that differs.",
     )

@@ -10,7 +10,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dags.alerts import tell
 from dags.assets import CORPUS
 from dags.commands import CORPUS_WATCH
-from dags.runners import Needs, make_task, policy
+from dags.graph import Needs
+from dags.runners import make_task, policy
 from dags.settings import Settings, variable
 
 DOC = """

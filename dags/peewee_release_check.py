@@ -6,7 +6,8 @@ from airflow.sdk import DAG, Param
 
 from dags.assets import RELEASE, released_version
 from dags.commands import RELEASE_CHECK
-from dags.runners import Needs, make_task
+from dags.graph import Needs
+from dags.runners import make_task
 from dags.settings import Settings, variable
 
 DOC = """

@@ -7,8 +7,8 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 from dags.announce import announce, tell_release
 from dags.assets import CORPUS, RELEASE
 from dags.commands import WORKER, run_arguments, seal_arguments
-from dags.graph import Stage, last_stages, load_graph
-from dags.runners import Needs, make_task
+from dags.graph import PLAN, SEAL, Needs, Stage, last_stages, load_graph
+from dags.runners import make_task
 from dags.settings import Settings, variable
 
 DOC = """
@@ -80,7 +80,7 @@ with DAG(
         "plan",
         WORKER,
         [RUN],
-        Needs(),
+        PLAN,
         "Fix the commit, the parameters and the identity of this run.",
         request=REQUEST,
     )
@@ -89,7 +89,7 @@ with DAG(
         "seal",
         WORKER,
         seal_arguments(RUN),
-        Needs(retries=5),
+        SEAL,
         "Commit `dvc.lock` on a branch, tag the release, and tell who waits for it.",
         outlets=[RELEASE],
         post_execute=announce,

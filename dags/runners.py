@@ -2,32 +2,15 @@
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from airflow.sdk import Asset, BaseOperator
 
 from dags.alerts import log_retry, tell_failure
-from dags.graph import Stage
+from dags.graph import Needs
 from dags.settings import Settings, pipeline_python, variable, worker_environment
 
 _POD_MARGIN = datetime.timedelta(minutes=5)  # the cluster ends an overdue pod first, and says so
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a task takes, and how long and how often."""
-
-    gpu: int = 0
-    cpu: int = 2
-    memory: str = "2Gi"
-    timeout_s: int = 3600
-    retries: int = 3
-
-    @classmethod
-    def of(cls, stage: Stage) -> "Needs":
-        """Take them from the graph."""
-        return cls(stage.gpu, stage.cpu, stage.memory, stage.timeout_s, stage.retries)
 
 
 def make_task(

@@ -7,7 +7,7 @@ are neither: they come from Airflow connections (runner `local`) or Kubernetes S
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,17 @@ ROOT = Path(__file__).parent.parent
 WEEKLY = "0 3 * * 6"
 DAILY = "0 5 * * *"
 Runner = Literal["local", "kubernetes"]
+SHARED_MEMORY = "/dev/shm"  # noqa: S108, a mount of pods: PyTorch's workers hand batches over there
+SECRET_KEYS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "PEEWEE_REPOSITORY",
+)
+"""What a Secret may hold, where each key has to be named."""
+_MAX_REQUESTED_CPU = 4
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,8 @@ class KubernetesSettings:
     """Names of Secrets."""
     secrets: tuple[str, ...] = ()
     """Names of Secrets whose keys become environment: AWS_ACCESS_KEY_ID, PEEWEE_REPOSITORY, ..."""
+    secret_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """For Kubeflow, which takes no Secret as a whole: of each Secret its keys, SECRET_KEYS for one that isn't here."""
     node_selector: Mapping[str, str] = field(default_factory=dict)
     gpu_node_selector: Mapping[str, str] = field(default_factory=dict)
     """For stages with a GPU, beside `node_selector`."""
@@ -108,6 +121,11 @@ def worker_environment(runner: Runner) -> dict[str, str]:
         "PEEWEE_REMOTE": variable("remote"),
         "PEEWEE_STORE": variable("store"),
     }
+
+
+def requested_cpu(cpu: int) -> str:
+    """Say how many cores a pod asks for that may use so many: cores can be shared, memory can't."""
+    return str(min(cpu, _MAX_REQUESTED_CPU))
 
 
 def _cron(value: str) -> str | None:

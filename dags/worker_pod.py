@@ -9,12 +9,10 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
 
 from dags.commands import REFUSED, plan_arguments
-from dags.settings import KubernetesSettings
+from dags.settings import SHARED_MEMORY, KubernetesSettings, requested_cpu
 
 RESULT = "/airflow/xcom/return.json"
-SHARED_MEMORY = "/dev/shm"  # noqa: S108, a mount: PyTorch's workers hand batches over there
 _MARGIN_S = 30
-_MAX_REQUESTED_CPU = 4
 
 
 class WorkerPod(KubernetesPodOperator):  # type: ignore[misc]  # Airflow is not in the checker's environment
@@ -125,7 +123,7 @@ def exit_code(pod: k8s.V1Pod | None, container: str) -> int | None:
 def _resources(gpu: int, cpu: int, memory: str, gpu_resource: str) -> k8s.V1ResourceRequirements:
     """All of the memory is asked for, since what has no memory dies; cores may be shared."""
     limits = {"cpu": str(cpu), "memory": memory} | ({gpu_resource: str(gpu)} if gpu else {})
-    requests = {"cpu": str(min(cpu, _MAX_REQUESTED_CPU)), "memory": memory}
+    requests = {"cpu": requested_cpu(cpu), "memory": memory}
     return k8s.V1ResourceRequirements(limits=limits, requests=requests)
 
 

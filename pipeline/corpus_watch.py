@@ -4,8 +4,8 @@ Three places tell: each source of params.yaml answers with its length and ETag; 
 (md5sum.txt, SHA256SUMS) says what an archive should be; and in a folder of new archives may stand one that params.yaml
 does not name yet. Nothing is downloaded but the lists.
 
-The last line on stdout is a JSON object, `{"seen": ..., "changes": [...]}`: what was seen, for the next look, and what
-changed, in sentences. PEEWEE_RESULT names a file that gets it too. Exit codes: 0 looked, 2 refused, 75 out of reach.
+The last line on stdout is a JSON object (see `result_line`): `seen`, for the next look, `changes` since the last, in
+sentences, and what is `wrong` by itself. Exit codes: 0 looked, 2 refused, 75 out of reach.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from peewee_model.errors import ConfigError, PeeweeError
 from pipeline.corpora.sources import CorpusConfig, Source, masked
 from pipeline.params import PARAMS_FILE, Section, read
+from pipeline.result_line import write_result
 
 logger = logging.getLogger(__name__)
 
@@ -285,11 +286,7 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     for sentence in wrong:
         logger.warning("%s", sentence)
-    line = json.dumps({"seen": seen, "changes": compare(known, seen), "wrong": wrong}, sort_keys=True)
-    print(line, flush=True)
-    if file := os.environ.get("PEEWEE_RESULT"):
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        Path(file).write_text(line + "\n", encoding="utf-8")
+    write_result({"seen": seen, "changes": compare(known, seen), "wrong": wrong})
     return 0
 
 

@@ -4,8 +4,8 @@ It is loaded as a consumer loads it, every file in the store is verified, and se
 with it are recognized. If that fails it is a bad release: with `--roll-back` the channel, if it still means that
 release, goes back to the one before. A store that can't be reached proves nothing, and rolls nothing back.
 
-The last line on stdout is the verdict as a JSON object; PEEWEE_RESULT names a file that gets it too. Exit codes: 0
-good, 2 bad or can't be checked, 75 out of reach, try again.
+The last line on stdout is the verdict as a JSON object (see `result_line`). Exit codes: 0 good, 2 bad or can't be
+checked, 75 out of reach, try again.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from peewee_model.errors import PeeweeError, ReleaseError
 from peewee_model.release import Manifest
 from peewee_model.s3_client import StoreUnavailableError
 from peewee_model.store import DEFAULT_CHANNEL, Store, open_store
+from pipeline.result_line import write_result
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ def main(arguments: list[str]) -> int:
     except PeeweeError as error:
         print(f"release_check: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return TRY_AGAIN if isinstance(error, StoreUnavailableError) else error.exit_code
-    _answer(verdict)
+    write_result(asdict(verdict))
     if verdict.passed:
         return 0
     now = f"{verdict.channel} means {verdict.rolled_back_to} again" if verdict.rolled_back_to else "nothing rolled back"
@@ -156,14 +157,6 @@ def _cer(spoken: list[tuple[np.ndarray, int]]) -> float:
 def _public_key() -> Path | None:
     key = os.environ.get("PEEWEE_PUBLIC_KEY")
     return Path(key) if key else None
-
-
-def _answer(verdict: Verdict) -> None:
-    line = json.dumps(asdict(verdict), sort_keys=True)
-    print(line, flush=True)
-    if file := os.environ.get("PEEWEE_RESULT"):
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        Path(file).write_text(line + "\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -50,6 +50,8 @@ class Embedded:
         self.mark = secrets.token_hex(8)
         self.port = port or _free_port()
         self.password = ""
+        self.consumer: dict[str, str] = {}
+        """What a consumer of the local S3 server sets."""
         self.environment = dict(os.environ)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._s3: subprocess.Popen[bytes] | None = None
@@ -186,6 +188,7 @@ class Embedded:
         if not answer:
             sys.exit(f"the local S3 server did not start; see {self._log('s3')}")
         found = json.loads(answer)
+        self.consumer = found
         bucket = found["PEEWEE_STORE"].removeprefix("s3://").partition("/")[0]
         return {
             "AIRFLOW_CONN_PEEWEE_S3": _connection(
@@ -306,9 +309,11 @@ def main() -> None:
         embedded.start()
         where = {"url": embedded.url, "user": USER, "password": embedded.password, "home": str(embedded.home)}
         if options.json:
-            print(json.dumps(where | {"mark": embedded.mark}), flush=True)
+            print(json.dumps(where | {"mark": embedded.mark, "consumer": embedded.consumer}), flush=True)
         else:
             print("\n".join(f"{name:9}{value}" for name, value in where.items()), flush=True)
+            for name, value in embedded.consumer.items():
+                print(f"export {name}={value}", flush=True)
             print("Trigger peewee_retrain on the page. Ctrl-C stops everything.", flush=True)
         embedded.watch()
     except KeyboardInterrupt:

@@ -1,0 +1,105 @@
+"""`python -m pipeline.release_audit V`: audit a release from anywhere.
+
+`peewee-tts audit verify` looks at the project in the current folder. An orchestrator's task has none: so the repository
+is cloned at the release's tag, DVC is told the runs' remote, and the audit is made there. A release without a tag was
+not made by a run; then only what the store holds is audited.
+
+The last line on stdout is the report as a JSON object (see `result_line`). Exit codes: 0 all is as it was made, 2
+something differs or can't be audited, 75 something is out of reach, try again.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from peewee_model.errors import PeeweeError
+from peewee_model.release_commands import find
+from peewee_model.s3_client import StoreUnavailableError
+from peewee_model.store import DEFAULT_CHANNEL, open_store
+from pipeline.audit.errors import AuditError
+from pipeline.audit.finding import Report
+from pipeline.audit.verify import Request, audit
+from pipeline.audit.wording import describe_report
+from pipeline.result_line import write_result
+from pipeline.runs.checkout import address, git
+from pipeline.runs.reproduce import configure
+from pipeline.runs.scratch import scratch
+
+logger = logging.getLogger(__name__)
+
+TRY_AGAIN = 75
+
+
+def audit_release(selector: str, store: str, repository: str, remote: str, folder: Path) -> Report:
+    """Audit a release in a fresh clone.
+
+    Args:
+        selector: A channel, or a version.
+        store: Its address.
+        repository: Where the runs' tags are; empty for none.
+        remote: Of the runs; empty for none.
+        folder: Empty, for the clone.
+
+    Raises:
+        PeeweeError: If something needed can't be had.
+    """
+    version = find(open_store(store), selector)
+    clone = folder / "clone"
+    clone.mkdir()
+    tag = f"refs/tags/release-{version}"
+    if repository and _has(clone, repository, tag):
+        url = address(repository)
+        git(clone, "init", "--quiet")
+        git(clone, "fetch", "--quiet", "--no-tags", url, tag, secret=url)  # with all history: the code is read from it
+        git(clone, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+        if remote:
+            configure(clone, remote, folder / "site")
+    else:
+        logger.warning("release=%s has no tag: only what the store holds is audited", version)
+    key = os.environ.get("PEEWEE_PUBLIC_KEY")
+    return audit(Request(version, store, clone, public_key=Path(key) if key else None, everything=True))
+
+
+def main(arguments: list[str]) -> int:
+    """Audit, and say what was found."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for name in ("botocore", "aiobotocore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    options = _parser().parse_args(arguments)
+    try:
+        with scratch(Path(os.environ.get("PEEWEE_SCRATCH") or tempfile.gettempdir())) as folder:
+            report = audit_release(options.release, options.store, options.repository, options.remote, folder)
+        print("\n".join(describe_report(report)), file=sys.stderr)
+        write_result(report.to_json())
+        if report.findings:
+            raise AuditError(f"release {report.version} is not what it was made as: {report.findings[0]}")
+    except PeeweeError as error:
+        print(f"release_audit: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        return TRY_AGAIN if isinstance(error, StoreUnavailableError) else error.exit_code
+    return 0
+
+
+def _has(folder: Path, repository: str, reference: str) -> bool:
+    url = address(repository)
+    return bool(git(folder, "ls-remote", url, reference, secret=url))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.release_audit", description="Audit a release from anywhere."
+    )
+    parser.add_argument("release", nargs="?", default=DEFAULT_CHANNEL, help="a channel or a version")
+    for name, default, what in (
+        ("store", "store", "a folder or s3://bucket/prefix"),
+        ("repository", "", "where the runs' tags are"),
+        ("remote", "", "of the runs: a folder or s3://bucket/prefix"),
+    ):
+        parser.add_argument(f"--{name}", default=os.environ.get(f"PEEWEE_{name.upper()}") or default, help=what)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
