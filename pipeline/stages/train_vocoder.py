@@ -1,5 +1,6 @@
 """Train the vocoder, or write down the one that needs no training: `models/vocoder`."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def train_vocoder() -> None:
 
 
 def _write_griffin_lim(params: VocoderParams) -> None:
+    if os.environ.get("RANK", "0") != "0":  # under torchrun the first process writes; there is nothing to share
+        return
     mel = MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
     config = GriffinLimConfig(arch="griffin_lim", mel=mel, **params.griffin_lim.model_dump())
     vocoder = GriffinLim(config)
