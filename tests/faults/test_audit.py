@@ -1,6 +1,8 @@
 """T17: what was tampered with is named with its path, and what was not is not."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,12 +11,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from peewee_model.errors import PeeweeError
 from peewee_model.store import open_store
 from pipeline.audit.commands import app
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit
 from tests.pipeline.audit import audited_project
+from tests.pipeline.audit.stand_in import COLLISION
 from tests.pipeline.audit.tamperings import SIGNATURE, TAMPERINGS, TWIN, Scene, md5_of
+from tests.servers.s3 import S3Server
 
 AtMost = Callable[[int, int], int]
 N_TAMPERINGS, N_CLEAN = 60, 20
@@ -201,3 +206,58 @@ def test_command_names_the_first_or_all_and_fails(copied: Callable[[], Scene]) -
     assert told.exception is not None and "data/corpus/part-00000.parquet" in str(told.exception)
     told = CliRunner().invoke(app, ["verify", "stable", "--all"])
     assert "data/corpus/part-00000.parquet" in told.output and "models/encoder/model.safetensors" in told.output
+
+
+def test_audit_of_a_release_that_is_not_there_is_one_line(copied: Callable[[], Scene]) -> None:
+    copied()
+    for version in ("0123456789abcdef", "nowhere"):
+        told = CliRunner().invoke(app, ["verify", version])
+        assert isinstance(told.exception, PeeweeError) and version in str(told.exception)
+        assert "\n" not in str(told.exception)
+
+
+def test_store_and_remote_on_s3(copied: Callable[[], Scene], swift: S3Server, s3_bucket: str) -> None:
+    """On a real S3 server: silent as it was made, then what was changed there is named, whatever a cache holds."""
+    scene = copied()
+    address = f"s3://{s3_bucket}/releases"
+    client = swift.client()
+    for folder, prefix in ((scene.store, "releases"), (scene.root / "remote", "dvc")):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and ".incoming" not in path.parts:
+                client.upload_file(str(path), s3_bucket, f"{prefix}/{path.relative_to(folder).as_posix()}")
+    audited_project.run(scene.root, "dvc", "remote", "modify", "storage", "url", f"s3://{s3_bucket}/dvc")
+
+    def audited(**how: object) -> Report:
+        return audit(Request(scene.version, address, scene.root, **how))  # type: ignore[arg-type]
+
+    clean = audited()
+    assert clean.findings == []
+    assert clean.n_files["remote"] > 20 and clean.n_files["store"] > 20
+    open_store(address).fetch(scene.version)
+    weights = f"releases/releases/{scene.version}/encoder/model.safetensors"
+    body = client.get_object(Bucket=s3_bucket, Key=weights)["Body"].read()
+    client.put_object(Bucket=s3_bucket, Key=weights, Body=body[:-1] + bytes([body[-1] ^ 1]))
+    table = scene.features("utterances.parquet").relative_to(scene.store).as_posix()
+    client.put_object(Bucket=s3_bucket, Key=f"releases/{table}", Body=b"another")
+    twin = scene.object("remote", TWIN).relative_to(scene.root / "remote").as_posix()
+    client.put_object(Bucket=s3_bucket, Key=f"dvc/{twin}", Body=COLLISION[1])
+    found = [str(finding) for finding in audited(everything=True).findings]
+    assert len(found) == 3
+    for line, told in zip(found, (f"remote: {TWIN} (", "utterances.parquet", "encoder/model.safetensors"), strict=True):
+        assert told in line
+    offline = audited(offline=True)
+    assert offline.findings == [] and any("was not asked" in line for line in offline.unchecked)
+
+
+def test_commands_of_the_documentation_run(copied: Callable[[], Scene], repository: Path) -> None:
+    """Every line of docs/audit.md that a reader may copy."""
+    scene = copied()
+    open_store(str(scene.store)).append("beta", scene.first, "promote", "to be tried")
+    text = (repository / "docs/audit.md").read_text()
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) >= 9
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        assert words[:2] == ["peewee-tts", "audit"]
+        told = CliRunner().invoke(app, words[2:])
+        assert told.exit_code == 0, f"{line}: {told.output}{told.exception}"
