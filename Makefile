@@ -6,7 +6,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 
-.PHONY: repro setup test check bench s3 faults lock graph airflow setup-airflow
+.PHONY: repro setup test check bench s3 faults lock graph airflow setup-airflow kubeflow
 
 repro: setup  ## archive to released model, then say what came out
 	@dvc repro
@@ -57,3 +57,6 @@ lock:  ## resolve pyproject.toml anew into requirements.lock
 
 graph: setup  ## docs/graph.svg from dvc.yaml
 	@python -m pipeline.graph
+
+kubeflow: setup  ## infra/kubeflow/pipeline.yaml from dags/graph.json and the cluster's settings
+	@python -m dags.kubeflow_pipeline

@@ -1,0 +1,85 @@
+"""The same pipeline on this machine, without a cluster: Kubeflow's local runner, the same steps, one after the other.
+
+    python -m dags.kubeflow_local profile=mini 'overrides={"encoder.training.schedule.steps": 200}'
+
+What a Secret holds on a cluster is environment here. docs/kubeflow.md.
+"""
+
+import copy
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kfp import dsl, local
+
+from dags.graph import Needs
+from dags.kubeflow_pipeline import Retrained, connect
+from dags.kubeflow_step import step_inputs
+
+
+@dsl.component(base_image="python", install_kfp_package=False)  # type: ignore[untyped-decorator]
+def local_step(
+    step: str,
+    run: str,
+    commit: str = "",
+    profile: str = "",
+    revision: str = "",
+    overrides: dict = {},  # type: ignore[type-arg]  # noqa: B006, as in the pipeline
+    reason: str = "",
+    publish_anyway: str = "",
+    repository: str = "",
+    remote: str = "",
+    store: str = "",
+) -> NamedTuple("Outputs", commit=str, version=str):  # type: ignore[valid-type]
+    """Run what a container of this step would; only this function's text gets to where it runs."""
+    import json
+    import subprocess
+    import sys
+    import tempfile
+    from pathlib import Path
+
+    from dags.kubeflow_step import OUTPUTS, step_command
+
+    given = {
+        "run": run, "commit": commit, "profile": profile, "revision": revision, "overrides": json.dumps(overrides),
+        "reason": reason, "publish_anyway": publish_anyway, "repository": repository, "remote": remote, "store": store,
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: f"{folder}/{name}" for name in OUTPUTS.get(step, ())}
+        python, *arguments = step_command(step, given | files)
+        assert python == "python"
+        subprocess.run([sys.executable, *arguments], check=True)
+        found = {name: Path(file).read_text(encoding="utf-8") for name, file in files.items()}
+    return (found.get("commit", ""), found.get("version", ""))
+
+
+def processes(step: str, doc: str, needs: Needs, given: Mapping[str, Any]) -> dsl.PipelineTask:
+    """Make a step that is a process of this machine, with whatever cores and memory it has."""
+    component = copy.deepcopy(local_step)
+    component.component_spec.name = step.replace("_", "-")
+    return component(step=step, **{name: given[name] for name in step_inputs(step)}).set_caching_options(False)
+
+
+def run_here(outputs: str, **parameters: Any) -> Retrained:
+    """Run the pipeline to its end.
+
+    Args:
+        outputs: A folder for what Kubeflow keeps between steps.
+        parameters: The pipeline's.
+
+    Raises:
+        RuntimeError: If a step fails.
+    """
+    local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=outputs)
+    task = connect(processes)(**parameters)
+    return Retrained(commit=task.outputs["commit"], version=task.outputs["version"])
+
+
+if __name__ == "__main__":
+    given = dict(item.split("=", 1) for item in sys.argv[1:])
+    if "overrides" in given:
+        given["overrides"] = json.loads(given["overrides"])
+    with tempfile.TemporaryDirectory(prefix="peewee-kubeflow-") as folder:
+        print(json.dumps(run_here(folder, **given)._asdict()))
