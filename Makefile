@@ -23,7 +23,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: setup  ## the whole test suite
+test: setup setup-airflow  ## the whole test suite
 	@OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 check: setup  ## ruff, mypy, the architecture
