@@ -17,10 +17,11 @@ from typing import Any
 from peewee_model.errors import ConfigError, PeeweeError
 from pipeline.corpora.sources import masked
 from pipeline.graph import load_stages
+from pipeline.result_line import write_result
 from pipeline.runs.checkout import check_out, commit_params, resolve
 from pipeline.runs.checkpoints import Mirror, open_files
 from pipeline.runs.planning import change_params, now, parse_overrides
-from pipeline.runs.process import Stop, run_child
+from pipeline.runs.process import Stop, log_to_stderr, run_child
 from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
 from pipeline.runs.reproduce import Request, configure, read_outcomes
 from pipeline.runs.scratch import scratch
@@ -32,6 +33,19 @@ METRICS = "reports/metrics.json"
 PUBLISH = "publish"
 _MAX_METRICS = 64_000  # bytes
 _PATHS = ("PEEWEE_STORE", "PEEWEE_SIGNING_KEY", "PEEWEE_PUBLIC_KEY", "PEEWEE_CACHE")
+
+
+class ChildError(PeeweeError):
+    """What the child reported, with its exit code.
+
+    Args:
+        message: In its words.
+        code: Negative for a signal.
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code if code > 0 else 1
 
 
 def plan(run: str, repository: str, revision: str, profile: str | None, overrides: dict[str, Any], reason: str) -> Plan:
@@ -142,9 +156,7 @@ def _child(
         return found
     if stop.asked:
         raise UnavailableError(f"asked to stop; {found.get('error', 'the stage was killed')}; start it again to go on")
-    error = PeeweeError(found.get("error", f"the stage's process ended with {code}; see the log above"))
-    error.exit_code = code if code > 0 else 1
-    raise error
+    raise ChildError(found.get("error", f"the stage's process ended with {code}; see the log above"), code)
 
 
 def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, str]:
@@ -232,15 +244,15 @@ def _do(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def main(arguments: list[str]) -> int:
     """Do what is asked."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    log_to_stderr()
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         os.environ.pop(name, None)  # of a hook that calls us, perhaps
     try:
         answer = _do(_parser().parse_args(arguments))
     except PeeweeError as error:
-        print(f"worker: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"worker: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
-    print(json.dumps(answer, sort_keys=True), flush=True)
+    write_result(answer)
     return 0
 
 

@@ -57,7 +57,8 @@ def git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, sec
     said = " ".join(done.stderr.split())
     if secret:
         said = said.replace(secret, masked(secret))
-        for part in (urlsplit(secret).password, urlsplit(secret).username):
+        parts = urlsplit(secret)
+        for part in (parts.password, parts.username if parts.username != "git" else None, parts.query):
             said = said.replace(part, "***") if part else said
     network = arguments[0] in ("fetch", "push", "ls-remote")
     kind = UnavailableError if network and not any(text in said for text in _NOT_THERE) else RunError

@@ -100,7 +100,7 @@ class Entry:
         try:
             data = load_yaml(text)
         except YAMLError as error:
-            raise RunError(f"{where} is damaged: {error}; start a new run") from None
+            raise RunError(f"{where} is damaged: {' '.join(str(error).split())}; start a new run") from None
         if not isinstance(data, dict) or not isinstance(data.get("outs"), list) or "cmd" not in data:
             raise RunError(f"{where} is no entry of dvc.lock; start a new run")
         return cls(data)

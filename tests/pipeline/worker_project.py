@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -174,6 +175,7 @@ class Project:
     folder: Path
     remote: str
     extra: dict[str, str] = field(default_factory=dict)
+    cpu_s: list[float] = field(default_factory=list)
 
     @property
     def origin(self) -> Path:
@@ -204,8 +206,12 @@ class Project:
         return wait(self.start(*arguments, **more))
 
     def must(self, *arguments: str, **more: str) -> dict:
+        """Call a worker that is to succeed; the answer, and the seconds of CPU that it and its stage took."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = self.call(*arguments, **more)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert done.code == 0, done.log
+        self.cpu_s.append(round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2))
         return done.answer
 
     def run_all(self, run: str, *plan: str) -> dict[str, dict]:
