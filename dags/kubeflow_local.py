@@ -50,7 +50,8 @@ def local_step(
         files = {name: f"{folder}/{name}" for name in OUTPUTS.get(step, ())}
         python, *arguments = step_command(step, given | files)
         assert python == "python"
-        subprocess.run([sys.executable, *arguments], check=True)
+        if code := subprocess.run([sys.executable, *arguments], check=False).returncode:
+            sys.exit(code)
         found = {name: Path(file).read_text(encoding="utf-8") for name, file in files.items()}
     return (found.get("commit", ""), found.get("version", ""))
 
@@ -82,4 +83,7 @@ if __name__ == "__main__":
     if "overrides" in given:
         given["overrides"] = json.loads(given["overrides"])
     with tempfile.TemporaryDirectory(prefix="peewee-kubeflow-") as folder:
-        print(json.dumps(run_here(folder, **given)._asdict()))
+        try:
+            print(json.dumps(run_here(folder, **given)._asdict()))
+        except RuntimeError as error:
+            sys.exit(f"kubeflow_local: {error}")
