@@ -197,13 +197,13 @@ from pipeline.exclusions import Exclusions
 from pipeline.ingest import ingest_corpus
 config = IngestConfig.model_validate_json(sys.argv[2])
 source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sys.argv[1], licence="none")
-start = time.monotonic()
+start = time.process_time()
 try:
     ingest_corpus([source], config, Exclusions(), archives=Path("archives"), corpus=Path("corpus"),
                   utterances=Path("utterances.parquet"), rejected=Path("rejected.parquet"),
                   summary=Path("summary.json"), scratch=Path("scratch"), workers=1)
 except ArchiveError as error:
-    seconds = time.monotonic() - start
+    seconds = time.process_time() - start
     # Not ru_maxrss: a process inherits that of the one that started it.
     peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
     print(error.kind, seconds, peak / 1024, error)
@@ -217,13 +217,13 @@ CONFIG = """{"min_duration_s": 0.5, "max_duration_s": 20, "min_sample_rate": 160
 def test_hostile_archive_is_a_named_error_and_writes_nothing(hostile: tuple[str, Path, str]) -> None:
     kind, path, sha256 = hostile
     root = path.parent.parent
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ArchiveError) as caught:
         for _ in read_members(path, sha256):
             pass
     assert caught.value.kind == kind, str(caught.value)
     assert str(path) in str(caught.value)
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
     assert [found for found in root.rglob("*") if found.is_file()] == [path]
 
 
@@ -232,7 +232,7 @@ HEAVY = ("bomb", "million members", "header bloat", "symlink", "parent")
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(name: str, tmp_path: Path) -> None:
-    """The whole stage, alone in a process, so that its peak of memory can be told."""
+    """The whole stage, alone in a process, so that its peak of memory can be told; seconds of processor time."""
     kind, make = HOSTILE[name]
     data = make()
     inside = tmp_path / "inside"
