@@ -55,8 +55,9 @@ faults: setup  ## the proofs under faults in full, for docs/reliability.md; abou
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	@infra/lock.sh
 
-graph: setup  ## docs/graph.svg from dvc.yaml
+graph: setup  ## docs/graph.svg and dags/graph.json from dvc.yaml
 	@python -m pipeline.graph
+	@python -m pipeline.graph_json
 
 kubeflow: setup  ## infra/kubeflow/pipeline.yaml from dags/graph.json and the cluster's settings
 	@python -m dags.kubeflow_pipeline

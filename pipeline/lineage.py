@@ -9,11 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from peewee_model.errors import PeeweeError
 from peewee_model.release import CodeEntry, Edge, StageEntry
 from pipeline.corpora.sources import masked
+from pipeline.dvc_yaml import load_yaml
 from pipeline.graph import edges, load_stages, outputs
 
 logger = logging.getLogger(__name__)
@@ -35,7 +34,7 @@ def read_lineage(stage: str) -> dict[str, StageEntry]:
     """
     stages = load_stages()
     try:
-        lock = yaml.safe_load(LOCK.read_text(encoding="utf-8")) or {}
+        lock = load_yaml(LOCK.read_bytes()) or {}
     except FileNotFoundError:
         raise LineageError(f"{LOCK} is missing, so nothing tells what the models were made of; {_REMEDY}") from None
     locked = lock.get("stages") or {}

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from peewee_model.release import Edge, StageEntry
 from pipeline.audit.finding import Finding
 from pipeline.corpora.sources import masked
+from pipeline.dvc_yaml import YAMLError, load_yaml
 from pipeline.graph import outputs
 
 LOCK = "dvc.lock"
@@ -18,13 +17,13 @@ GRAPH = "dvc.yaml"
 def read_stages(root: Path, name: str) -> dict[str, Any] | Finding | None:
     """Read the stages of dvc.lock or dvc.yaml; None if the file is not there."""
     try:
-        document = yaml.safe_load((root / name).read_text(encoding="utf-8"))
+        document = load_yaml((root / name).read_bytes())
         stages = (document or {}).get("stages") or {}
         if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
             raise ValueError("its stages are no mapping")
     except FileNotFoundError:
         return None
-    except (yaml.YAMLError, ValueError, AttributeError) as error:
+    except (YAMLError, ValueError, AttributeError) as error:
         return Finding("workspace", name, "stages in YAML", " ".join(str(error).split()))
     return stages
 

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
 from peewee_model.errors import ConfigError
 from pipeline import profile as profiles
+from pipeline.dvc_yaml import YAMLError, load_yaml
 from pipeline.runs.checkout import PARAMS
-from pipeline.runs.records import load_yaml
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,6 @@ It stands beside the DVC remote and not in it, because `dvc repro --pull` would 
 """
 
 import hashlib
-import io
 import json
 import re
 from dataclasses import dataclass
@@ -21,11 +20,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from peewee_model.errors import ConfigError, PeeweeError
 from peewee_model.store_folder import FolderBackend
+from pipeline.dvc_yaml import YAMLError, dump_yaml, load_yaml
 
 _MAX_LENGTH = 100
 
@@ -123,20 +121,6 @@ def result_key(cmd: str, deps: dict[str, str], params: dict[str, Any], outs: lis
     """Hash all that may decide what a stage writes."""
     question = {"cmd": cmd, "deps": deps, "params": params, "outs": sorted(outs)}
     return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
-
-
-def load_yaml(text: bytes | str) -> Any:
-    """Read YAML as DVC does, and not as PyYAML: to that one the 1e-06 that DVC writes is a string."""
-    return YAML(typ="safe").load(text)
-
-
-def dump_yaml(document: Any) -> bytes:
-    """Write YAML that DVC reads; the same document gives the same bytes."""
-    editor = YAML(typ="safe")
-    editor.default_flow_style = False
-    buffer = io.BytesIO()
-    editor.dump(document, buffer)
-    return buffer.getvalue()
 
 
 def clean_run_id(run: str) -> str:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
+from pipeline.dvc_yaml import dump_yaml, load_yaml
 from pipeline.graph import edges, load_stages, outputs
 from pipeline.lineage import ancestors
 from pipeline.runs.process import die_with_parent, log_to_stderr
-from pipeline.runs.records import Entry, Records, RunError, UnavailableError, dump_yaml, load_yaml, result_key
+from pipeline.runs.records import Entry, Records, RunError, UnavailableError, result_key
 
 logger = logging.getLogger(__name__)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
+from pipeline.dvc_yaml import dump_yaml
 from pipeline.graph import load_stages
 from pipeline.runs.checkout import address, check_out, commit, git
-from pipeline.runs.records import Plan, Records, RunError, UnavailableError, dump_yaml
+from pipeline.runs.records import Plan, Records, RunError, UnavailableError
 
 logger = logging.getLogger(__name__)
 

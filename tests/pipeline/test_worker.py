@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.runs.records import Records, dump_yaml, load_yaml
+from pipeline.dvc_yaml import dump_yaml, load_yaml
+from pipeline.runs.records import Records
 from tests.closure import ROOT
 from tests.pipeline.worker_project import GRAPH, Project, make_project
 

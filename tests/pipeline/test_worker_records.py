@@ -11,10 +11,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from peewee_model.errors import ConfigError
+from pipeline.dvc_yaml import dump_yaml, load_yaml
 from pipeline.runs.checkpoints import FolderFiles, Mirror, S3Files
 from pipeline.runs.planning import change_params, parse_overrides
 from pipeline.runs.process import Stop, descendants, run_child
-from pipeline.runs.records import Entry, Records, RunError, clean_run_id, dump_yaml, load_yaml
+from pipeline.runs.records import Entry, Records, RunError, clean_run_id
 from pipeline.runs.scratch import scratch
 
 LOCKED = """

@@ -13,7 +13,7 @@ from peewee_model.release import FileEntry, hash_file, read_manifest, verify_rel
 from peewee_model.store import open_store
 from pipeline.bundle import BundleError
 from pipeline.croissant import CROISSANT
-from pipeline.lineage import LineageError
+from pipeline.lineage import LineageError, read_lineage
 from pipeline.links import LinkError, parse_release_links
 from pipeline.provenance import read_provenance
 from pipeline.stages.bundle import bundle
@@ -82,6 +82,14 @@ def test_lineage_holds_every_ancestor_with_the_hashes_of_dvc_lock(project: Path)
             expected = [(item["path"], item["md5"], item["size"], item.get("nfiles")) for item in locked[name][side]]
             assert [(edge.path, edge.hash, edge.size, edge.n_files) for edge in edges] == sorted(expected)
     assert manifest.lineage["ingest"].params == {"corpus": {"sources": [SOURCE]}, "ingest": {"seed": 1}}
+
+
+def test_small_numbers_stay_numbers(project: Path) -> None:
+    """DVC writes 1e-06, which YAML 1.1 reads as a string."""
+    lock = Path("dvc.lock").read_text()
+    assert "seed: 1\n" in lock
+    Path("dvc.lock").write_text(lock.replace("seed: 1\n", "seed: 1e-06\n"))
+    assert read_lineage("bundle")["ingest"].params["ingest"] == {"seed": 1e-6}
 
 
 def test_bundle_twice_gives_the_same_bytes(project: Path) -> None:
