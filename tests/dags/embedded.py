@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -21,7 +22,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PASSWORD = "planted-database-password"
+PASSWORD = f"planted-{secrets.token_hex(8)}"
 ENDED = ("success", "failed")
 RETRAIN = "peewee_retrain"
 
