@@ -32,7 +32,7 @@ def plan_arguments(run: str, request: Mapping[str, str]) -> list[str]:
     arguments = ["plan", "--run", run]
     for name in ("revision", "profile", "reason"):
         if value := request.get(name, "").strip():
-            arguments += [f"--{name}", value]
+            arguments.append(f"--{name}={value}")  # one word: a reason may begin with a dash
     overrides = json.loads(request.get("overrides") or "{}")
     if not isinstance(overrides, dict):
         raise ValueError(f'overrides are {overrides!r}; write them as {{"encoder.training.schedule.steps": 200}}')

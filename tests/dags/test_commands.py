@@ -12,8 +12,7 @@ def test_plan_names_only_what_is_asked_for():
         "plan",
         "--run",
         "r",
-        "--revision",
-        "main",
+        "--revision=main",
     ]
 
 
@@ -36,7 +35,8 @@ def test_worker_understands_every_command():
     """The arguments are those of pipeline/worker.py."""
     from pipeline.worker import _parser
 
-    request = {"revision": "main", "profile": "mini", "reason": "new corpus", "overrides": '{"a.b": 1}'}
-    assert _parser().parse_args(plan_arguments("r", request)).set == ["a.b=1"]
+    request = {"revision": "main", "profile": "mini", "reason": "--new corpus", "overrides": '{"a.b": 1}'}
+    asked = _parser().parse_args(plan_arguments("r", request))
+    assert (asked.set, asked.reason) == (["a.b=1"], "--new corpus")
     assert _parser().parse_args(run_arguments("ingest", "r", "abc")).stage == "ingest"
     assert _parser().parse_args(seal_arguments("r")).run == "r"

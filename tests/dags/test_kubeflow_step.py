@@ -77,7 +77,7 @@ def test_plan_becomes_the_workers_options():
     """Nothing for what is empty; overrides in order."""
     plan = ["plan", "--run=R", "--profile=", "--revision=HEAD", '--overrides={"b": [1], "a": "x"}', "--reason=why so"]
     assert worker_arguments(plan) == [
-        "plan", "--run", "R", "--revision", "HEAD", "--reason", "why so", "--set", 'a="x"', "--set", "b=[1]",
+        "plan", "--run", "R", "--revision=HEAD", "--reason=why so", "--set", 'a="x"', "--set", "b=[1]",
     ]  # fmt: skip
 
 
