@@ -86,9 +86,7 @@ def bundle_release(summary: Path, release: Path) -> str:
     files = _describe_files(release)
     check_entries({source: files[name] for source, name in contents}, evidence.links)
     # No repository is named: clones come from different places, and their releases must be the same.
-    provenance = write_provenance(
-        files=files, params=evidence.params, lineage=evidence.lineage, code=evidence.code, repository=""
-    )
+    provenance = write_provenance(files=files, params=evidence.params, lineage=evidence.lineage, code=evidence.code)
     (release / PROVENANCE).write_text(provenance, encoding="utf-8", newline="")
     manifest = Manifest(
         format=1,

@@ -10,13 +10,11 @@ Source:
 
 import json
 import re
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from google.protobuf.json_format import Error, MessageToDict, Parse, ParseDict
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
@@ -46,8 +44,6 @@ _DIGESTS = {
     "md5": re.compile(r"[0-9a-f]{32}"),
     "gitCommit": re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}"),
 }
-_SSH = re.compile(r"(?:[^/@:]+@)?(?P<host>[A-Za-z0-9.-]{2,}):(?P<path>(?!//).+)")
-"""`git@host:path`, git's short form of `ssh://`; one letter before the colon would be a drive."""
 _REMEDY = "fetch the release again, or bundle it anew with `dvc repro`"
 
 
@@ -90,7 +86,7 @@ def write_provenance(
     lineage: Mapping[str, StageEntry],
     code: CodeEntry,
     project: Mapping[str, FileEntry] | None = None,
-    repository: str | None = None,
+    repository: str = "",
 ) -> str:
     """Write the statement as JSON.
 
@@ -100,7 +96,7 @@ def write_provenance(
         lineage: The stages as they ran.
         code: The commit, and what differed from it.
         project: Files that shape a run and are no parameter; if None, those of the current folder.
-        repository: URL of the code; if None, where the current repository's `origin` is, without credentials.
+        repository: Public URL of the code. Not this clone's `origin`: clones would make different releases.
 
     Raises:
         ProvenanceError: If what is given makes no valid statement.
@@ -119,7 +115,7 @@ def write_provenance(
         definition.resolved_dependencies.append(
             _descriptor(
                 REPOSITORY,
-                uri=(find_repository() if repository is None else repository),
+                uri=repository,
                 gitCommit=code.commit,
                 annotations={"modified": list(code.modified)},
             )
@@ -181,32 +177,6 @@ def read_provenance(data: bytes) -> Provenance:
 def hash_project(folder: Path = Path()) -> dict[str, FileEntry]:
     """Hash what shapes a run beside code and parameters; what is not there is left out."""
     return {name: hash_file(folder / name) for name in PROJECT_FILES if (folder / name).is_file()}
-
-
-def find_repository() -> str:
-    """Name where the code is kept: `git+URL` of origin, or nothing if that is a folder of this machine or unknown."""
-    try:
-        done = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=True)
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return ""
-    return public_repository(done.stdout.strip())
-
-
-def public_repository(url: str) -> str:
-    """Turn a remote of git into what may be published: no user, password, query, or folder of a machine."""
-    if "://" not in url:
-        found = _SSH.fullmatch(url)
-        return f"git+ssh://{found['host']}/{found['path'].lstrip('/')}" if found else ""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        return ""
-    if parts.scheme not in ("https", "http", "ssh", "git") or not host:
-        return ""
-    if "@" in parts.path:  # of a password that is not encoded, a slash makes a path
-        return ""
-    return f"git+{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
 
 
 def _archives(params: Mapping[str, Any]) -> Iterable[Any]:

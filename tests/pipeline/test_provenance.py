@@ -13,9 +13,7 @@ from in_toto_attestation.v1.statement_pb2 import Statement as StatementPb
 from peewee_model.release import CodeEntry, FileEntry, StageEntry
 from pipeline.provenance import (
     ProvenanceError,
-    find_repository,
     hash_project,
-    public_repository,
     read_provenance,
     write_provenance,
 )
@@ -89,33 +87,10 @@ def test_same_run_gives_the_same_bytes_in_another_folder(tmp_path: Path, monkeyp
         monkeypatch.chdir(folder)
         monkeypatch.setenv("HOME", str(folder))
         monkeypatch.setenv("USER", name)
-        written.append(statement(project=None, repository=None))
+        written.append(statement(project=None))
     assert written[0] == written[1]
     assert str(tmp_path) not in written[0]
     assert hash_project(tmp_path / "one").keys() == {"requirements.lock"}
-    assert find_repository() == ""
-
-
-@pytest.mark.parametrize(
-    ("remote", "public"),
-    [
-        ("https://ada:hunter2@example.org:8443/o/r.git?token=hunter2#x", "git+https://example.org:8443/o/r.git"),
-        ("https://hunter2@example.org/o/r", "git+https://example.org/o/r"),
-        ("ssh://ada:hunter2@example.org/o/r.git", "git+ssh://example.org/o/r.git"),
-        ("git@example.org:o/r.git", "git+ssh://example.org/o/r.git"),
-        ("https://ada:p@ss/hunter2@example.org/o", ""),  # not encoded, so that its slash seems to begin the path
-        ("/home/ada/voices", ""),
-        ("../voices", ""),
-        ("file:///home/ada/voices", ""),
-        ("C:/voices", ""),
-        ("https://[", ""),
-        ("https://example.org:port/x", ""),
-        ("s3::https://ada:hunter2@example.org/x", ""),
-        ("", ""),
-    ],
-)
-def test_remote_of_git_is_named_without_what_opens_it(remote: str, public: str) -> None:
-    assert public_repository(remote) == public
 
 
 def test_infinite_parameter_is_refused() -> None:
