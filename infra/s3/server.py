@@ -133,6 +133,7 @@ def main() -> None:
         "PEEWEE_STORE": f"s3://{options.bucket}/store",
         "PEEWEE_SINGLE_PUBLISHER": "1",
     }
+    parent = os.getppid()  # before anything is said: a caller may be killed as soon as it has heard
     if options.json:
         print(json.dumps(environment), flush=True)
     else:
@@ -140,7 +141,6 @@ def main() -> None:
         for name, value in environment.items():
             comment = "  # its put-if-absent is not atomic" if name == "PEEWEE_SINGLE_PUBLISHER" else ""
             print(f"export {name}={value}{comment}", flush=True)
-    parent = os.getppid()
     while not options.json or os.getppid() == parent:  # a program that was killed leaves no server behind
         eventlet.sleep(1)
 

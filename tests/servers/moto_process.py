@@ -27,6 +27,7 @@ def put_object(self: S3Response) -> Any:
 if __name__ == "__main__":
     S3Response.put_object = put_object  # type: ignore[method-assign]
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    parent = os.getppid()  # before anything is said: a caller may be killed as soon as it has heard
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
@@ -41,7 +42,6 @@ if __name__ == "__main__":
         ),
         flush=True,
     )
-    parent = os.getppid()
     while os.getppid() == parent:  # tests that were killed leave no server behind
         time.sleep(1)
     os._exit(0)  # the server's own thread would keep the process
