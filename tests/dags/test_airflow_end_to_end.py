@@ -98,6 +98,13 @@ def test_run_tells_what_it_released(retrained):
     assert (verdict["version"], verdict["passed"]) == (version, True)
 
 
+def test_audit_finds_the_promoted_release_as_it_was_made(retrained):
+    """In a fresh clone at the release's tag, with what the remote and the store hold."""
+    running, _, _ = retrained
+    audited = running.trigger("peewee_audit")
+    assert running.wait(audited, "peewee_audit") == "success", running.tasks(audited, "peewee_audit")
+
+
 def test_second_run_with_nothing_changed_trains_and_publishes_nothing(retrained):
     """DVC's record decides, not Airflow's."""
     running, run, _ = retrained
