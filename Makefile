@@ -49,7 +49,7 @@ $(AIRFLOW)/.installed: infra/airflow/requirements.lock
 airflow: setup setup-airflow  ## Airflow with our DAGs and a local S3 server, until Ctrl-C; prints URL, user, password
 	@exec $(AIRFLOW)/bin/python infra/airflow/start.py
 
-faults: setup setup-airflow  ## the proofs under faults in full, for docs/reliability.md; an hour and more
+faults: setup setup-airflow  ## the proofs under faults in full, for docs/reliability.md; long
 	@OMP_NUM_THREADS=1 FAULTS=full pytest --numprocesses auto --dist loadfile -rP \
 		tests/faults tests/pipeline/test_worker_faults.py tests/dags/test_airflow_faults.py
 
