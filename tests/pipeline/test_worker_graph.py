@@ -1,4 +1,4 @@
-"""The worker on the project's own dvc.yaml: ten stages, each replaced by one that hashes what it may read."""
+"""The worker on the project's own dvc.yaml: its stages, each replaced by one that hashes what it may read."""
 
 import json
 import subprocess
