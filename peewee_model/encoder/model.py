@@ -1,49 +1,29 @@
 """The speaker encoder: a recording in, a point on the unit sphere out, near to others of the same voice."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from peewee_model.audio.mel import MelConfig
+from peewee_model.encoder.config import EncoderConfig, LstmSizes
+from peewee_model.encoder.ecapa_tdnn import EcapaTdnn
+from peewee_model.encoder.lstm import LstmNetwork
+from peewee_model.encoder.silence import without_silence
 from peewee_model.errors import ShapeError
 from peewee_model.weights import load_config, load_weights
 
-
-class EncoderArchitecture(BaseModel):
-    """Sizes of the network (`encoder.architecture` in params.yaml)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    n_layers: int
-    """Stacked LSTMs. The paper has 3."""
-    hidden_dim: int
-    """Cells in a layer. The paper has 768."""
-    projection_dim: int
-    """Each layer's output is projected to this many values; 0 for no projection. The paper has 256."""
-    embedding_dim: int
-    """E, the length of a speaker embedding. The paper has 256."""
-    window_frames: int
-    """Frames that are embedded at a time at inference. The paper has 160, of 10 ms."""
-    window_overlap: float
-    """Share of a window that the next one overlaps. The paper has 0.5."""
-
-
-class EncoderConfig(EncoderArchitecture):
-    """What rides with a trained encoder: its sizes, and the mels it was trained on."""
-
-    mel: MelConfig
-    """The mels that it hears."""
+_BATCH_FRAMES = 16_384
+"""Frames that `embed_utterances` puts through the network at a time: enough to keep it busy, and little memory."""
 
 
 class SpeakerEncoder(nn.Module):
-    """LSTMs whose last output, projected and normalised, is the speaker embedding.
+    """A network whose output, normalised, is the speaker embedding.
 
-    Source:
-        Wan et al. 2018, arXiv:1710.10467, sections 2 and 3. A deviation: the mel bands are brought to zero mean and
-        unit variance over the training data (`set_statistics`), because Adam converges several times faster so.
+    The mel bands are brought to zero mean and unit variance (`set_statistics`, `normalize`) before the network hears
+    them: not in GE2E's paper, but Adam converges several times faster so.
     """
 
     mel_mean: Tensor
@@ -52,12 +32,12 @@ class SpeakerEncoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.lstm = nn.LSTM(
-            config.mel.n_mels, config.hidden_dim, config.n_layers, batch_first=True, proj_size=config.projection_dim
+        sizes, n_mels = config.sizes, config.mel.n_mels
+        self.network: LstmNetwork | EcapaTdnn = (
+            LstmNetwork(n_mels, sizes) if isinstance(sizes, LstmSizes) else EcapaTdnn(n_mels, sizes)
         )
-        self.projection = nn.Linear(config.projection_dim or config.hidden_dim, config.embedding_dim)
-        self.register_buffer("mel_mean", torch.zeros(config.mel.n_mels))
-        self.register_buffer("mel_std", torch.ones(config.mel.n_mels))
+        self.register_buffer("mel_mean", torch.zeros(n_mels))
+        self.register_buffer("mel_std", torch.ones(n_mels))
 
     def set_statistics(self, mean: Tensor, std: Tensor) -> None:
         """Fix the mean and standard deviation of each mel band. (M,) and (M,)"""
@@ -68,7 +48,7 @@ class SpeakerEncoder(nn.Module):
         """Embed partial utterances of equal length on the unit sphere.
 
         Args:
-            mel: Log-mel, natural log of magnitude. (B, M, T)
+            mel: Log-mel, natural log of magnitude, without the frames that `silence_db` drops. (B, M, T)
 
         Returns:
             L2-normalised speaker embeddings. (B, E)
@@ -81,16 +61,15 @@ class SpeakerEncoder(nn.Module):
         """
         if mel.dim() != 3 or mel.shape[1] != self.config.mel.n_mels:
             raise ShapeError(f"the encoder hears (B, {self.config.mel.n_mels}, T) mels, not {tuple(mel.shape)}")
-        frames = (mel.transpose(1, 2) - self.mel_mean) / self.mel_std  # (B, T, M): time is what the LSTM runs over
-        output, _ = self.lstm(frames)
-        return F.normalize(self.projection(output[:, -1]), dim=1)
+        mean = mel.mean(dim=2, keepdim=True) if self.config.normalize == "utterance" else self.mel_mean[:, None]
+        return F.normalize(self.network((mel - mean) / self.mel_std[:, None]), dim=1)
 
-    @torch.no_grad()
     def embed_utterance(self, mel: Tensor) -> Tensor:
-        """Embed an utterance of any length: overlapping windows, each normalised, averaged, normalised again.
+        """Embed an utterance of any length.
 
-        The last window ends with the utterance, so that every frame is heard; an utterance shorter than a window is
-        one window of its own length.
+        Its silence is dropped (`silence_db`). Then it is embedded whole, or in overlapping windows whose normalised
+        embeddings are averaged and normalised again (`window_frames`). The last window ends with the utterance, so that
+        every frame is heard; an utterance shorter than a window is one window of its own length.
 
         Args:
             mel: Log-mel. (M, T) with T > 0
@@ -98,16 +77,70 @@ class SpeakerEncoder(nn.Module):
         Returns:
             The embedding, of length 1. (E,)
 
+        Raises:
+            ShapeError: If M differs from the config's ``n_mels``, or T is 0.
+
         Source:
             Wan et al. 2018, arXiv:1710.10467, section 3.2.
         """
-        size = self.config.window_frames
-        if mel.shape[1] <= size:
-            return self.forward(mel[None])[0]
-        hop = max(1, round(size * (1 - self.config.window_overlap)))
+        return self.embed_utterances([mel])[0]
+
+    @torch.no_grad()
+    def embed_utterances(self, mels: Sequence[Tensor]) -> Tensor:
+        """Embed many utterances: windows of one length go through the network together.
+
+        Each result is `embed_utterance`'s, up to the rounding of larger batches. Batch norm uses the statistics of the
+        training, whatever mode the module is in.
+
+        Args:
+            mels: Log-mels on the module's device. (M, T_n) each
+
+        Returns:
+            (N, E)
+        """
+        groups: dict[int, list[int]] = {}  # all windows of an utterance are of one length
+        windows = [self._windows(mel) for mel in mels]
+        for index, own in enumerate(windows):
+            groups.setdefault(own[0].shape[1], []).append(index)
+        embeddings: list[Tensor] = [self.mel_mean] * len(mels)
+        with _evaluating(self):
+            for n_frames, group in groups.items():
+                together = torch.stack([window for index in group for window in windows[index]])
+                parts = torch.split(together, max(1, _BATCH_FRAMES // n_frames))
+                embedded = torch.cat([self.forward(part) for part in parts])
+                of_each = torch.split(embedded, [len(windows[index]) for index in group])
+                for index, own_embeddings in zip(group, of_each, strict=True):
+                    embeddings[index] = _centre(own_embeddings)
+        return torch.stack(embeddings)
+
+    def _windows(self, mel: Tensor) -> list[Tensor]:
+        if mel.dim() != 2 or mel.shape[0] != self.config.mel.n_mels or not mel.shape[1]:
+            raise ShapeError(f"the encoder embeds ({self.config.mel.n_mels}, T) mels of T > 0, not {tuple(mel.shape)}")
+        mel = without_silence(mel, self.config.silence_db)
+        size = self.config.sizes.window_frames
+        if not size or mel.shape[1] <= size:
+            return [mel]
+        hop = max(1, round(size * (1 - self.config.sizes.window_overlap)))
         starts = [*range(0, mel.shape[1] - size, hop), mel.shape[1] - size]
-        windows = torch.stack([mel[:, start : start + size] for start in starts])
-        return F.normalize(self.forward(windows).mean(dim=0), dim=0)
+        return [mel[:, start : start + size] for start in starts]
+
+
+def _centre(embeddings: Tensor) -> Tensor:
+    """The normalised mean; a single one is it already. (W, E) -> (E,)"""
+    return F.normalize(embeddings.mean(dim=0), dim=0) if len(embeddings) > 1 else embeddings[0]
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Hold a module in evaluation mode."""
+    was_training = module.training
+    if was_training:
+        module.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            module.train()
 
 
 def load_encoder(folder: Path) -> SpeakerEncoder:

@@ -1,26 +1,28 @@
-"""What GE2E training brings to the loop: batches of N speakers x U partial utterances, and the EER on unseen voices."""
+"""What training the speaker encoder brings to the loop: batches of partial utterances, and the EER on unseen voices."""
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, Self, cast
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.optim import SGD, Adam, Optimizer
+from pydantic import Field, model_validator
+from torch import nn
+from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.encoder.model import EncoderArchitecture, EncoderConfig, SpeakerEncoder
+from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
+from peewee_model.encoder.model import SpeakerEncoder
 from peewee_model.errors import PeeweeError
 from pipeline import tables
 from pipeline.params import Section
-from pipeline.training.ge2e import GE2ELoss
+from pipeline.training.learning_rates import LearningRate
 from pipeline.training.loop import Schedule, original
-from pipeline.training.ragged import Ragged
+from pipeline.training.partial_utterances import Cuts, Partials, PartialUtterances, SpeakerMels
+from pipeline.training.speaker_augmentation import Augmentation, SpeakerAugmentation
+from pipeline.training.speaker_losses import LossSettings, SpeakerLoss
 from pipeline.verification import all_pairs, equal_error_rate
 
 log = logging.getLogger(__name__)
@@ -30,22 +32,34 @@ class EncoderTraining(Section):
     """How the encoder is trained (`encoder.training`)."""
 
     schedule: Schedule
-    n_speakers: int
-    """N, speakers in a batch. The paper has 64."""
-    n_utterances: int
-    """U, partial utterances of each. The paper has 10."""
-    partial_frames_min: int
-    """A batch's partial utterances are all of one random length, at least this. The paper has 140."""
+    loss: LossSettings
+    n_speakers: int = Field(ge=2)
+    """N, speakers in a batch. GE2E's paper has 64."""
+    n_utterances: int = Field(ge=1)
+    """U, partial utterances of each. GE2E's paper has 10."""
+    partial_frames_min: int = Field(ge=2)
+    """A batch's partial utterances are all of one random length, at least this. GE2E's paper has 140."""
     partial_frames_max: int
-    """And at most this. The paper has 180."""
-    optimizer: Literal["sgd", "adam"]
-    """The paper has SGD; Adam needs far fewer steps on small corpora."""
-    learning_rate: float
-    """Step size. The paper has 0.01, for SGD."""
-    halve_every: int
-    """Steps after which the learning rate is halved; 0 for never. The paper has 30 million."""
-    gradient_clip: float
-    """L2 norm above which the encoder's gradient is scaled down. The paper has 3."""
+    """And at most this. GE2E's paper has 180."""
+    augmentation: Augmentation
+    optimizer: Literal["sgd", "adam", "adamw"]
+    """GE2E's paper has SGD; Adam needs far fewer steps on small corpora."""
+    learning_rate: LearningRate
+    weight_decay: float = Field(ge=0)
+    """Of matrices alone; with `adamw` apart from the gradient. ECAPA-TDNN's paper has 2e-5, and 2e-4 for the weights of
+    AAM-softmax."""
+    gradient_clip: float = Field(gt=0)
+    """L2 norm above which the encoder's gradient is scaled down. GE2E's paper has 3."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.partial_frames_max < self.partial_frames_min:
+            raise ValueError(
+                f"partial_frames_max is {self.partial_frames_max}, below partial_frames_min {self.partial_frames_min}"
+            )
+        if self.n_utterances < 2 and self.loss.compares_utterances:
+            raise ValueError(f"n_utterances is {self.n_utterances}, but loss.kind {self.loss.kind} compares at least 2")
+        return self
 
 
 class EncoderParams(Section):
@@ -59,32 +73,8 @@ class TooFewSpeakersError(PeeweeError):
     """A split does not hold enough speakers or utterances to train on or to measure."""
 
 
-@dataclass(frozen=True)
-class SpeakerMels:
-    """The speaker mels of a split: frames on disk, and which rows are whose."""
-
-    frames: Ragged
-    speakers: NDArray[np.str_]
-    utterances_of: dict[str, NDArray[np.int64]]
-
-    @classmethod
-    def load(cls, folder: Path, split: str, n_mels: int) -> "SpeakerMels":
-        """Stream a split of the table into the memory map."""
-        speakers: list[str] = []
-
-        def frames() -> Any:
-            for row in tables.iter_rows(folder, ["speaker_id", "split", "mel"]):
-                if row["split"] == split:
-                    speakers.append(row["speaker_id"])
-                    yield row["mel"].reshape(n_mels, -1).T  # frame-major: a partial is one run of bytes
-
-        ragged = Ragged(frames(), np.float32, n_mels)
-        names = np.array(speakers, dtype=np.str_)
-        return cls(ragged, names, {name: np.flatnonzero(names == name) for name in np.unique(names).tolist()})
-
-
 class EncoderLearner:
-    """GE2E training of the speaker encoder.
+    """Training of the speaker encoder.
 
     Args:
         mels: The folder of the speaker mels.
@@ -99,92 +89,91 @@ class EncoderLearner:
 
     def __init__(self, mels: Path, params: EncoderParams) -> None:
         mel = MelConfig.model_validate(tables.read_metadata(mels)["mel"])
-        self._training = params.training
-        self._train = SpeakerMels.load(mels, "train", mel.n_mels)
-        self._validation = SpeakerMels.load(mels, "validation", mel.n_mels)
-        self._shortest = params.training.partial_frames_min
-        self._speakers = [
-            name
-            for name, rows in self._train.utterances_of.items()
-            if (self._train.frames.lengths[rows] >= self._shortest).sum() >= 2
-        ]
+        self._training = training = params.training
+        silence_db = params.architecture.silence_db
+        train = SpeakerMels.load(mels, "train", mel.n_mels, silence_db)
+        # Speakers that are trained on would make the EER look better than it is on others.
+        self._validation = SpeakerMels.load(mels, "validation", mel.n_mels, without=train.utterances_of.keys())
+        self._partials = PartialUtterances(train, mel, _cuts(training))
         self._check()
-        torch.manual_seed(params.training.schedule.seed)
-        self.config = EncoderConfig(mel=mel, **params.architecture.model_dump())
-        encoder, loss = SpeakerEncoder(self.config), GE2ELoss()
-        encoder.set_statistics(*map(torch.from_numpy, self._train.frames.statistics()))
+        self._augment = SpeakerAugmentation(training.augmentation, mel)
+        torch.manual_seed(training.schedule.seed)
+        self.config = EncoderConfig.of(params.architecture, mel)
+        encoder = SpeakerEncoder(self.config)
+        loss = SpeakerLoss(training.loss, self._partials.n_speakers, self.config.embedding_dim)
+        encoder.set_statistics(*map(torch.from_numpy, train.frames.statistics()))
         self.modules: dict[str, nn.Module] = {"encoder": encoder, "loss": loss}
-        parameters = [*encoder.parameters(), *loss.parameters()]
-        rate = params.training.learning_rate
-        optimizer: Optimizer = SGD(parameters, rate) if params.training.optimizer == "sgd" else Adam(parameters, rate)
-        self.optimizers: dict[str, Optimizer] = {"encoder": optimizer}
+        self.optimizers: dict[str, Optimizer] = {"encoder": _optimizer(training, encoder, loss)}
 
     def _check(self) -> None:
         n_validation = sum(len(rows) > 1 for rows in self._validation.utterances_of.values())
-        if len(self._speakers) < 2 or n_validation < 2:
+        if self._partials.n_speakers < 2 or n_validation < 2:
             raise TooFewSpeakersError(
-                f"{len(self._speakers)} training speakers have two utterances of {self._shortest} frames or more, and "
-                f"{n_validation} validation speakers have two utterances; both need at least 2. Lower "
-                "encoder.training.partial_frames_min, raise ingest.split.validation_fraction or add speakers"
+                f"{self._partials.n_speakers} training speakers have two utterances of "
+                f"{self._training.partial_frames_min} frames or more, and {n_validation} validation speakers, who are "
+                "not trained on, have two utterances; both need at least 2. Lower encoder.training.partial_frames_min, "
+                "raise ingest.split.validation_fraction or add speakers"
             )
 
     @property
     def _encoder(self) -> SpeakerEncoder:
         return cast(SpeakerEncoder, original(self.modules["encoder"]))
 
-    def batch(self, index: int) -> Tensor:
-        """Draw speakers, then a partial utterance of one length from utterances of each. (N, U, M, T)"""
-        random = np.random.default_rng((self._training.schedule.seed, index))
-        n_speakers = min(self._training.n_speakers, len(self._speakers))
-        names = random.choice(len(self._speakers), n_speakers, replace=False)
-        wanted = int(random.integers(self._shortest, self._training.partial_frames_max + 1))
-        long_enough = []
-        for name in names:
-            rows = self._train.utterances_of[self._speakers[name]]
-            long_enough.append(rows[self._train.frames.lengths[rows] >= self._shortest])
-        # No padding: the batch is as long as it can be with two utterances of every speaker in it.
-        available = min(int(np.sort(self._train.frames.lengths[rows])[-2]) for rows in long_enough)
-        n_frames = min(wanted, available)
-        picked = [self._partials(rows, n_frames, random) for rows in long_enough]
-        return torch.from_numpy(np.stack(picked)).transpose(2, 3)  # (N, U, T, M) as stored -> (N, U, M, T)
+    def batch(self, index: int) -> Partials:
+        """Cut the partial utterances of batch `index`; they are augmented in `train_step`, on the device."""
+        return self._partials.batch(index)
 
-    def _partials(self, rows: NDArray[np.int64], n_frames: int, random: np.random.Generator) -> NDArray[np.float32]:
-        """Cut a partial out of U utterances; a speaker with fewer gives several partials of some."""
-        rows = rows[self._train.frames.lengths[rows] >= n_frames]
-        n = self._training.n_utterances
-        order = np.concatenate([random.permutation(rows) for _ in range(-(-n // len(rows)))])[:n]
-        starts = [int(random.integers(self._train.frames.lengths[row] - n_frames + 1)) for row in order]
-        cuts = zip(order.tolist(), starts, strict=True)
-        return np.stack([self._train.frames[row][start : start + n_frames] for row, start in cuts])
-
-    def train_step(self, batch: Tensor, step: int, fabric: Fabric) -> Mapping[str, Tensor]:
-        """One step of GE2E, with the paper's scaling of gradients."""
-        n_speakers, n_utterances, n_mels, n_frames = batch.shape
+    def train_step(self, batch: Partials, step: int, fabric: Fabric) -> Mapping[str, torch.Tensor]:
+        """One step, with GE2E's scaling of gradients where that is the loss."""
+        n_speakers, n_utterances = batch.mels.shape[:2]
         encoder, loss, optimizer = self.modules["encoder"], self.modules["loss"], self.optimizers["encoder"]
-        halvings = step // self._training.halve_every if self._training.halve_every else 0
+        rate = self._training.learning_rate.at(step, self._training.schedule.steps)
         for group in optimizer.param_groups:
-            group["lr"] = self._training.learning_rate * 0.5**halvings
-        embeddings = encoder(batch.reshape(-1, n_mels, n_frames)).reshape(n_speakers, n_utterances, -1)
-        value = loss(embeddings)
+            group["lr"] = rate
+        mels = self._augment(batch.mels.flatten(0, 1), batch.seed)
+        embeddings = encoder(mels).reshape(n_speakers, n_utterances, -1)
+        value = loss(embeddings, batch.speakers, step)
         optimizer.zero_grad()
         fabric.backward(value)
-        with torch.no_grad():  # section 3.1: the projection's gradient x 0.5, that of w and b x 0.01
-            _scale_gradients(self._encoder.projection, 0.5)
-            _scale_gradients(loss, 0.01)
+        if self._training.loss.kind.startswith("ge2e"):
+            with torch.no_grad():  # section 3.1: the projection's gradient x 0.5, that of w and b x 0.01
+                _scale_gradients(self._encoder.network.projection, 0.5)
+                _scale_gradients(loss, 0.01)
         fabric.clip_gradients(encoder, optimizer, max_norm=self._training.gradient_clip)
         optimizer.step()
         return {"loss": value}
 
     def validate(self) -> Mapping[str, float]:
-        """EER over all pairs of the validation speakers' utterances, embedded whole."""
+        """EER over all pairs of the validation speakers' utterances, each embedded as it will be in use."""
         encoder = self._encoder
-        device = next(encoder.parameters()).device
-        embeddings = [
-            encoder.embed_utterance(torch.from_numpy(np.array(self._validation.frames[row]).T).to(device)).cpu()
-            for row in range(len(self._validation.frames))
-        ]
-        eer, _ = equal_error_rate(*all_pairs(torch.stack(embeddings).numpy(), self._validation.speakers))
+        device = encoder.mel_mean.device
+        frames = self._validation.frames
+        mels = [torch.from_numpy(np.array(frames[row]).T).to(device) for row in range(len(frames))]
+        embeddings = encoder.embed_utterances(mels).cpu().numpy()
+        eer, _ = equal_error_rate(*all_pairs(embeddings, self._validation.speakers))
         return {"eer": eer}
+
+
+def _cuts(training: EncoderTraining) -> Cuts:
+    return Cuts(
+        n_speakers=training.n_speakers,
+        n_utterances=training.n_utterances,
+        frames_min=training.partial_frames_min,
+        frames_max=training.partial_frames_max,
+        speeds=tuple(training.augmentation.speeds),
+        max_tempo_change=training.augmentation.max_tempo_change,
+        seed=training.schedule.seed,
+    )
+
+
+def _optimizer(training: EncoderTraining, encoder: nn.Module, loss: nn.Module) -> Optimizer:
+    parameters = [*encoder.parameters(), *loss.parameters()]
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
+        {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
+    ]
+    kind = {"sgd": SGD, "adam": Adam, "adamw": AdamW}[training.optimizer]
+    return kind(groups, lr=training.learning_rate.peak, weight_decay=training.weight_decay)
 
 
 def _scale_gradients(module: nn.Module, factor: float) -> None:

@@ -1,4 +1,6 @@
-"""The generalised end-to-end loss, softmax form."""
+"""The generalised end-to-end losses: softmax and contrast."""
+
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,14 +13,19 @@ class GE2ELoss(nn.Module):
     An utterance is left out of its own speaker's centroid, and gradients flow through the centroids too: peers detach
     them, which is another, weaker loss.
 
+    Args:
+        kind: `softmax`: -log softmax of the own speaker's similarity (equation 6). `contrast`: the own speaker's and
+            the most similar other one's alone (equation 7).
+
     Source:
-        Wan et al. 2018, arXiv:1710.10467, equations 5, 6, 8 and 9.
+        Wan et al. 2018, arXiv:1710.10467, equations 5 to 9.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Literal["softmax", "contrast"] = "softmax") -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(10.0))  # (w, b) = (10, -5), section 2.1
         self.offset = nn.Parameter(torch.tensor(-5.0))
+        self._kind = kind
 
     def similarity(self, embeddings: Tensor) -> Tensor:
         """Scaled cosine of every utterance to every speaker's centroid.
@@ -40,7 +47,7 @@ class GE2ELoss(nn.Module):
         return self.scale.clamp(min=1e-6) * cosine + self.offset  # w > 0: nearer must mean more similar
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Mean over utterances of -log softmax of the own speaker's similarity.
+        """Mean of the utterances' losses.
 
         Args:
             embeddings: L2-normalised. (N, U, E) with N > 1 and U > 1
@@ -51,4 +58,10 @@ class GE2ELoss(nn.Module):
         similarity = self.similarity(embeddings)
         n_speakers, n_utterances, _ = embeddings.shape
         target = torch.arange(n_speakers, device=embeddings.device).repeat_interleave(n_utterances)
-        return F.cross_entropy(similarity.reshape(-1, n_speakers), target)
+        rows = similarity.reshape(-1, n_speakers)
+        if self._kind == "softmax":
+            return F.cross_entropy(rows, target)
+        likeness = torch.sigmoid(rows)
+        own = likeness.gather(1, target[:, None])[:, 0]
+        others = likeness.scatter(1, target[:, None], -1.0)  # a sigmoid is never below 0
+        return (1 - own + others.max(dim=1).values).mean()

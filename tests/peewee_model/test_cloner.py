@@ -13,7 +13,8 @@ import torch
 
 from peewee_model import Clip, VoiceCloner, cli, cloner
 from peewee_model.audio.mel import MelConfig
-from peewee_model.encoder.model import EncoderConfig, SpeakerEncoder
+from peewee_model.encoder.config import EncoderConfig, LstmSizes
+from peewee_model.encoder.model import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
 from peewee_model.store import open_store
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
@@ -37,10 +38,11 @@ Samples = npt.NDArray[np.float32]
 
 def make_encoder() -> SpeakerEncoder:
     torch.manual_seed(1)
-    config = EncoderConfig(
-        n_layers=1, hidden_dim=16, projection_dim=0, embedding_dim=8, window_frames=160, window_overlap=0.5,
-        mel=SPEAKER_MEL,
+    sizes = LstmSizes(
+        n_layers=1, hidden_dim=16, projection_dim=0, pooling="last", attention_channels=1, embedding_dim=8,
+        window_frames=160, window_overlap=0.5,
     )  # fmt: skip
+    config = EncoderConfig(arch="lstm", normalize="global", silence_db=0.0, lstm=sizes, mel=SPEAKER_MEL)
     return SpeakerEncoder(config).eval()
 
 

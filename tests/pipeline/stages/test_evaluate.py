@@ -12,7 +12,8 @@ import yaml
 
 from peewee_model.audio.clip import encode_flac, read_clip, resample
 from peewee_model.audio.mel import MelConfig, log_mel
-from peewee_model.encoder.model import EncoderConfig, SpeakerEncoder
+from peewee_model.encoder.config import EncoderConfig, LstmSizes
+from peewee_model.encoder.model import SpeakerEncoder
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
 from peewee_model.text.config import TextConfig
@@ -81,9 +82,11 @@ def write_data(corpus, splits):
 def write_models():
     """One of each, untrained."""
     torch.manual_seed(0)
-    encoder = EncoderConfig(
-        n_layers=1, hidden_dim=8, projection_dim=0, embedding_dim=4, window_frames=40, window_overlap=0.5, mel=MEL
-    )
+    sizes = LstmSizes(
+        n_layers=1, hidden_dim=8, projection_dim=0, pooling="last", attention_channels=1, embedding_dim=4,
+        window_frames=40, window_overlap=0.5,
+    )  # fmt: skip
+    encoder = EncoderConfig(arch="lstm", normalize="global", silence_db=0.0, lstm=sizes, mel=MEL)
     save_model(Path("models/encoder"), SpeakerEncoder(encoder), encoder)
     text = TextConfig(units="graphemes", language="en-us")
     synthesizer = SynthesizerConfig(

@@ -33,7 +33,7 @@ def test_two_processes_train_one_encoder(speech, repository):
         weights[n_processes] = load_file(speech / "model/model.safetensors")
         subprocess.run(["rm", "-rf", "model", ".checkpoints"], check=True)
     assert weights["1"].keys() == weights["2"].keys()
-    assert not torch.equal(weights["1"]["projection.weight"], weights["2"]["projection.weight"])
+    assert not torch.equal(weights["1"]["network.projection.weight"], weights["2"]["network.projection.weight"])
 
 
 def _environment(repository):

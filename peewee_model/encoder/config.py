@@ -1,0 +1,120 @@
+"""Settings of the speaker encoder: which network, of which sizes, and what is done to a mel before it hears it."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from peewee_model.audio.mel import MelConfig
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Windows(_Strict):
+    """What every network has: an embedding, and how much it hears at a time."""
+
+    embedding_dim: int = Field(ge=1)
+    """E, the length of a speaker embedding. GE2E's paper has 256, ECAPA-TDNN's 192."""
+    window_frames: int = Field(ge=0)
+    """Frames that are embedded at a time at inference; 0 for the whole utterance at once, which a convolutional network
+    takes well and an LSTM does not. GE2E's paper has 160, of 10 ms."""
+    window_overlap: float = Field(ge=0, lt=1)
+    """Share of a window that the next one overlaps. GE2E's paper has 0.5."""
+
+
+class LstmSizes(_Windows):
+    """Sizes of the LSTM (`encoder.architecture.lstm`). Wan et al. 2018, arXiv:1710.10467."""
+
+    n_layers: int = Field(ge=1)
+    """Stacked LSTMs. The paper has 3."""
+    hidden_dim: int = Field(ge=1)
+    """Cells in a layer. The paper has 768."""
+    projection_dim: int = Field(ge=0)
+    """Each layer's output is projected to this many values; 0 for no projection. The paper has 256."""
+    pooling: Literal["last", "mean", "attentive_statistics"]
+    """What stands for all outputs: the last of them, as in the paper, their mean, or the mean and standard deviation
+    that an attention weighs for each channel (Okabe et al. 2018, arXiv:1803.10963)."""
+    attention_channels: int = Field(ge=1)
+    """Width of that attention; read with `attentive_statistics` alone."""
+
+
+class EcapaTdnnSizes(_Windows):
+    """Sizes of ECAPA-TDNN (`encoder.architecture.ecapa_tdnn`). Desplanques et al. 2020, arXiv:2005.07143."""
+
+    channels: int = Field(ge=1)
+    """Channels of the first convolution and of each block. The paper has 512 and 1024."""
+    kernel_sizes: list[int]
+    """Of the first convolution, then of each block; odd. The paper has 5, 3, 3, 3."""
+    dilations: list[int]
+    """Likewise. The paper has 1, 2, 3, 4."""
+    res2_scale: int = Field(ge=2)
+    """Groups of channels in a block, each of which hears the one before it. The paper has 8."""
+    se_channels: int = Field(ge=1)
+    """Bottleneck of squeeze and excitation. The paper has 128."""
+    mfa_channels: int = Field(ge=1)
+    """Channels into which the outputs of all blocks are aggregated. The paper has 1536."""
+    attention_channels: int = Field(ge=1)
+    """Bottleneck of the attention of the pooling. The paper has 128."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.kernel_sizes) != len(self.dilations) or len(self.kernel_sizes) < 2:
+            raise ValueError(
+                f"kernel_sizes has {len(self.kernel_sizes)} and dilations {len(self.dilations)} values; give each one "
+                "for the first convolution and one for each block"
+            )
+        if any(size < 1 or size % 2 == 0 for size in self.kernel_sizes) or min(self.dilations) < 1:
+            raise ValueError(f"kernel_sizes {self.kernel_sizes} must be odd and dilations {self.dilations} positive")
+        if self.channels % self.res2_scale:
+            raise ValueError(f"channels is {self.channels}, which res2_scale {self.res2_scale} does not divide")
+        return self
+
+
+class _Hearing(_Strict):
+    arch: Literal["lstm", "ecapa_tdnn"]
+    """Which network: both are set up below."""
+    normalize: Literal["global", "utterance"]
+    """What is subtracted from each mel band: its mean over the training data, or its mean over what is heard at a time,
+    which also takes a microphone's colour away. Both divide by the band's standard deviation over the training data."""
+    silence_db: float = Field(ge=0)
+    """Frames more than this below the utterance's loud ones are dropped, in training and at inference; 0 keeps all."""
+
+
+class EncoderArchitecture(_Hearing):
+    """`encoder.architecture` in params.yaml."""
+
+    lstm: LstmSizes
+    ecapa_tdnn: EcapaTdnnSizes
+
+
+class EncoderConfig(_Hearing):
+    """What rides with a trained encoder: the sizes of its network alone, and the mels it was trained on."""
+
+    lstm: LstmSizes | None = None
+    ecapa_tdnn: EcapaTdnnSizes | None = None
+    mel: MelConfig
+    """The mels that it hears."""
+
+    @model_validator(mode="after")
+    def _has_the_sizes_of_its_network(self) -> Self:
+        if getattr(self, self.arch) is None:
+            raise ValueError(f"arch is {self.arch}, but {self.arch} is missing; give the sizes of that network")
+        return self
+
+    @classmethod
+    def of(cls, architecture: EncoderArchitecture, mel: MelConfig) -> Self:
+        """Take the chosen network out of params.yaml's section."""
+        hearing = {name: getattr(architecture, name) for name in _Hearing.model_fields}
+        return cls(mel=mel, **hearing, **{architecture.arch: getattr(architecture, architecture.arch)})
+
+    @property
+    def sizes(self) -> LstmSizes | EcapaTdnnSizes:
+        """The sizes of the chosen network."""
+        sizes: LstmSizes | EcapaTdnnSizes = getattr(self, self.arch)
+        return sizes
+
+    @property
+    def embedding_dim(self) -> int:
+        """E, the length of a speaker embedding."""
+        return self.sizes.embedding_dim

@@ -1,0 +1,119 @@
+"""ECAPA-TDNN: dilated convolutions over time, in residual blocks that weigh their channels.
+
+Source:
+    Desplanques et al. 2020, arXiv:2005.07143.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from peewee_model.encoder.config import EcapaTdnnSizes
+from peewee_model.encoder.pooling import AttentiveStatistics
+
+
+class _Layer(nn.Module):
+    """Convolution, ReLU, batch norm; as many frames out as in, the edges padded with zeros. (B, C, T)"""
+
+    def __init__(self, n_in: int, n_out: int, kernel_size: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        padding = dilation * (kernel_size - 1) // 2
+        self.convolution = nn.Conv1d(n_in, n_out, kernel_size, dilation=dilation, padding=padding)
+        self.norm = nn.BatchNorm1d(n_out)
+
+    def forward(self, values: Tensor) -> Tensor:
+        normed: Tensor = self.norm(F.relu(self.convolution(values)))
+        return normed
+
+
+class _Res2(nn.Module):
+    """Groups of channels: the first passes, each further one is convolved with the result of the one before. (B, C, T)
+
+    Source:
+        Gao et al. 2019, arXiv:1904.01169.
+    """
+
+    def __init__(self, channels: int, scale: int, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        width = channels // scale
+        self.layers = nn.ModuleList(_Layer(width, width, kernel_size, dilation) for _ in range(scale - 1))
+
+    def forward(self, values: Tensor) -> Tensor:
+        groups = values.chunk(len(self.layers) + 1, dim=1)
+        results = [groups[0]]
+        for index, layer in enumerate(self.layers):
+            heard = groups[index + 1] if index == 0 else groups[index + 1] + results[-1]
+            results.append(layer(heard))
+        return torch.cat(results, dim=1)
+
+
+class _SqueezeExcitation(nn.Module):
+    """Weigh each channel by what all channels did over the whole utterance. (B, C, T)
+
+    Source:
+        Hu et al. 2018, arXiv:1709.01507.
+    """
+
+    def __init__(self, channels: int, bottleneck: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(channels, bottleneck)
+        self.excite = nn.Linear(bottleneck, channels)
+
+    def forward(self, values: Tensor) -> Tensor:
+        gate = torch.sigmoid(self.excite(F.relu(self.squeeze(values.mean(dim=2)))))
+        return values * gate[:, :, None]
+
+
+class _Block(nn.Module):
+    """1x1, Res2, 1x1, squeeze and excitation, and what came in. (B, C, T)"""
+
+    def __init__(self, sizes: EcapaTdnnSizes, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _Layer(sizes.channels, sizes.channels),
+            _Res2(sizes.channels, sizes.res2_scale, kernel_size, dilation),
+            _Layer(sizes.channels, sizes.channels),
+            _SqueezeExcitation(sizes.channels, sizes.se_channels),
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        changed: Tensor = self.layers(values)
+        return values + changed
+
+
+class EcapaTdnn(nn.Module):
+    """The network of the paper's figure 2, up to the embedding.
+
+    Two of its details are read as its authors' recipes have them: the sum of all blocks before it is what a block
+    hears (section 3.3), and batch norm follows the pooling and the embedding.
+    """
+
+    def __init__(self, n_mels: int, sizes: EcapaTdnnSizes) -> None:
+        super().__init__()
+        (first_kernel, *kernels), (first_dilation, *dilations) = sizes.kernel_sizes, sizes.dilations
+        self.first = _Layer(n_mels, sizes.channels, first_kernel, first_dilation)
+        pairs = zip(kernels, dilations, strict=True)
+        self.blocks = nn.ModuleList(_Block(sizes, kernel, dilation) for kernel, dilation in pairs)
+        self.aggregation = nn.Conv1d(len(self.blocks) * sizes.channels, sizes.mfa_channels, 1)
+        self.pooling = AttentiveStatistics(sizes.mfa_channels, sizes.attention_channels)
+        self.pooled_norm = nn.BatchNorm1d(2 * sizes.mfa_channels)
+        self.projection = nn.Linear(2 * sizes.mfa_channels, sizes.embedding_dim)
+        self.embedding_norm = nn.BatchNorm1d(sizes.embedding_dim)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Embed, without normalising.
+
+        Args:
+            mel: Normalised mels. (B, M, T)
+
+        Returns:
+            (B, E)
+        """
+        heard = self.first(mel)
+        results: list[Tensor] = []
+        for block in self.blocks:
+            results.append(block(heard))
+            heard = heard + results[-1]
+        aggregated = F.relu(self.aggregation(torch.cat(results, dim=1)))
+        embedded: Tensor = self.embedding_norm(self.projection(self.pooled_norm(self.pooling(aggregated))))
+        return embedded

@@ -1,0 +1,56 @@
+"""From a value a frame to a value an utterance."""
+
+import torch
+from torch import Tensor, nn
+
+_VARIANCE_FLOOR = 1e-5
+"""The square root's gradient at 0 is infinite; a channel that never moves is met with one frame."""
+
+
+def mean_and_deviation(values: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each channel over time.
+
+    Args:
+        values: (B, C, T)
+        weights: Over time they add up to 1; evenly if not given. (B, C, T)
+
+    Returns:
+        (B, C) and (B, C)
+    """
+    if weights is None:
+        mean = values.mean(dim=2)
+        variance = (values - mean[:, :, None]).square().mean(dim=2)
+    else:
+        mean = (weights * values).sum(dim=2)
+        variance = (weights * (values - mean[:, :, None]).square()).sum(dim=2)
+    return mean, variance.clamp(min=_VARIANCE_FLOOR).sqrt()
+
+
+class AttentiveStatistics(nn.Module):
+    """Mean and standard deviation over time, with an attention of its own for each channel.
+
+    The attention of a frame sees the frame and the mean and standard deviation of the whole utterance. These are the
+    same for all frames, so that their share of the first layer is computed once and added.
+
+    Source:
+        Desplanques et al. 2020, arXiv:2005.07143, section 3.1.
+    """
+
+    def __init__(self, channels: int, attention_channels: int) -> None:
+        super().__init__()
+        self.frame = nn.Conv1d(channels, attention_channels, 1)
+        self.context = nn.Linear(2 * channels, attention_channels, bias=False)
+        self.score = nn.Conv1d(attention_channels, channels, 1)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Pool over time.
+
+        Args:
+            values: (B, C, T)
+
+        Returns:
+            (B, 2 C): means, then standard deviations
+        """
+        context = self.context(torch.cat(mean_and_deviation(values), dim=1))
+        weights = self.score(torch.tanh(self.frame(values) + context[:, :, None])).softmax(dim=2)
+        return torch.cat(mean_and_deviation(values, weights), dim=1)
