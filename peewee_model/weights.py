@@ -2,32 +2,63 @@
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from peewee_model.errors import ConfigError, ShapeError
 
 Config = TypeVar("Config", bound=BaseModel)
 
 
-def save_model(folder: Path, module: nn.Module, config: BaseModel) -> None:
+WeightType = Literal["float32", "float16"]
+
+
+class WeightsConfig(BaseModel):
+    """How weights are saved (`weights` in params.yaml)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dtype: WeightType
+    """`float16` makes a release half as large; whoever loads it computes in float32 all the same."""
+
+
+def save_model(folder: Path, module: nn.Module, config: BaseModel, dtype: WeightType = "float32") -> None:
     """Write a module's weights and its config into a folder.
 
+    Args:
+        folder: Made if it is not there.
+        module: Whose state is saved.
+        config: What is needed to build the module again.
+        dtype: Of the floating-point tensors in the file.
+
     Raises:
-        ConfigError: If a weight is not finite: such a model can only have come from a failed training.
+        ConfigError: If a weight is not finite: such a model can only have come from a failed training. Or if it is too
+            large for the type.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ConfigError(f"{folder}: weight {name} is not finite; the training that made it has failed")
+    tensors = {name: _as_saved(folder, name, tensor, dtype) for name, tensor in module.state_dict().items()}
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config.model_dump(mode="json"), indent=2, sort_keys=True) + "\n")
+
+
+def _as_saved(folder: Path, name: str, tensor: Tensor, dtype: WeightType) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    if not tensor.is_floating_point():
+        return tensor
+    if not bool(torch.isfinite(tensor).all()):
+        raise ConfigError(f"{folder}: weight {name} is not finite; the training that made it has failed")
+    saved = tensor.to(getattr(torch, dtype))
+    if not bool(torch.isfinite(saved).all()):
+        raise ConfigError(
+            f"{folder}: weight {name} reaches {float(tensor.abs().max()):g}, too large for {dtype}; set weights.dtype "
+            "to float32"
+        )
+    return saved
 
 
 def load_config(folder: Path, kind: type[Config]) -> Config:
@@ -48,7 +79,7 @@ def load_config(folder: Path, kind: type[Config]) -> Config:
 
 
 def load_weights(folder: Path, module: nn.Module) -> None:
-    """Fill a module with the weights of a folder, in place.
+    """Fill a module with the weights of a folder, in place; what was saved as float16 becomes what the module has.
 
     Raises:
         ShapeError: If a tensor is missing, unknown, or of another shape than the module's config gives it.

@@ -167,7 +167,8 @@ AFTER_ENCODER = {"train_encoder", "embed_speakers", *AFTER_SYNTHESIZER}
 ALL = set(STAGES)
 AFTER_INGEST = ALL - {"fetch_base", "download"}
 EXPECTED = {
-    "base": {"fetch_base", "bundle", "publish"},
+    "base": {"fetch_base"} | AFTER_ENCODER,
+    "weights": AFTER_ENCODER,
     "corpus": ALL - {"fetch_base"},
     "ingest": AFTER_INGEST,
     "mel": AFTER_INGEST - {"ingest"},

@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
-from peewee_model.weights import save_model
+from peewee_model.audio.mel import MelConfig
+from peewee_model.encoder.config import EncoderConfig
+from peewee_model.encoder.model import SpeakerEncoder
+from peewee_model.weights import WeightsConfig, save_model
+from pipeline import tables
 from pipeline.params import Section, read
 from pipeline.training.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.encoder_learner import EncoderLearner, EncoderParams
 from pipeline.training.loop import train, write_history
+from pipeline.training.starting_weights import keep_weights, start_from
+from pipeline.warm_start import WarmStartConfig
 
 MELS = Path("data/mels/speaker")
 MODEL = Path("models/encoder")
@@ -15,16 +21,30 @@ MODEL = Path("models/encoder")
 class Params(Section):
     """What this stage reads of params.yaml."""
 
+    base: WarmStartConfig
     encoder: EncoderParams
+    weights: WeightsConfig
 
 
 def train_encoder() -> None:
-    """Train until the schedule ends, and keep the weights with the lowest EER on the validation speakers."""
+    """Train until the schedule ends, and keep the weights with the lowest EER on the validation speakers.
+
+    Raises:
+        ConfigError: If the release to start from has another encoder than params.yaml asks for.
+    """
     params = read(Params)
-    run = f"train_encoder/{fingerprint(params.model_dump_json(), [MELS])}"
+    start, schedule = params.base.weights_of("encoder"), params.encoder.training.schedule
+    if schedule.steps == 0:
+        mel = MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
+        config = EncoderConfig.of(params.encoder.architecture, mel)
+        keep_weights(start, MODEL, SpeakerEncoder(config), config, params.weights.dtype)
+        return
+    run = f"train_encoder/{fingerprint(params.encoder.model_dump_json(), [MELS, *([start] if start else [])])}"
     learner = EncoderLearner(MELS, params.encoder)
     encoder = learner.modules["encoder"]
-    history = train(learner, params.encoder.training.schedule, run)
-    save_model(MODEL, encoder, learner.config)
+    if start:
+        start_from(start, encoder, learner.config)
+    history = train(learner, schedule, run, warm=start is not None)
+    save_model(MODEL, encoder, learner.config, params.weights.dtype)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)

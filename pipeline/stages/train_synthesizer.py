@@ -1,13 +1,24 @@
 """Train the synthesizer, Tacotron 2 in many voices: `models/synthesizer`."""
 
 from pathlib import Path
+from typing import Any
 
+from peewee_model.audio.mel import MelConfig
+from peewee_model.synthesizer.model import Tacotron2
 from peewee_model.text.config import TextConfig
-from peewee_model.weights import save_model
+from peewee_model.weights import WeightsConfig, save_model
+from pipeline import tables
 from pipeline.params import Section, read
 from pipeline.training.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop import train, write_history
-from pipeline.training.synthesizer_learner import NotAlignedError, SynthesizerLearner, SynthesizerParams
+from pipeline.training.starting_weights import keep_weights, start_from
+from pipeline.training.synthesizer_learner import (
+    NotAlignedError,
+    SynthesizerLearner,
+    SynthesizerParams,
+    synthesizer_config,
+)
+from pipeline.warm_start import WarmStartConfig
 
 CORPUS = Path("data/corpus")
 MELS = Path("data/mels/acoustic")
@@ -18,29 +29,49 @@ MODEL = Path("models/synthesizer")
 class Params(Section):
     """What this stage reads of params.yaml."""
 
+    base: WarmStartConfig
     synthesizer: SynthesizerParams
     text: TextConfig
+    weights: WeightsConfig
 
 
 def train_synthesizer() -> None:
-    """Train until the schedule ends, and keep the weights with the lowest loss on the validation speakers.
+    """Train until the schedule ends, and keep the weights with the lowest loss on the validation utterances.
 
     Raises:
+        ConfigError: If the release to start from has another synthesizer than params.yaml asks for.
         NotAlignedError: If these weights' attention is not diagonal: nothing that follows could mend it.
     """
     params = read(Params)
-    run = f"train_synthesizer/{fingerprint(params.model_dump_json(), [CORPUS, MELS, SPEAKERS])}"
+    start, schedule = params.base.weights_of("synthesizer"), params.synthesizer.training.schedule
+    if schedule.steps == 0:
+        _keep(params, start)
+        return
+    inputs = [CORPUS, MELS, SPEAKERS, *([start] if start else [])]
+    run = f"train_synthesizer/{fingerprint(params.model_dump_json(include={'synthesizer', 'text'}), inputs)}"
     learner = SynthesizerLearner(CORPUS, MELS, SPEAKERS / "utterances.parquet", params.synthesizer, params.text)
     model = learner.modules["synthesizer"]
-    history = train(learner, params.synthesizer.training.schedule, run)
+    if start:
+        start_from(start, model, learner.config)
+    history = train(learner, schedule, run, warm=start is not None)
+    _check_alignment(history, params.synthesizer.training.min_diagonality)
+    save_model(MODEL, model, learner.config, params.weights.dtype)
+    write_history(MODEL / "training.jsonl", history)
+    forget(ROOT / run)
+
+
+def _keep(params: Params, start: Path | None) -> None:
+    mel = MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
+    voice = next(tables.iter_rows(SPEAKERS / "utterances.parquet", ["embedding"]))["embedding"]
+    config = synthesizer_config(mel, len(voice), params.synthesizer, params.text)
+    keep_weights(start, MODEL, Tacotron2(config), config, params.weights.dtype)
+
+
+def _check_alignment(history: list[dict[str, Any]], wanted: float) -> None:
     best = min((row for row in history if row["split"] == "validation"), key=lambda row: float(row["loss"]))
-    wanted = params.synthesizer.training.min_diagonality
     if best["diagonality"] < wanted:
         raise NotAlignedError(
             f"after {history[-1]['step']} steps the alignments' diagonality is {best['diagonality']:.2f}, "
             f"synthesizer.training.min_diagonality asks for {wanted}; train longer (schedule.steps), raise "
             "loss.guided_attention_weight or the reduction_factor, or look for texts that do not match their audio"
         )
-    save_model(MODEL, model, learner.config)
-    write_history(MODEL / "training.jsonl", history)
-    forget(ROOT / run)

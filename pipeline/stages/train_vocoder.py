@@ -9,16 +9,18 @@ import torch
 
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
-from peewee_model.vocoder.hifi_gan import HiFiGan, remove_weight_norm
-from peewee_model.weights import save_model
+from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, add_weight_norm, remove_weight_norm
+from peewee_model.weights import WeightsConfig, WeightType, save_model
 from pipeline import tables
 from pipeline.device import inference_device
 from pipeline.params import Section, read
 from pipeline.training.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop import train, write_history
 from pipeline.training.ragged import Ragged
+from pipeline.training.starting_weights import check_same_model, keep_weights, start_from
 from pipeline.training.teacher_forcing import teacher_forced_mels
 from pipeline.training.vocoder_learner import HiFiGanLearner, VocoderParams, validation_rows
+from pipeline.warm_start import WarmStartConfig
 
 CORPUS = Path("data/corpus")
 MELS = Path("data/mels/acoustic")
@@ -30,23 +32,39 @@ MODEL = Path("models/vocoder")
 class Params(Section):
     """What this stage reads of params.yaml."""
 
+    base: WarmStartConfig
     vocoder: VocoderParams
+    weights: WeightsConfig
 
 
 def train_vocoder() -> None:
-    """Write the vocoder that params.yaml names, and how well it copies recordings of validation speakers."""
-    params = read(Params).vocoder
-    if params.arch == "griffin_lim":
-        _write_griffin_lim(params)
+    """Write the vocoder that params.yaml names, and how well it copies recordings of validation speakers.
+
+    Raises:
+        ConfigError: If the release to start from has another vocoder than params.yaml asks for.
+    """
+    params = read(Params)
+    start = params.base.weights_of("vocoder")
+    if params.vocoder.arch == "griffin_lim":
+        _write_griffin_lim(params.vocoder, start, params.weights.dtype)
+    elif params.vocoder.hifi_gan.training.schedule.steps == 0:
+        config = HiFiGanConfig(arch="hifi_gan", mel=_mel(), **params.vocoder.hifi_gan.generator.model_dump())
+        keep_weights(start, MODEL, HiFiGan(config), config, params.weights.dtype)
     else:
-        _train_hifi_gan(params)
+        _train_hifi_gan(params.vocoder, start, params.weights.dtype)
 
 
-def _write_griffin_lim(params: VocoderParams) -> None:
+def _mel() -> MelConfig:
+    return MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
+
+
+def _write_griffin_lim(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
     if os.environ.get("RANK", "0") != "0":  # under torchrun the first process writes; there is nothing to share
         return
-    mel = MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
+    mel = _mel()
     config = GriffinLimConfig(arch="griffin_lim", mel=mel, **params.griffin_lim.model_dump())
+    if start:  # its weights follow from its config
+        check_same_model(start, config)
     vocoder = GriffinLim(config)
     rows = tables.iter_rows(MELS, ["split", "mel"])
     mels = Ragged(
@@ -57,15 +75,16 @@ def _write_griffin_lim(params: VocoderParams) -> None:
         heard = np.array(mels[row]).T
         copied = log_mel(vocoder.synthesize(torch.from_numpy(heard)), mel)
         distances.append(float(np.abs(copied - heard).mean()))
-    save_model(MODEL, vocoder, config)
+    save_model(MODEL, vocoder, config, dtype)
     write_history(
         MODEL / "training.jsonl", [{"step": 0, "split": "validation", "copy_mel_l1": float(np.mean(distances))}]
     )
 
 
-def _train_hifi_gan(params: VocoderParams) -> None:
+def _train_hifi_gan(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
     training = params.hifi_gan.training
     inputs = [CORPUS, MELS, *([SYNTHESIZER, EMBEDDINGS] if training.fine_tune_steps else [])]
+    inputs += [start] if start else []
     run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim'}), inputs)}"
     device = inference_device()
 
@@ -74,9 +93,19 @@ def _train_hifi_gan(params: VocoderParams) -> None:
 
     learner = HiFiGanLearner(CORPUS, MELS, forced_mels, params)
     generator: Any = learner.modules["generator"]
-    history = train(learner, training.schedule, run)
+    if start:  # a release has no discriminators: these learn anew
+        _start_generator(start, generator, learner.config)
+    history = train(learner, training.schedule, run, warm=start is not None)
     assert isinstance(generator, HiFiGan)
     remove_weight_norm(generator)
-    save_model(MODEL, generator, learner.config)
+    save_model(MODEL, generator, learner.config, dtype)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)
+
+
+def _start_generator(start: Path, generator: torch.nn.Module, config: HiFiGanConfig) -> None:
+    """A released generator's convolutions are plain, those in training are not."""
+    plain = HiFiGan(config)
+    start_from(start, plain, config)
+    add_weight_norm(plain)
+    generator.load_state_dict(plain.state_dict())

@@ -20,6 +20,7 @@ from typing import Any, Protocol, cast
 
 import torch
 from lightning_fabric import Fabric
+from pydantic import Field
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -41,11 +42,11 @@ class Schedule(Section):
 
     seed: int
     """Fixes the first weights, the batches and the dropouts."""
-    steps: int
-    """Steps at most."""
-    validate_every: int
+    steps: int = Field(ge=0)
+    """Steps at most; 0 keeps the weights of the release that `base` names."""
+    validate_every: int = Field(ge=1)
     """Steps between validations; each is a row of training.jsonl."""
-    patience: int
+    patience: int = Field(ge=0)
     """Stop early after this many validations without a better one; 0 to run all steps."""
     precision: str
     """What Lightning Fabric calls it: 32-true, bf16-mixed, 16-mixed."""
@@ -75,20 +76,24 @@ class Learner(Protocol):
 @dataclass
 class _State:
     best: float = float("inf")
-    best_step: int = 0
+    best_step: int | None = None
     since_best: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
     n_summed: int = 0
 
 
-def train(learner: Learner, schedule: Schedule, run: str, checkpoint_every_s: float = 300.0) -> list[dict[str, Any]]:
+def train(
+    learner: Learner, schedule: Schedule, run: str, *, warm: bool = False, checkpoint_every_s: float = 300.0
+) -> list[dict[str, Any]]:
     """Train, resuming if this run was begun before, and leave the best weights in the learner's modules.
 
     Args:
-        learner: Fresh; its weights are drawn from the schedule's seed by its maker.
+        learner: Fresh; its weights are drawn from the schedule's seed by its maker, or those of a release.
         schedule: How long.
         run: `<stage>/<fingerprint>`: names the folder of checkpoints.
+        warm: The weights are those of a release, and so worth measuring before the first step: the history's first row.
+            They stay if no step makes better ones.
         checkpoint_every_s: Seconds between checkpoints. No result depends on it.
 
     Returns:
@@ -113,6 +118,8 @@ def train(learner: Learner, schedule: Schedule, run: str, checkpoint_every_s: fl
         log.info("resumed run=%s step=%d", run, step)
     last_save = time.monotonic()
     with _sigterm() as stop, tqdm(total=schedule.steps, initial=step, disable=not sys.stderr.isatty()) as bar:
+        if warm and not resumed:
+            _validate(learner, fabric, folder, step, state)
         while step < schedule.steps and not (schedule.patience and state.since_best >= schedule.patience):
             _train_step(learner, schedule.seed, step, fabric, state)
             step += 1
@@ -184,7 +191,8 @@ def original(module: nn.Module) -> nn.Module:
 
 def _validate(learner: Learner, fabric: Fabric, folder: Path, step: int, state: _State) -> None:
     means = {name: total / state.n_summed for name, total in state.sums.items()}
-    state.history.append({"step": step, "split": "train", **means})
+    if means:
+        state.history.append({"step": step, "split": "train", **means})
     state.sums, state.n_summed = {}, 0
     for module in learner.modules.values():
         module.eval()
@@ -195,7 +203,7 @@ def _validate(learner: Learner, fabric: Fabric, folder: Path, step: int, state: 
     shown = {**{f"train_{name}": value for name, value in means.items()}, **metrics}
     log.info("step=%d %s", step, " ".join(f"{name}={value:.4g}" for name, value in shown.items()))
     state.since_best += 1
-    if metrics[learner.monitor] < state.best or state.best_step == 0:
+    if metrics[learner.monitor] < state.best or state.best_step is None:
         state.best, state.best_step, state.since_best = metrics[learner.monitor], step, 0
         if fabric.is_global_zero:
             save_checkpoint(folder / "best", step, learner.modules, {}, {})

@@ -54,6 +54,8 @@ class SynthesizerParams(Section):
     """`synthesizer` in params.yaml."""
 
     architecture: SynthesizerArchitecture
+    speaker_conditioning: bool
+    """Whether it speaks in the voice of a speaker embedding; false for a corpus of one speaker."""
     loss: SynthesizerLossConfig
     training: SynthesizerTraining
 
@@ -90,13 +92,7 @@ class SynthesizerLearner:
         seed, budget = params.training.schedule.seed, params.training.frame_budget
         self._buckets = LengthBuckets(self._train.mels.lengths, budget, seed)
         torch.manual_seed(seed)
-        self.config = SynthesizerConfig(
-            mel=mel,
-            text=text.model_dump(),
-            n_symbols=tokenizer.n_symbols,
-            speaker_embedding_dim=self._train.embeddings.shape[1],
-            **params.architecture.model_dump(),
-        )
+        self.config = synthesizer_config(mel, self._train.embeddings.width, params, text)
         model = Tacotron2(self.config)
         model.set_mel_statistics(*map(torch.from_numpy, self._train.mels.statistics()))
         training = params.training
@@ -128,7 +124,11 @@ class SynthesizerLearner:
 
     def _predict(self, model: nn.Module, batch: SynthesizerBatch) -> Tacotron2Output:
         output: Tacotron2Output = model(
-            batch.tokens, batch.token_lengths, batch.mel, batch.mel_lengths, batch.speaker_embedding
+            batch.tokens,
+            batch.token_lengths,
+            batch.mel,
+            batch.mel_lengths,
+            batch.speaker_embedding if self._params.speaker_conditioning else None,
         )
         return output
 
@@ -168,6 +168,19 @@ class SynthesizerLearner:
             **{name: float(value) for name, value in self._losses(output, batch).items()},
             **{name: float(np.mean([item[name] for item in figures])) for name in figures[0]},
         }
+
+
+def synthesizer_config(
+    mel: MelConfig, embedding_dim: int, params: SynthesizerParams, text: TextConfig
+) -> SynthesizerConfig:
+    """Say what the network is that params.yaml asks for on mels and embeddings (of length E) at hand."""
+    return SynthesizerConfig(
+        mel=mel,
+        text=text.model_dump(),
+        n_symbols=Tokenizer(text).n_symbols,
+        speaker_embedding_dim=embedding_dim if params.speaker_conditioning else 0,
+        **params.architecture.model_dump(),
+    )
 
 
 def _to(batch: SynthesizerBatch, device: torch.device) -> SynthesizerBatch:

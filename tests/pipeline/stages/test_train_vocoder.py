@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from lightning_fabric import Fabric
+from safetensors.torch import load_file
 
 from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
@@ -29,6 +30,7 @@ from pipeline.training.ragged import Ragged
 from pipeline.training.recordings import Recordings
 from pipeline.training.teacher_forcing import teacher_forced_mels
 from pipeline.training.vocoder_learner import HiFiGanLearner, NoRecordingsError
+from pipeline.warm_start import RELEASE
 
 CORPUS, MELS = Path("data/corpus"), Path("data/mels/acoustic")
 MEL = {
@@ -105,8 +107,8 @@ def workspace(tmp_path, monkeypatch):
     torch.set_num_threads(threads)
 
 
-def write_params(**changes):
-    """`params.yaml` with other values at dotted keys of `vocoder`."""
+def write_params(base=(), dtype="float32", **changes):
+    """`params.yaml` with other values at dotted keys of `vocoder`, and parts to start from."""
     document = json.loads(json.dumps(VOCODER))
     for key, value in changes.items():
         *sections, last = key.split("__")
@@ -114,7 +116,8 @@ def write_params(**changes):
         for section in sections:
             place = place[section]
         place[last] = value
-    Path("params.yaml").write_text(yaml.safe_dump({"vocoder": document}))
+    started = {"release": "store@0123456789abcdef" if base else None, "parts": list(base)}
+    Path("params.yaml").write_text(yaml.safe_dump({"base": started, "vocoder": document, "weights": {"dtype": dtype}}))
     return read(Params).vocoder
 
 
@@ -332,3 +335,77 @@ def test_learning_rate_halves_when_told():
     for step, rate in ((9, 2e-3), (10, 1e-3), (25, 5e-4)):
         learner.train_step(learner.batch(0), step, fabric)
         assert [o.param_groups[0]["lr"] for o in learner.optimizers.values()] == [pytest.approx(rate)] * 2
+
+
+def release_vocoder(**changes):
+    """Train a vocoder, and make it what the next is started from."""
+    write_params(**changes)
+    train_vocoder()
+    RELEASE.mkdir(parents=True)
+    best = min(row["copy_mel_l1"] for row in history() if row["split"] == "validation")
+    shutil.move("models/vocoder", RELEASE / "vocoder")
+    return best
+
+
+def test_generator_starts_from_the_base_under_its_weight_norm():
+    """Before the first step it copies as well as the released one; then it learns on."""
+    best = release_vocoder(arch="hifi_gan")
+    write_params(base=["vocoder"], arch="hifi_gan", hifi_gan__training__schedule__steps=20)
+    train_vocoder()
+    first, *others = [row for row in history() if row["split"] == "validation"]
+    assert first["step"] == 0
+    assert first["copy_mel_l1"] == pytest.approx(best, rel=1e-5)
+    assert min(row["copy_mel_l1"] for row in others) < best
+
+
+def test_generator_without_steps_is_the_base_s_to_the_byte():
+    """No recording is looked at."""
+    release_vocoder(arch="hifi_gan")
+    shutil.rmtree(CORPUS)
+    write_params(base=["vocoder"], arch="hifi_gan", hifi_gan__training__schedule__steps=0)
+    train_vocoder()
+    assert Path("models/vocoder/model.safetensors").read_bytes() == (RELEASE / "vocoder/model.safetensors").read_bytes()
+    assert history() == []
+
+
+def test_no_steps_of_a_generator_need_a_base():
+    write_params(arch="hifi_gan", hifi_gan__training__schedule__steps=0)
+    with pytest.raises(ConfigError, match=r"base\.parts does not name vocoder"):
+        train_vocoder()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "differing"),
+    [
+        ({"arch": "hifi_gan"}, {"arch": "griffin_lim"}, "arch is hifi_gan there, griffin_lim here"),
+        ({"arch": "griffin_lim"}, {"arch": "hifi_gan"}, "arch is griffin_lim there, hifi_gan here"),
+        (
+            {"arch": "griffin_lim"},
+            {"arch": "griffin_lim", "griffin_lim__n_iterations": 31},
+            "n_iterations is 30 there, 31 here",
+        ),
+    ],
+)
+def test_another_vocoder_is_refused_by_its_fields(before, after, differing):
+    release_vocoder(**before)
+    write_params(base=["vocoder"], **after)
+    with pytest.raises(ConfigError, match=differing):
+        train_vocoder()
+
+
+@pytest.mark.parametrize("arch", ["hifi_gan", "griffin_lim"])
+def test_half_precision_vocoder_is_loaded_as_a_whole_one(arch):
+    """Half the bytes, and it speaks as before but for rounding."""
+    write_params(arch=arch, dtype="float16")
+    train_vocoder()
+    assert {tensor.dtype for tensor in load_file("models/vocoder/model.safetensors").values()} == {torch.float16}
+    vocoder = load_vocoder(Path("models/vocoder"))
+    assert {tensor.dtype for tensor in vocoder.state_dict().values()} == {torch.float32}
+    mel = torch.from_numpy(next(tables.iter_rows(MELS, ["mel"]))["mel"].reshape(40, -1).copy())
+    write_params(arch=arch)
+    train_vocoder()
+    copies = [
+        log_mel(made.synthesize(mel), MelConfig(**MEL)) for made in (vocoder, load_vocoder(Path("models/vocoder")))
+    ]
+    half, whole = (float(np.abs(copy - mel.numpy()).mean()) for copy in copies)
+    assert half == pytest.approx(whole, rel=0.05)

@@ -161,3 +161,38 @@ def test_history_has_no_clock_in_it(tmp_path):
         write_history(tmp_path / name, train(Line(), SCHEDULE, name))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert checkpoints.ROOT == loop.ROOT
+
+
+def test_warm_training_is_measured_first_and_keeps_weights_that_no_step_betters():
+    """The first row is that of the weights it started from, and where all steps are worse, they stay."""
+
+    class Perfect(Line):
+        def __init__(self):
+            super().__init__()
+            self.modules["line"] = nn.Linear(4, 1, bias=False)
+            nn.init.ones_(self.modules["line"].weight)
+            self.optimizers = {"adam": torch.optim.SGD(self.modules["line"].parameters(), 0.01)}
+
+        def train_step(self, batch, step, fabric):
+            loss = self.modules["line"](batch).square().mean()
+            fabric.backward(loss)
+            self.optimizers["adam"].step()
+            return {"loss": loss}
+
+    learner = Perfect()
+    before = weights(learner)
+    history = train(learner, SCHEDULE, "run", warm=True)
+    assert history[0] == {"step": 0, "split": "validation", "error": pytest.approx(0, abs=1e-12)}
+    assert_equal(weights(learner), before)
+
+
+@pytest.mark.parametrize("stop_at", [3, 20, 41])
+def test_resumed_warm_run_equals_uninterrupted(stop_at):
+    """The first measure is not taken again."""
+    whole = Line()
+    history = train(whole, SCHEDULE, "whole", warm=True)
+    with pytest.raises(PreemptedError):
+        train(Line(stop_at=stop_at), SCHEDULE, "broken", warm=True)
+    resumed = Line()
+    assert train(resumed, SCHEDULE, "broken", warm=True) == history
+    assert_equal(weights(resumed), weights(whole))
