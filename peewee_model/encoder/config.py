@@ -48,6 +48,8 @@ class EcapaTdnnSizes(_Windows):
     """Of the first convolution, then of each block; odd. The paper has 5, 3, 3, 3."""
     dilations: list[int]
     """Likewise. The paper has 1, 2, 3, 4."""
+    stride: int = Field(ge=1)
+    """Frames that the first convolution moves on by. The paper has 1; 2 halves the cost of all that follows."""
     res2_scale: int = Field(ge=2)
     """Groups of channels in a block, each of which hears the one before it. The paper has 8."""
     se_channels: int = Field(ge=1)

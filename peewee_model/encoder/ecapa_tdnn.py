@@ -13,12 +13,12 @@ from peewee_model.encoder.pooling import AttentiveStatistics
 
 
 class _Layer(nn.Module):
-    """Convolution, ReLU, batch norm; as many frames out as in, the edges padded with zeros. (B, C, T)"""
+    """Convolution, ReLU, batch norm; the edges are padded with zeros. (B, C, T) -> (B, C, ceil(T / stride))"""
 
-    def __init__(self, n_in: int, n_out: int, kernel_size: int = 1, dilation: int = 1) -> None:
+    def __init__(self, n_in: int, n_out: int, kernel_size: int = 1, dilation: int = 1, stride: int = 1) -> None:
         super().__init__()
         padding = dilation * (kernel_size - 1) // 2
-        self.convolution = nn.Conv1d(n_in, n_out, kernel_size, dilation=dilation, padding=padding)
+        self.convolution = nn.Conv1d(n_in, n_out, kernel_size, stride, padding, dilation)
         self.norm = nn.BatchNorm1d(n_out)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class EcapaTdnn(nn.Module):
     def __init__(self, n_mels: int, sizes: EcapaTdnnSizes) -> None:
         super().__init__()
         (first_kernel, *kernels), (first_dilation, *dilations) = sizes.kernel_sizes, sizes.dilations
-        self.first = _Layer(n_mels, sizes.channels, first_kernel, first_dilation)
+        self.first = _Layer(n_mels, sizes.channels, first_kernel, first_dilation, sizes.stride)
         pairs = zip(kernels, dilations, strict=True)
         self.blocks = nn.ModuleList(_Block(sizes, kernel, dilation) for kernel, dilation in pairs)
         self.aggregation = nn.Conv1d(len(self.blocks) * sizes.channels, sizes.mfa_channels, 1)

@@ -18,11 +18,13 @@ def mean_and_deviation(values: Tensor, weights: Tensor | None = None) -> tuple[T
         (B, C) and (B, C)
     """
     if weights is None:
-        mean = values.mean(dim=2)
-        variance = (values - mean[:, :, None]).square().mean(dim=2)
+        variance, mean = torch.var_mean(values, dim=2, correction=0)
     else:
-        mean = (weights * values).sum(dim=2)
-        variance = (weights * (values - mean[:, :, None]).square()).sum(dim=2)
+        weighed = weights * values
+        mean = weighed.sum(dim=2)
+        variance = (
+            torch.linalg.vecdot(weighed, values, dim=2) - mean.square()
+        )  # no third pass; the floor takes rounding
     return mean, variance.clamp(min=_VARIANCE_FLOOR).sqrt()
 
 

@@ -172,8 +172,8 @@ def _optimizer(training: EncoderTraining, encoder: nn.Module, loss: nn.Module) -
         {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
         {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
     ]
-    kind = {"sgd": SGD, "adam": Adam, "adamw": AdamW}[training.optimizer]
-    return kind(groups, lr=training.learning_rate.peak, weight_decay=training.weight_decay)
+    kinds: dict[str, type[SGD | Adam | AdamW]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
+    return kinds[training.optimizer](groups, lr=training.learning_rate.peak, weight_decay=training.weight_decay)
 
 
 def _scale_gradients(module: nn.Module, factor: float) -> None:

@@ -135,7 +135,7 @@ class PartialUtterances:
         if voice.speed == 1.0 and not self._cuts.max_tempo_change:
             starts = [int(random.integers(self._frames.lengths[row] - n_frames + 1)) for row in order]
             cut = zip(order.tolist(), starts, strict=True)
-            return np.stack([self._frames[row][start : start + n_frames] for row, start in cut])  # type: ignore[return-value]
+            return np.stack([self._frames[row][start : start + n_frames] for row, start in cut])
         partials = np.stack([self._stretched(int(row), voice.speed, n_frames, random) for row in order])
         return partials if voice.speed == 1.0 else partials @ self._bands_at[voice.speed]
 

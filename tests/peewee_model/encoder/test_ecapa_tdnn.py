@@ -7,7 +7,7 @@ from peewee_model.encoder.pooling import AttentiveStatistics, mean_and_deviation
 
 SIZES = EcapaTdnnSizes(
     embedding_dim=5, window_frames=0, window_overlap=0.5, channels=8, kernel_sizes=[5, 3, 3, 3],
-    dilations=[1, 2, 3, 4], res2_scale=4, se_channels=3, mfa_channels=10, attention_channels=4,
+    dilations=[1, 2, 3, 4], stride=1, res2_scale=4, se_channels=3, mfa_channels=10, attention_channels=4,
 )  # fmt: skip
 
 

@@ -19,12 +19,13 @@ MEL = MelConfig(
 WINDOWS = {"embedding_dim": 5, "window_frames": 16, "window_overlap": 0.5}
 LSTM = {"n_layers": 2, "hidden_dim": 12, "projection_dim": 6, "pooling": "last", "attention_channels": 4}
 ECAPA = {
-    "channels": 8, "kernel_sizes": [5, 3, 3, 3], "dilations": [1, 2, 3, 4], "res2_scale": 4, "se_channels": 3,
+    "channels": 8, "kernel_sizes": [5, 3, 3, 3], "dilations": [1, 2, 3, 4], "stride": 1, "res2_scale": 4, "se_channels": 3,
     "mfa_channels": 10, "attention_channels": 4,
 }  # fmt: skip
 NETWORKS = [
     {"pooling": "last"}, {"projection_dim": 0}, {"pooling": "mean"}, {"pooling": "attentive_statistics"},
-    {"arch": "ecapa_tdnn"}, {"arch": "ecapa_tdnn", "normalize": "utterance"}, {"silence_db": 20.0},
+    {"arch": "ecapa_tdnn"}, {"arch": "ecapa_tdnn", "normalize": "utterance"},
+    {"arch": "ecapa_tdnn", "stride": 2}, {"silence_db": 20.0},
 ]  # fmt: skip
 
 
