@@ -1,51 +1,111 @@
-"""Rows of different lengths (frames of mels, tokens, embeddings) behind one memory map.
+"""Rows of different lengths (frames of mels, tokens, embeddings) in a file of their own.
 
 Training needs random access and Parquet gives row groups, so a split is streamed once, at the start, into one
-nameless scratch file. The page cache then decides what stays in memory: the process holds only the offsets.
+nameless scratch file. A row is then one read from it, straight to where it is wanted; the page cache decides what
+comes from the disk. Not a memory map: pages of one count as the process's own for as long as there is memory, so that
+it seems to grow with the corpus. The process holds 16 bytes a row.
 """
 
+import os
 import tempfile
+from array import array
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peewee_model.errors import PeeweeError
+
 SCRATCH = Path(".scratch")
 
 
+class ScratchError(PeeweeError):
+    """The scratch file does not hold what was written to it."""
+
+
 class Ragged:
-    """Arrays (n_i, width) of one dtype, read as views of a memory map."""
+    """Arrays (n_i, width) of one dtype; each is read when it is asked for, by any thread."""
 
     def __init__(self, arrays: Iterable[NDArray[np.generic]], dtype: type[np.generic], width: int) -> None:
         """Stream the arrays, each (n_i, width), into a scratch file that vanishes with the process."""
         SCRATCH.mkdir(exist_ok=True)
-        lengths = []
-        with tempfile.TemporaryFile(dir=SCRATCH) as file:
-            for array in arrays:
-                lengths.append(len(array))
-                file.write(np.ascontiguousarray(array, dtype=dtype).tobytes())
-            file.flush()
-            self.lengths: NDArray[np.int64] = np.array(lengths, dtype=np.int64)
-            self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
-            shape = (int(self._starts[-1]), width)
-            self._rows = np.memmap(file, dtype=dtype, mode="r", shape=shape) if shape[0] else np.empty(shape, dtype)
+        self._file = tempfile.TemporaryFile(dir=SCRATCH)  # noqa: SIM115 - read for as long as this object lives
+        self._dtype, self.width = np.dtype(dtype), width
+        self._n_rows = array("q")
+        self._frozen: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        for values in arrays:
+            self.append(values)
+
+    def append(self, values: NDArray[np.generic]) -> None:
+        """Add a row at the end. (n, width)
+
+        Raises:
+            ValueError: If it is not that wide.
+        """
+        if values.shape[1:] != (self.width,):
+            raise ValueError(f"a row of shape {values.shape} is not (n, {self.width})")
+        self._frozen = None
+        self._n_rows.append(len(values))
+        self._file.write(np.ascontiguousarray(values, dtype=self._dtype).tobytes())
+
+    def _lengths_and_starts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if self._frozen is None:
+            self._file.flush()
+            lengths = np.array(self._n_rows, dtype=np.int64)
+            self._frozen = lengths, np.concatenate([[0], np.cumsum(lengths)])
+        return self._frozen
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """How long each row is. (N,)"""
+        return self._lengths_and_starts()[0]
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self._n_rows)
 
-    def __getitem__(self, index: int) -> NDArray[np.generic]:
-        """Row `index`. (n_index, width), a view"""
-        return self._rows[self._starts[index] : self._starts[index + 1]]
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        """Row `index`, the caller's own. (n_index, width)"""
+        row = np.empty((self._n_rows[index], self.width), dtype=self._dtype)
+        self.read_into(index, row)
+        return row
+
+    def read_into(self, index: int, target: NDArray[Any]) -> None:
+        """Read the beginning of row `index`.
+
+        Args:
+            index: Which row, not negative.
+            target: As many of its rows as are wanted, contiguous and of the same dtype. (n, width)
+
+        Raises:
+            ScratchError: If the file ends before.
+        """
+        if target.dtype != self._dtype or target.shape[1:] != (self.width,) or len(target) > self._n_rows[index]:
+            raise ValueError(f"{target.dtype} {target.shape} does not fit row {index}: {self._n_rows[index]} rows")
+        starts = self._lengths_and_starts()[1]
+        if not target.size:
+            return
+        wanted = memoryview(target).cast("B")
+        offset = int(starts[index]) * self.width * self._dtype.itemsize
+        done = 0
+        while done < len(wanted):  # a read may end early
+            n_read = os.preadv(self._file.fileno(), [wanted[done:]], offset + done)
+            if not n_read:
+                raise ScratchError(
+                    f"the scratch file in {SCRATCH.absolute()} ends at byte {offset + done}, within row {index}: was "
+                    "it cut, or is the disk failing? Start the training again, it resumes"
+                )
+            done += n_read
 
     def statistics(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation of each column over all rows, in one streamed pass. (width,), (width,)"""
-        width = self._rows.shape[1]
-        total, squares = np.zeros(width), np.zeros(width)
+        total, squares = np.zeros(self.width), np.zeros(self.width)
         for index in range(len(self)):
             values = self[index].astype(np.float64)
             total += values.sum(axis=0)
             squares += (values**2).sum(axis=0)
-        mean = total / self._starts[-1]
-        deviation = np.sqrt(np.maximum(squares / self._starts[-1] - mean**2, 0))
+        n_rows = self.lengths.sum()
+        mean = total / n_rows
+        deviation = np.sqrt(np.maximum(squares / n_rows - mean**2, 0))
         return mean.astype(np.float32), deviation.astype(np.float32)

@@ -1,5 +1,6 @@
 """The synthesizer's view of the corpus: texts, their mels and the voices that read them, in batches."""
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,34 +26,36 @@ class SynthesizerBatch(NamedTuple):
 
 
 class SpokenTexts:
-    """A split's tokens, acoustic mels and utterance embeddings, memory-mapped, row by row of one utterance each.
+    """A split's tokens, acoustic mels and utterance embeddings, on disk, row by row of one utterance each.
 
-    The three tables are written shard by shard in one order, so that they are read side by side, in one pass.
+    The three tables are written shard by shard in one order, so that they are read side by side, in one pass. In memory
+    are an utterance's lengths, offsets and the number of its speaker, nothing that it holds; where several processes
+    train together, each has a scratch file of its own, of the whole split.
     """
 
     def __init__(self, corpus: Path, mels: Path, embeddings: Path, split: str, tokenizer: Tokenizer, n_mels: int):
-        """Stream a split into memory maps.
+        """Stream a split to disk.
 
         Raises:
             TableError: If the tables are not of the same utterances in the same order.
         """
-        self._speakers: list[str] = []
-        tokens: list[NDArray[np.int16]] = []
-        voices: list[NDArray[np.float32]] = []
+        self.tokens = Ragged((), np.int16, 1)
+        self.embeddings = Ragged((), np.float32, _embedding_dim(embeddings))
+        speakers = array("q")
+        number_of: dict[str, int] = {}
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for text, mel, voice in _side_by_side(corpus, mels, embeddings):
                 if mel["split"] == split:
-                    self._speakers.append(mel["speaker_id"])
-                    tokens.append(np.array(tokenizer.encode(text["normalized_text"]), dtype=np.int16))
-                    voices.append(voice["embedding"])
+                    speakers.append(number_of.setdefault(mel["speaker_id"], len(number_of)))
+                    self.tokens.append(np.array(tokenizer.encode(text["normalized_text"]), dtype=np.int16)[:, None])
+                    self.embeddings.append(voice["embedding"][None])
                     yield mel["mel"].reshape(n_mels, -1).T
 
         self.mels = Ragged(frames(), np.float32, n_mels)
-        self.tokens = Ragged((row[:, None] for row in tokens), np.int16, 1)
-        self.embeddings = np.stack(voices) if voices else np.zeros((0, 1), np.float32)
-        names = np.array(self._speakers)
-        self.utterances_of = {name: np.flatnonzero(names == name) for name in np.unique(names).tolist()}
+        self._speakers = np.array(speakers, dtype=np.int64)
+        order = np.argsort(self._speakers, kind="stable")
+        self._utterances_of = np.split(order, np.cumsum(np.bincount(self._speakers))[:-1])
 
     def __len__(self) -> int:
         return len(self.mels)
@@ -64,23 +67,27 @@ class SpokenTexts:
         has no other, and gives its own.
         """
         token_lengths, mel_lengths = self.tokens.lengths[rows], self.mels.lengths[rows]
-        n_mels = self.mels[int(rows[0])].shape[1]
         tokens = np.zeros((len(rows), int(token_lengths.max())), dtype=np.int64)
-        mel = np.zeros((len(rows), int(mel_lengths.max()), n_mels), dtype=np.float32)
-        voices = []
+        mel = np.zeros((len(rows), int(mel_lengths.max()), self.mels.width), dtype=np.float32)
+        voices = np.empty((len(rows), 1, self.embeddings.width), dtype=np.float32)
         for item, row in enumerate(rows.tolist()):
             tokens[item, : token_lengths[item]] = self.tokens[row][:, 0]
-            mel[item, : mel_lengths[item]] = self.mels[row]
-            own = self.utterances_of[self._speakers[row]]
+            self.mels.read_into(row, mel[item, : mel_lengths[item]])
+            own = self._utterances_of[self._speakers[row]]
             others = own[own != row]
-            voices.append(self.embeddings[random.choice(others) if len(others) else row])
+            self.embeddings.read_into(random.choice(others) if len(others) else row, voices[item])
         return SynthesizerBatch(
             torch.from_numpy(tokens),
             torch.from_numpy(token_lengths),
             torch.from_numpy(mel).transpose(1, 2),  # frame-major as stored -> (B, M, T)
             torch.from_numpy(mel_lengths),
-            torch.from_numpy(np.stack(voices)),
+            torch.from_numpy(voices[:, 0]),
         )
+
+
+def _embedding_dim(embeddings: Path) -> int:
+    """E of a table of embeddings; 0 of an empty one."""
+    return next((len(row["embedding"]) for row in tables.iter_rows(embeddings, ["embedding"], batch_rows=1)), 0)
 
 
 def _side_by_side(corpus: Path, mels: Path, embeddings: Path) -> Iterator[tuple[dict[str, Any], ...]]:

@@ -7,13 +7,16 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from tests.bench import audit, extract, ingest_memory, store, synthesizer
+from tests.bench import audit, extract, ingest_memory, loader, store, synthesizer
 
 TARGETS = {
     "ours_to_librosa": ">= 2",
     "ours_to_floor": ">= 0.6",
     "memory_ratio": "about 1",
     "ingest_memory_ratio": "about 1",
+    "synthesizer_loader_frames_per_s": ">= 300,000",
+    "synthesizer_loader_memory_ratio": "about 1",
+    "encoder_loader_memory_ratio": "about 1",
     "ratio": ">= 2",
     "audit_diff_400000_s": "< 10",
     "publish_time_ratio": "<= 1.2",
@@ -23,7 +26,7 @@ TARGETS = {
 }
 
 if __name__ == "__main__":
-    for benchmark in (extract, ingest_memory, synthesizer, audit, store):
+    for benchmark in (extract, ingest_memory, loader, synthesizer, audit, store):
         print(f"\n{benchmark.__name__}: {benchmark.__doc__.splitlines()[0]}", flush=True)
         for name, value in benchmark.run().items():
             print(f"  {name:28} {value:10.3f}  {TARGETS.get(name, '')}", flush=True)

@@ -1,7 +1,10 @@
+import os
+
 import numpy as np
+import pytest
 
 from pipeline.training.batching import LengthBuckets
-from pipeline.training.ragged import Ragged
+from pipeline.training.ragged import Ragged, ScratchError
 
 LENGTHS = np.random.default_rng(0).integers(50, 400, 200)
 
@@ -52,3 +55,41 @@ def test_ragged_gives_back_what_was_streamed(tmp_path, monkeypatch):
     for index, array in enumerate(arrays):
         np.testing.assert_array_equal(ragged[index], array)
     assert list((tmp_path / ".scratch").iterdir()) == []
+
+
+def test_ragged_takes_more_rows_and_reads_beginnings(tmp_path, monkeypatch):
+    """Rows that are appended late count as the others do; a part of a row is read to where it is wanted."""
+    monkeypatch.chdir(tmp_path)
+    ragged = Ragged((), np.int16, 2)
+    first, second = np.arange(6, dtype=np.int16).reshape(3, 2), np.full((5, 2), 9, dtype=np.int16)
+    ragged.append(first)
+    assert ragged.lengths.tolist() == [3]
+    ragged.append(second)
+    assert ragged.lengths.tolist() == [3, 5]
+    target = np.zeros((4, 2), dtype=np.int16)
+    ragged.read_into(0, target[1:3])
+    np.testing.assert_array_equal(target, [[0, 0], [0, 1], [2, 3], [0, 0]])
+    np.testing.assert_array_equal(ragged[1], second)
+    ragged[1][:] = 0  # a row is the caller's own
+    np.testing.assert_array_equal(ragged[1], second)
+
+
+def test_ragged_refuses_what_does_not_fit(tmp_path, monkeypatch):
+    """Reading past a row would be the next row's beginning; another width or dtype would be nonsense."""
+    monkeypatch.chdir(tmp_path)
+    ragged = Ragged([np.ones((3, 2)), np.ones((3, 2))], np.float32, 2)
+    for target in (np.zeros((4, 2), np.float32), np.zeros((2, 2)), np.zeros((2, 1), np.float32)):
+        with pytest.raises(ValueError, match="does not fit row 0"):
+            ragged.read_into(0, target)
+    with pytest.raises(ValueError, match=r"not \(n, 2\)"):
+        ragged.append(np.ones((3, 1)))
+
+
+def test_ragged_says_so_when_its_file_was_cut(tmp_path, monkeypatch):
+    """Zeros instead of a mel would be trained on in silence."""
+    monkeypatch.chdir(tmp_path)
+    ragged = Ragged([np.ones((3, 2)), np.ones((3, 2))], np.float32, 2)
+    assert ragged[1].sum() == 6
+    os.ftruncate(ragged._file.fileno(), 30)
+    with pytest.raises(ScratchError, match="ends at byte 30, within row 1"):
+        ragged[1]

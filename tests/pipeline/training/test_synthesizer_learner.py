@@ -8,6 +8,7 @@ import yaml
 from peewee_model.text.config import TextConfig
 from pipeline.tables import TableError
 from pipeline.training.loop import PreemptedError, train
+from pipeline.training.ragged import Ragged
 from pipeline.training.synthesizer_learner import SynthesizerLearner, SynthesizerParams
 from tests.pipeline.training.stops import SigtermAt
 
@@ -61,7 +62,8 @@ def test_voice_comes_from_another_utterance_of_the_speaker(speech, params):
     """Never the target's own embedding, never another speaker's."""
     learner = make(params)
     texts = learner._train
-    texts.embeddings = np.arange(len(texts), dtype=np.float32)[:, None]  # an utterance's embedding is its row number
+    numbers = np.arange(len(texts), dtype=np.float32)  # an utterance's embedding is its row number
+    texts.embeddings = Ragged(numbers[:, None, None], np.float32, 1)
     for index in range(30):
         rows = learner._buckets.batch(index)
         voices = learner.batch(index).speaker_embedding[:, 0].int().tolist()
