@@ -27,6 +27,7 @@ from tqdm import tqdm
 from peewee_model.errors import PeeweeError
 from pipeline.params import Section
 from pipeline.training.checkpoints import ROOT, NotFiniteError, load_newest, save_checkpoint
+from pipeline.training.prefetch import Prefetch
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,10 @@ class Learner(Protocol):
     """The validation metric that decides which weights are best: the lower, the better."""
 
     def batch(self, index: int) -> Any:
-        """Make batch `index`, on the CPU: a function of the learner's seed and `index` alone."""
+        """Make batch `index`, on the CPU: a function of the learner's seed and `index` alone.
+
+        Called from a thread while `train_step` or `validate` runs.
+        """
 
     def train_step(self, batch: Any, step: int, fabric: Fabric) -> Mapping[str, Tensor]:
         """Do forward, `fabric.backward` and the optimizers' steps; return losses, each ()."""
@@ -117,11 +121,13 @@ def train(
         step, state = resumed[0], _State(**resumed[1])
         log.info("resumed run=%s step=%d", run, step)
     last_save = time.monotonic()
-    with _sigterm() as stop, tqdm(total=schedule.steps, initial=step, disable=not sys.stderr.isatty()) as bar:
+    batches = Prefetch(learner.batch, step * fabric.world_size + fabric.global_rank, fabric.world_size)
+    bar = tqdm(total=schedule.steps, initial=step, disable=not sys.stderr.isatty())
+    with _sigterm() as stop, batches, bar:
         if warm and not resumed:
             _validate(learner, fabric, folder, step, state)
         while step < schedule.steps and not (schedule.patience and state.since_best >= schedule.patience):
-            _train_step(learner, schedule.seed, step, fabric, state)
+            _train_step(learner, batches.next(), schedule.seed, step, fabric, state)
             step += 1
             bar.update()
             if step % schedule.validate_every == 0 or step == schedule.steps:
@@ -171,8 +177,8 @@ def _any(fabric: Fabric, here: bool) -> bool:
     return bool(torch.as_tensor(fabric.all_reduce(torch.tensor(float(here)), reduce_op="sum")) > 0)
 
 
-def _train_step(learner: Learner, seed: int, step: int, fabric: Fabric, state: _State) -> None:
-    batch = fabric.to_device(learner.batch(step * fabric.world_size + fabric.global_rank))
+def _train_step(learner: Learner, made: Any, seed: int, step: int, fabric: Fabric, state: _State) -> None:
+    batch = fabric.to_device(made)
     torch.manual_seed(seed * 1_000_003 + step * fabric.world_size + fabric.global_rank)
     for module in learner.modules.values():
         module.train()
