@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 import torch
@@ -168,7 +168,7 @@ def _cuts(training: EncoderTraining) -> Cuts:
 
 def _optimizer(training: EncoderTraining, encoder: nn.Module, loss: nn.Module) -> Optimizer:
     parameters = [*encoder.parameters(), *loss.parameters()]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [parameter for parameter in parameters if parameter.dim() > 1]},
         {"params": [parameter for parameter in parameters if parameter.dim() <= 1], "weight_decay": 0.0},
     ]

@@ -6,6 +6,7 @@ on the device from a generator that the batch's seed starts: the same batch give
 """
 
 import math
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from peewee_model.audio.mel import MelConfig, mel_filter_bank
 from pipeline.params import Section
 
 _NEPER_PER_DB = math.log(10) / 20
+_HANN_BINS = 1.5
+"""Equivalent noise bandwidth of a Hann window."""
 _N_EQUALIZER_POINTS = 5
 
 
@@ -76,7 +79,7 @@ class Masks(Section):
 class Augmentation(Section):
     """`encoder.training.augmentation`: what is done to partial utterances, each with a switch."""
 
-    speeds: list[float]
+    speeds: list[Annotated[float, Field(gt=0)]]
     """A speaker at each of these speeds, pitch and formants moved along, is one more speaker; none for an empty list.
     ECAPA-TDNN's recipe has 0.9 and 1.1."""
     max_tempo_change: float = Field(ge=0, lt=1)
@@ -104,6 +107,7 @@ class SpeakerAugmentation:
         self._mel = mel
         bank = mel_filter_bank(mel).astype(np.float64)
         n_bins = bank.sum(axis=1) ** 2 / np.maximum((bank**2).sum(axis=1), 1e-30)
+        n_bins /= _HANN_BINS * mel.n_fft / mel.win_length  # neighbouring bins hear much the same
         self._n_bins = torch.from_numpy(np.maximum(n_bins, 1.0)).float()[None, :, None]
         s = settings
         self._adds_power = max(s.reverberation.probability, s.babble.probability, s.noise.probability) > 0
@@ -141,6 +145,7 @@ class SpeakerAugmentation:
     def _reverberate(self, power: Tensor, draw: "_Draw") -> Tensor:
         """Add an exponential decay of what was before, by band; the total stays.
 
+        Before the first frame the room was full of the partial utterance's mean, as it is in a longer recording.
         The decay y[t] = x[t] + d y[t - 1] is summed in steps of doubling length: log2(T) passes, no loop over frames.
         """
         settings, n_mels, n_frames = self._settings.reverberation, power.shape[1], power.shape[2]
@@ -148,12 +153,13 @@ class SpeakerAugmentation:
         shorter = 1 - 0.5 * draw.uniform() * torch.linspace(0, 1, n_mels, device=power.device)[None, :, None]
         rt60_s = draw.between(settings.rt60_min_s, settings.rt60_max_s) * shorter
         decay = torch.exp(-6 * math.log(10) * hop_s / rt60_s)  # (B, M, 1): 60 dB of power are a factor of 1e-6
-        tail = power
-        reach = 1
+        ages = torch.arange(1, n_frames + 1, device=power.device)
+        tail, reach = power, 1
         while reach < n_frames:
             late = torch.nn.functional.pad(tail[:, :, :-reach], (reach, 0))
             tail = tail + decay**reach * late
             reach *= 2
+        tail = tail + decay**ages / (1 - decay) * power.mean(dim=2, keepdim=True)
         direct = _ratio(draw.between(settings.direct_min_db, settings.direct_max_db))
         wet = draw.happens(settings.probability) / (1 + direct)
         return (1 - wet) * power + wet * (1 - decay) * tail

@@ -99,7 +99,8 @@ class AamSoftmax(nn.Module):
         share = min(1.0, step / settings.margin_warmup_steps) if settings.margin_warmup_steps else 1.0
         flat = embeddings.flatten(0, 1)
         target = speakers.repeat_interleave(embeddings.shape[1])
-        cosine = F.linear(flat, F.normalize(self.weight, dim=1)).float()
+        cosine = F.linear(flat, F.normalize(self.weight, dim=1))
+        cosine = cosine.to(torch.promote_types(cosine.dtype, torch.float32))  # half precision has no room for a margin
         own = _pushed(cosine.gather(1, target[:, None]), settings.margin * share)
         return F.cross_entropy(settings.scale * cosine.scatter(1, target[:, None], own), target)
 
