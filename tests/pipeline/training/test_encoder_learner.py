@@ -35,7 +35,8 @@ SIZES = {
     },
     "ecapa_tdnn": {
         "embedding_dim": 8, "window_frames": 0, "window_overlap": 0.5, "channels": 16, "kernel_sizes": [5, 3, 3],
-        "dilations": [1, 2, 3], "stride": 1, "res2_scale": 4, "se_channels": 4, "mfa_channels": 24, "attention_channels": 4,
+        "dilations": [1, 2, 3], "stride": 1, "res2_scale": 4, "se_channels": 4, "mfa_channels": 24,
+        "attention_channels": 4,
     },
 }  # fmt: skip
 
