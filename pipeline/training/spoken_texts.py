@@ -24,6 +24,14 @@ class SynthesizerBatch(NamedTuple):
     mel_lengths: Tensor  # (B,)
     speaker_embedding: Tensor  # (B, E)
 
+    def part(self, rows: Tensor) -> "SynthesizerBatch":
+        """Take some of its items, padded no more than they need. `rows` are int64. (n,)"""
+        tokens, token_lengths, mel, mel_lengths, speaker_embedding = (value[rows] for value in self)
+        n_tokens, n_frames = int(token_lengths.max()), int(mel_lengths.max())
+        return SynthesizerBatch(
+            tokens[:, :n_tokens], token_lengths, mel[..., :n_frames], mel_lengths, speaker_embedding
+        )
+
 
 class SpokenTexts:
     """A split's tokens, acoustic mels and utterance embeddings, on disk, row by row of one utterance each.

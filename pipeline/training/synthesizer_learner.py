@@ -23,6 +23,7 @@ from pipeline import tables
 from pipeline.params import Section
 from pipeline.training.batching import LengthBuckets
 from pipeline.training.loop import Schedule, original
+from pipeline.training.out_of_memory import in_parts_that_fit
 from pipeline.training.spoken_texts import SpokenTexts, SynthesizerBatch
 
 log = logging.getLogger(__name__)
@@ -106,16 +107,59 @@ class SynthesizerLearner:
         return self._train.batch(self._buckets.batch(index), random)
 
     def train_step(self, batch: SynthesizerBatch, step: int, fabric: Fabric) -> Mapping[str, Tensor]:
-        """One step of Adam on the sum of the losses."""
+        """One step of Adam on the sum of the losses; in parts, if the batch does not fit into memory.
+
+        The gradient of the parts is that of the whole, but for batch norm, whose statistics are then those of a part.
+        """
         model, optimizer = self.modules["synthesizer"], self.optimizers["adam"]
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
-        losses = self._losses(self._predict(model, batch), batch)
-        optimizer.zero_grad()
-        fabric.backward(losses["loss"])
+        buffers = [buffer.clone() for buffer in model.buffers()]
+
+        def accumulate(n_parts: int) -> dict[str, Tensor]:
+            if n_parts > 1:  # begin anew: the attempt before has drawn dropouts, and moved running statistics
+                torch.manual_seed(torch.initial_seed())
+                for buffer, before in zip(model.buffers(), buffers, strict=True):
+                    buffer.copy_(before)
+            return self._accumulate(batch, n_parts, fabric)
+
+        losses = in_parts_that_fit(
+            accumulate,
+            len(batch.tokens),
+            step=step,
+            n_processes=fabric.world_size,
+            remedy="synthesizer.training.frame_budget",
+        )
         fabric.clip_gradients(model, optimizer, max_norm=self._params.training.gradient_clip)
         optimizer.step()
         return losses
+
+    def _accumulate(self, batch: SynthesizerBatch, n_parts: int, fabric: Fabric) -> dict[str, Tensor]:
+        """Set the gradient to the batch's, passed in parts of like numbers of items; return its losses."""
+        model = self.modules["synthesizer"]
+        self.optimizers["adam"].zero_grad()
+        if n_parts == 1:
+            losses = self._losses(self._predict(model, batch), batch)
+            fabric.backward(losses["loss"])
+            return losses
+        sums: dict[str, Tensor] = {}
+        for rows in torch.arange(len(batch.tokens)).tensor_split(n_parts):
+            part = batch.part(rows.to(batch.tokens.device))
+            losses = self._shares(self._losses(self._predict(model, part), part), part, batch)
+            fabric.backward(losses["loss"])
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.detach()
+        return sums
+
+    def _shares(self, losses: dict[str, Tensor], part: SynthesizerBatch, batch: SynthesizerBatch) -> dict[str, Tensor]:
+        """Weigh a part's losses so that their sum over the parts is the batch's: by its frames and decoder steps."""
+        factor, config = self._params.architecture.reduction_factor, self._params.loss
+        frames = part.mel_lengths.sum() / batch.mel_lengths.sum()
+        steps = n_decoder_steps(part.mel_lengths, factor).sum() / n_decoder_steps(batch.mel_lengths, factor).sum()
+        shares = {name: losses[name] * frames for name in ("mel_before", "mel_after")}
+        shares |= {name: losses[name] * steps for name in ("stop", "attention")}
+        weighed = config.stop_weight * shares["stop"] + config.guided_attention_weight * shares["attention"]
+        return {"loss": shares["mel_before"] + shares["mel_after"] + weighed, **shares}
 
     def _learning_rate(self, step: int) -> float:
         training = self._params.training
