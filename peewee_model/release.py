@@ -70,6 +70,25 @@ class CorpusEntry(_Strict):
     """The same counts by split."""
 
 
+class ParentEntry(_Strict):
+    """The release whose weights a release's training started from, and what that one was made of."""
+
+    version: str = Field(pattern=rf"^{VERSION_PATTERN.pattern}$")
+    store: str
+    """Where it was got from, as may be shown."""
+    parts: tuple[str, ...]
+    """The models that started from it."""
+    corpora: tuple[CorpusEntry, ...]
+    """What it was trained and tested on; the release at hand learned of it too."""
+    parent: "ParentEntry | None"
+    """What its own training started from."""
+
+    @property
+    def line(self) -> tuple["ParentEntry", ...]:
+        """It and its own parents, the nearest first."""
+        return (self, *(self.parent.line if self.parent else ()))
+
+
 class CodeEntry(_Strict):
     """The code that made a release."""
 
@@ -117,6 +136,8 @@ class Manifest(_Strict):
     code: CodeEntry
     lineage: dict[str, StageEntry]
     """Every stage between the archives and this release, by name."""
+    parent: ParentEntry | None = None
+    """What training started from; None, and not in the file, if from random weights."""
 
     def to_bytes(self) -> bytes:
         """Serialise; equal manifests give equal bytes.
@@ -124,8 +145,9 @@ class Manifest(_Strict):
         Raises:
             ConfigError: If a number in it is not finite.
         """
+        document = self.model_dump(exclude=None if self.parent else {"parent"})
         try:
-            text = json.dumps(self.model_dump(), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
+            text = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
         except ValueError as error:
             raise ConfigError(f"{MANIFEST}: {error}; a metric or parameter is NaN or infinite") from None
         return text.encode() + b"\n"

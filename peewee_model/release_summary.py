@@ -158,6 +158,7 @@ def describe(store: Store, version: str) -> str:
         "published": first_meant(histories, version) or "no channel ever meant it",
         "gate": str(gate),
         "signed by": ", ".join(sorted(store.signatures(version))) or "nobody",
+        "started from": _parent(manifest),
         "code": code,
         "params": f"sha256 {params_digest(manifest)}",
         "features": features.sha256[:VERSION_LENGTH] if features else "not listed by this release",
@@ -186,6 +187,13 @@ def describe(store: Store, version: str) -> str:
     ):
         lines += ["", table(head, rows)] if rows else []
     return "\n".join(lines)
+
+
+def _parent(manifest: Manifest) -> str:
+    if manifest.parent is None:
+        return "random weights"
+    parent = manifest.parent
+    return f"release {parent.version} of {parent.store}: {', '.join(parent.parts)}"
 
 
 def history_table(history: Sequence[Numbered]) -> str:

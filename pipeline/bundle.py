@@ -14,7 +14,7 @@ Neither archives nor tables of audio are read for it: the links tell what they w
 import json
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from peewee_model.release import (
     CorpusEntry,
     FileEntry,
     Manifest,
+    ParentEntry,
     check_name,
     hash_file,
     mel_configs,
@@ -38,7 +39,9 @@ from pipeline.exclusions import EXCLUSIONS_FILE
 from pipeline.graph import load_stages
 from pipeline.links import LINKS_FILE
 from pipeline.model_card import write_model_card
+from pipeline.parent import read_parent
 from pipeline.provenance import PROVENANCE, write_provenance
+from pipeline.warm_start import RELEASE
 
 __all__ = ["BundleError", "bundle_release", "describe_corpora"]
 
@@ -74,6 +77,7 @@ def bundle_release(summary: Path, release: Path) -> str:
     models = {name: _read_json(MODELS_FOLDER / name / "config.json") for name in MODELS}
     mel = mel_configs(models)
     evidence = gather_evidence(STAGE)
+    parent = read_parent(evidence.params, evidence.links)
     corpora = describe_corpora(evidence.params, _read_json(summary))
     check_files([summary], evidence.links)
     metrics = _read_json(REPORTS / "metrics.json")
@@ -82,11 +86,17 @@ def bundle_release(summary: Path, release: Path) -> str:
     contents = _contents()
     for source, name in contents:
         _copy(source, release / name)
-    _write_descriptions(release, evidence, corpora, mel, metrics)
+    _write_descriptions(release, evidence, corpora, parent, mel, metrics)
     files = _describe_files(release)
     check_entries({source: files[name] for source, name in contents}, evidence.links)
     # No repository is named: clones come from different places, and their releases must be the same.
-    provenance = write_provenance(files=files, params=evidence.params, lineage=evidence.lineage, code=evidence.code)
+    provenance = write_provenance(
+        files=files,
+        params=evidence.params,
+        lineage=evidence.lineage,
+        code=evidence.code,
+        parent=(parent, evidence.links.products[f"{RELEASE}/{MANIFEST}"].sha256) if parent else None,
+    )
     (release / PROVENANCE).write_text(provenance, encoding="utf-8", newline="")
     manifest = Manifest(
         format=1,
@@ -98,6 +108,7 @@ def bundle_release(summary: Path, release: Path) -> str:
         params=evidence.params,
         code=evidence.code,
         lineage=evidence.lineage,
+        parent=parent,
     )
     data = manifest.to_bytes()
     (release / MANIFEST).write_bytes(data)  # last: a folder without it is no release
@@ -111,6 +122,7 @@ def _write_descriptions(
     release: Path,
     evidence: Evidence,
     corpora: Sequence[CorpusEntry],
+    parent: ParentEntry | None,
     mel: dict[str, dict[str, Any]],
     metrics: dict[str, Any],
 ) -> None:
@@ -123,6 +135,7 @@ def _write_descriptions(
         code=evidence.code,
         features=evidence.features,
         exclusions=evidence.excluded,
+        parent=parent,
     )
     croissant = write_croissant(corpora=corpora, params=evidence.params, mel=mel, features=evidence.features)
     texts = {
@@ -141,7 +154,7 @@ def describe_corpora(params: dict[str, Any], summary: dict[str, Any]) -> list[Co
 
     Args:
         params: With the section `corpus` as download ran with it.
-        summary: With `parts`: corpus, subset, split, and counts.
+        summary: With `parts`: corpus, subset, split, and counts; and `speakers`: corpus, subset and their number.
 
     Raises:
         BundleError: If the two name different archives.
@@ -151,10 +164,13 @@ def describe_corpora(params: dict[str, Any], summary: dict[str, Any]) -> list[Co
     for part in summary["parts"]:
         if (part["corpus"], part["subset"]) not in named:
             raise BundleError(f"ingest counted {part['corpus']} {part['subset']}, which params.yaml does not name")
-    return [_describe(source, summary["parts"]) for source in sources]
+    n_speakers = {(row["corpus"], row["subset"]): row["n_speakers"] for row in summary["speakers"]}
+    return [_describe(source, summary["parts"], n_speakers) for source in sources]
 
 
-def _describe(source: Source, parts: Sequence[dict[str, Any]]) -> CorpusEntry:
+def _describe(
+    source: Source, parts: Sequence[dict[str, Any]], n_speakers: Mapping[tuple[str, str], int]
+) -> CorpusEntry:
     mine = [part for part in parts if (part["corpus"], part["subset"]) == (source.corpus, source.subset)]
     return CorpusEntry(
         corpus=source.corpus,
@@ -162,8 +178,7 @@ def _describe(source: Source, parts: Sequence[dict[str, Any]]) -> CorpusEntry:
         url=source.public_url,
         sha256=source.sha256,
         licence=source.licence,
-        # A speaker is in one split only, so the sum counts nobody twice.
-        n_speakers=sum(part["n_speakers"] for part in mine),
+        n_speakers=n_speakers.get((source.corpus, source.subset), 0),
         n_utterances=sum(part["n_utterances"] for part in mine),
         hours=round(sum(part["hours"] for part in mine), 6),
         splits={part["split"]: {count: part[count] for count in COUNTS} for part in mine},

@@ -11,15 +11,19 @@ from typing import Any
 import yaml
 
 from peewee_model.features import FeaturesManifest
-from peewee_model.release import CodeEntry, CorpusEntry
+from peewee_model.release import CodeEntry, CorpusEntry, ParentEntry
 from pipeline.corpora.publications import is_synthetic, known_licence, published
 
 ROWS = (
     ("ground_truth", "recording"),
+    ("copy_synthesis_griffin_lim", "copy-synthesis by Griffin-Lim"),
     ("copy_synthesis", "copy-synthesis"),
+    ("parent", "parent, synthesized"),
     ("synthesized", "**synthesized**"),
 )
 """Rows of `reports/metrics.json`, and how they are called."""
+_SOMETIMES = ("copy_synthesis_griffin_lim", "parent")
+"""Rows that not every release has."""
 _COLUMNS = (
     ("cer", "CER"),
     ("wer", "WER"),
@@ -47,6 +51,7 @@ def write_model_card(
     code: CodeEntry,
     features: FeaturesManifest,
     exclusions: Mapping[str, Sequence[str]],
+    parent: ParentEntry | None = None,
 ) -> str:
     """Write the card as Markdown.
 
@@ -59,25 +64,41 @@ def write_model_card(
         code: The commit.
         features: The tables that the models were trained on.
         exclusions: `speakers` and `utterances` that were left out.
+        parent: The release that training started from.
     """
+    learned = [*corpora, *inherited(corpora, parent)]
     sections = [
-        _head(corpora, params),
-        _title(corpora, mel),
+        _head(learned, params, parent),
+        _title(learned, mel, parent),
         _use(params),
         _figures(metrics, params),
-        _limits(corpora, metrics, params),
-        _data(corpora, exclusions, features),
+        _limits(corpora, parent, metrics, params),
+        _data(corpora, exclusions, features, parent),
         ["## Release gate", "", *_gate_lines(gate)],
         _origin(code),
     ]
     return "\n\n".join("\n".join(section) for section in sections) + "\n"
 
 
-def _head(corpora: Sequence[CorpusEntry], params: Mapping[str, Any]) -> list[str]:
+def inherited(corpora: Sequence[CorpusEntry], parent: ParentEntry | None) -> list[CorpusEntry]:
+    """Give what a release's parents were trained on and it was not, each once."""
+    seen = {corpus.sha256 for corpus in corpora}
+    found = []
+    for release in parent.line if parent else ():
+        for corpus in release.corpora:
+            if corpus.sha256 not in seen:
+                seen.add(corpus.sha256)
+                found.append(corpus)
+    return found
+
+
+def _head(corpora: Sequence[CorpusEntry], params: Mapping[str, Any], parent: ParentEntry | None) -> list[str]:
     licences = {found.identifier if (found := known_licence(corpus.licence)) else "other" for corpus in corpora}
     tags = ["text-to-speech", "voice-cloning", "sv2tts", "ge2e", "tacotron2"]
     if any(is_synthetic(corpus) for corpus in corpora):
         tags.append("synthetic-training-data")
+    if parent:
+        tags.append("fine-tuned")
     head = {
         "language": _language(params).partition("-")[0],
         "license": licences.pop() if len(licences) == 1 else "other",
@@ -88,7 +109,9 @@ def _head(corpora: Sequence[CorpusEntry], params: Mapping[str, Any]) -> list[str
     return ["---", yaml.safe_dump(head, sort_keys=False).strip(), "---"]
 
 
-def _title(corpora: Sequence[CorpusEntry], mel: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _title(
+    corpora: Sequence[CorpusEntry], mel: Mapping[str, Mapping[str, Any]], parent: ParentEntry | None
+) -> list[str]:
     lines = ["# A voice-cloning model of Pee Wee TTS", ""]
     if any(is_synthetic(corpus) for corpus in corpora):
         lines += [
@@ -102,7 +125,17 @@ def _title(corpora: Sequence[CorpusEntry], mel: Mapping[str, Mapping[str, Any]])
         "A speaker encoder (GE2E), a synthesizer (Tacotron 2 with the speaker embedding joined to the encoded text) "
         "and a vocoder: from a recorded voice and a text to speech in that voice, as in arXiv:1806.04558 (SV2TTS). "
         f"It speaks at {mel['acoustic']['sample_rate']} Hz.",
+        *(["", _descent(parent)] if parent else []),
     ]
+
+
+def _descent(parent: ParentEntry) -> str:
+    parts = " and ".join([", ".join(parent.parts[:-1]), parent.parts[-1]] if parent.parts[1:] else parent.parts)
+    older = "".join(f", which came of `{release.version}`" for release in parent.line[1:])
+    return (
+        f"It was not trained from nothing: its {parts} started from release `{parent.version}`{older} "
+        f"(store `{parent.store}`). What that one learned of is listed below."
+    )
 
 
 def _use(params: Mapping[str, Any]) -> list[str]:
@@ -128,9 +161,9 @@ def _use(params: Mapping[str, Any]) -> list[str]:
 def _figures(metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
     speaker, speech = metrics.get("speaker") or {}, metrics.get("speech") or {}
     config = (params.get("evaluate") or {}).get("speech") or {}
-    rows = [(label, speech.get(row) or {}) for row, label in ROWS]
+    rows = [(label, speech.get(row) or {}) for row, label in ROWS if row not in _SOMETIMES or speech.get(row)]
     columns = [(key, label) for key, label in _COLUMNS if any(figures.get(key) is not None for _, figures in rows)]
-    lines = ["## How good it is", "", "All on speakers that nothing was trained on.", "", _encoder_line(speaker)]
+    lines = ["## How good it is", "", _held_out(speech), "", _encoder_line(speaker)]
     if not columns:
         return [*lines, "", f"Speech: {_NOT_MEASURED}."]
     lines += [
@@ -158,6 +191,14 @@ def _figures(metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]
     return [*lines, *notes, "More, with audio and plots: `reports/index.html`, `reports/metrics.json`, `samples/`."]
 
 
+def _held_out(speech: Mapping[str, Any]) -> str:
+    n_seen, n_speakers = speech.get("n_seen_speakers") or 0, speech.get("n_speakers")
+    if not n_seen:
+        return "All on speakers that nothing was trained on."
+    who = "the speaker" if n_seen == n_speakers == 1 else f"{n_seen} of {n_speakers} speakers"
+    return f"All on sentences that nothing was trained on; of {who}, other sentences were."
+
+
 def _encoder_line(speaker: Mapping[str, Any]) -> str:
     if speaker.get("eer") is None:
         return f"Speaker encoder: {_NOT_MEASURED}."
@@ -172,11 +213,17 @@ def _encoder_line(speaker: Mapping[str, Any]) -> str:
     return f"{line} ({'; '.join(details)})." if details else f"{line}."
 
 
-def _limits(corpora: Sequence[CorpusEntry], metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
+def _limits(
+    corpora: Sequence[CorpusEntry],
+    parent: ParentEntry | None,
+    metrics: Mapping[str, Any],
+    params: Mapping[str, Any],
+) -> list[str]:
     speech = metrics.get("speech") or {}
     made, recorded = speech.get("synthesized") or {}, speech.get("ground_truth") or {}
-    hours, n_speakers = (sum(_trained(corpus, count) for corpus in corpora) for count in ("hours", "n_speakers"))
-    limits = [f"It was trained on {hours:.2f} h of {n_speakers:g} speakers, in {_language(params)}."]
+    limits = [f"It was trained on {_amount(corpora)}, in {_language(params)}."]
+    if parent:
+        limits.append(f"What it started from had been trained on {_amount(inherited((), parent))}.")
     if made.get("coverage") is not None:
         limits.append(f"It skips {_share(1 - made['coverage'])} of the text's symbols.")
     if made.get("stop_failures") is not None:
@@ -190,6 +237,11 @@ def _limits(corpora: Sequence[CorpusEntry], metrics: Mapping[str, Any], params: 
     return ["## Limits", "", *(f"- {limit}" for limit in limits)]
 
 
+def _amount(corpora: Sequence[CorpusEntry]) -> str:
+    hours, n_speakers = (sum(_trained(corpus, count) for corpus in corpora) for count in ("hours", "n_speakers"))
+    return f"{hours:.2f} h of {n_speakers:g} speaker{'' if n_speakers == 1 else 's'}"
+
+
 def _trained(corpus: CorpusEntry, count: str) -> float:
     counts = corpus.splits.get("train")
     value = counts.get(count) if isinstance(counts, dict) else None
@@ -197,17 +249,18 @@ def _trained(corpus: CorpusEntry, count: str) -> float:
 
 
 def _data(
-    corpora: Sequence[CorpusEntry], exclusions: Mapping[str, Sequence[str]], features: FeaturesManifest
+    corpora: Sequence[CorpusEntry],
+    exclusions: Mapping[str, Sequence[str]],
+    features: FeaturesManifest,
+    parent: ParentEntry | None,
 ) -> list[str]:
     n_speakers, n_utterances = len(exclusions.get("speakers", ())), len(exclusions.get("utterances", ()))
     lines = [
         "## Trained on",
         "",
-        "| corpus | speakers | utterances | hours | licence |",
-        "|---|---:|---:|---:|---|",
-        *(_corpus_row(corpus) for corpus in corpora),
+        *_corpus_table(corpora),
         "",
-        "Speakers of the splits `validation` and `test` were never trained on:",
+        "Utterances of the splits `validation` and `test` were never trained on:",
         "",
         *(_split_line(corpus) for corpus in corpora),
         "",
@@ -217,9 +270,17 @@ def _data(
         f"The tables of utterances and mels are features version `{features.version}` (`features.json`), described for "
         "machines in `croissant.json`.",
     ]
-    if citations := [publication.citation for publication in published(corpora)]:
+    older = inherited(corpora, parent)
+    if older:
+        lines += ["", "The release that it started from learned of these too:", "", *_corpus_table(older)]
+    if citations := [publication.citation for publication in published([*corpora, *older])]:
         lines += ["", "Cite:", "", "```bibtex", *citations, "```"]
     return lines
+
+
+def _corpus_table(corpora: Sequence[CorpusEntry]) -> list[str]:
+    head = ["| corpus | speakers | utterances | hours | licence |", "|---|---:|---:|---:|---|"]
+    return [*head, *(_corpus_row(corpus) for corpus in corpora)]
 
 
 def _corpus_row(corpus: CorpusEntry) -> str:

@@ -23,7 +23,7 @@ from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
 
 from peewee_model.errors import PeeweeError
-from peewee_model.release import MANIFEST, CodeEntry, FileEntry, StageEntry, check_name, hash_file
+from peewee_model.release import MANIFEST, CodeEntry, FileEntry, ParentEntry, StageEntry, check_name, hash_file
 from pipeline.corpora.sources import Source
 
 PROVENANCE = "provenance.json"
@@ -36,6 +36,8 @@ DISTRIBUTION = "peewee-tts"
 PROJECT_FILES = ("dvc.yaml", "exclusions.csv", "requirements.lock")
 REPOSITORY = "repository"
 """Name of the dependency that is the code."""
+PARENT = "parent"
+"""Name of the dependency that is the release whose weights training started from: its manifest, by SHA-256."""
 BYPRODUCTS = ("features.json", "links.json")
 """Files of the release that name, by SHA-256, what was made between the archives and the models."""
 
@@ -87,6 +89,7 @@ def write_provenance(
     code: CodeEntry,
     project: Mapping[str, FileEntry] | None = None,
     repository: str = "",
+    parent: tuple[ParentEntry, str] | None = None,
 ) -> str:
     """Write the statement as JSON.
 
@@ -97,6 +100,7 @@ def write_provenance(
         code: The commit, and what differed from it.
         project: Files that shape a run and are no parameter; if None, those of the current folder.
         repository: Public URL of the code. Not this clone's `origin`: clones would make different releases.
+        parent: The release that training started from, and the SHA-256 of its manifest.
 
     Raises:
         ProvenanceError: If what is given makes no valid statement.
@@ -120,6 +124,11 @@ def write_provenance(
                 annotations={"modified": list(code.modified)},
             )
         )
+    if parent is not None:
+        entry, sha256 = parent
+        note = {"version": entry.version, "parts": list(entry.parts)}
+        uri = f"{entry.store}/releases/{entry.version}/{MANIFEST}"
+        definition.resolved_dependencies.append(_descriptor(PARENT, uri=uri, annotations=note, sha256=sha256))
     predicate.run_details.builder.id = BUILDER
     predicate.run_details.builder.version.update({DISTRIBUTION: _version()})
     predicate.run_details.byproducts.extend(

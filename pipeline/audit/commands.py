@@ -83,20 +83,22 @@ def trace(
     store: StoreOption = "store",
     as_json: JsonOption = False,
 ) -> None:
-    """Find every release whose data holds a speaker or an utterance."""
+    """Find every release whose data holds a speaker or an utterance, and those that came of one that does."""
     from pipeline.audit import trace as tracing
     from pipeline.audit.wording import describe_trace
 
     kind, identifier = _one_of(speaker, utterance)
     appearances = tracing.trace(open_store(store), kind, identifier)
     if as_json:
-        releases = [{**asdict(found), "channels_now": found.channels_now} for found in appearances]
+        releases = [
+            {**asdict(found), "channels_now": found.channels_now, "inherits": found.inherits} for found in appearances
+        ]
         _print({"kind": kind, "id": identifier, "releases": releases})
     else:
         _print(describe_trace(kind, identifier, appearances))
-    unknown = [found for found in appearances if found.unknown]
-    if unknown:
-        raise AuditError(f"{len(unknown)} of {len(appearances)} releases can't be searched: {unknown[0].unknown}")
+    gaps = [found.gap for found in appearances if found.gap]
+    if gaps:
+        raise AuditError(f"{len(gaps)} of {len(appearances)} releases can't be searched: {gaps[0]}")
 
 
 @app.command()
@@ -118,10 +120,10 @@ def exclude(
     holding, unknown = [], []
     try:
         for found in trace(open_store(store), kind, identifier):
-            if found.shares:
+            if found.shares or found.inherits:
                 holding.append({"version": found.version, "channels_now": found.channels_now})
-            elif found.unknown:
-                unknown.append(found.unknown)
+            elif found.gap:
+                unknown.append(found.gap)
     except PeeweeError as error:
         unknown.append(str(error))
     answer = {"kind": kind, "id": identifier, "list": str(EXCLUSIONS), "held_by": holding, "unknown": unknown}

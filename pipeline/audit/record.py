@@ -14,13 +14,14 @@ from pydantic import ValidationError
 
 from peewee_model.errors import PeeweeError
 from peewee_model.features import FEATURES_FILE, FeaturesManifest
-from peewee_model.release import MANIFEST, Edge, FileEntry, Manifest, StageEntry
+from peewee_model.release import MANIFEST, VERSION_LENGTH, Edge, FileEntry, Manifest, StageEntry
 from pipeline.audit.finding import Finding, from_error
 from pipeline.corpora.sources import CorpusConfig, Source
 from pipeline.croissant import CROISSANT
 from pipeline.exclusions import EXCLUSIONS_FILE
 from pipeline.links import LINKS_FILE, ReleaseLinks, StageLink, check_products, link_path
-from pipeline.provenance import PROVENANCE, REPOSITORY, Provenance
+from pipeline.provenance import PARENT, PROVENANCE, REPOSITORY, Provenance
+from pipeline.warm_start import RELEASE
 
 ARCHIVES = "data/archives"
 FEATURES_FOLDER = "data"
@@ -115,6 +116,7 @@ def contradictions(record: Record) -> Iterator[Finding]:
         for path, found in told.items():
             if found != source.sha256:
                 yield _contradiction(path, f"sha256 {source.sha256}, as corpus.sources gives it", found)
+    yield from _parent_contradictions(record, products)
     yield from _lineage_contradictions(manifest.lineage)
     if links:
         yield from _link_contradictions(manifest, links)
@@ -126,6 +128,28 @@ def contradictions(record: Record) -> Iterator[Finding]:
 def entry_of(data: bytes) -> FileEntry:
     """Describe a file by its bytes."""
     return FileEntry(sha256=hashlib.sha256(data).hexdigest(), size=len(data))
+
+
+def _parent_contradictions(record: Record, products: dict[str, FileEntry]) -> Iterator[Finding]:
+    """The release that training started from: as params.yaml, its fetched copy and the provenance name it."""
+    parent = record.manifest.parent
+    asked = record.manifest.params.get("base")
+    parts = asked.get("parts") if isinstance(asked, dict) else None
+    if (list(parent.parts) if parent else []) != (parts or []):
+        found = f"parts {', '.join(parent.parts)}" if parent else None
+        yield _contradiction(f"{MANIFEST}: parent", f"base.parts {parts or []}, as training ran with", found)
+    version = parent.version if parent else None
+    if parent and isinstance(asked, dict) and not str(asked.get("release")).endswith(f"@{version}"):
+        yield _contradiction(f"{MANIFEST}: parent", f"base.release {asked.get('release')}", f"version {version}")
+    fetched = products.get(f"{RELEASE}/{MANIFEST}")
+    if parent and record.links and (fetched is None or not fetched.sha256.startswith(parent.version)):
+        found = f"sha256 {fetched.sha256}" if fetched else None
+        yield _contradiction(f"{LINKS_FILE}: {RELEASE}/{MANIFEST}", f"that of release {version}", found)
+    if record.provenance:
+        told = record.provenance.dependencies.get(PARENT)
+        digest = told.digests.get("sha256", "") if told else None
+        if (digest[:VERSION_LENGTH] if digest else digest) != version:
+            yield _contradiction(f"{PROVENANCE}: {PARENT}", f"release {version}", digest and f"sha256 {digest}")
 
 
 def _lineage_contradictions(lineage: dict[str, StageEntry]) -> Iterator[Finding]:

@@ -1,12 +1,16 @@
-"""In which releases is a speaker, or an utterance? Answered from the store alone."""
+"""In which releases is a speaker, or an utterance? Answered from the store alone.
+
+A release whose training started from another one's weights learned of that one's data too: the answer says so.
+"""
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from peewee_model.errors import ReleaseError
+from peewee_model.release import ParentEntry
 from peewee_model.store import Store
 from pipeline.audit.dataset import features_version, fetch_utterances, read_utterances
 from pipeline.exclusions import EXCLUSIONS_FILE, Kind
@@ -34,6 +38,19 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Heritage:
+    """What a release that training started from, directly or not, has to do with a speaker or utterance."""
+
+    version: str
+    store: str
+    """Where it was got from."""
+    shares: tuple[Share, ...]
+    """Empty: its own data does not hold it."""
+    unknown: str | None
+    """Why it can't be told; None if it can."""
+
+
+@dataclass(frozen=True)
 class Appearance:
     """What one release has to do with a speaker or utterance."""
 
@@ -47,6 +64,18 @@ class Appearance:
     channels: tuple[Span, ...]
     unknown: str | None = None
     """Why it can't be told; None if it can."""
+    heritage: tuple[Heritage, ...] = ()
+    """The releases that it came of, the nearest first."""
+
+    @property
+    def inherits(self) -> bool:
+        """Whether a release that it came of holds it."""
+        return any(release.shares for release in self.heritage)
+
+    @property
+    def gap(self) -> str | None:
+        """Why the answer is not whole; None if it is."""
+        return self.unknown or next((release.unknown for release in self.heritage if release.unknown), None)
 
     @property
     def channels_now(self) -> list[str]:
@@ -69,11 +98,13 @@ def trace(store: Store, kind: Kind, identifier: str) -> list[Appearance]:
     """
     spans = channel_spans(store)
     shares: dict[str, tuple[Share, ...] | ReleaseError] = {}
-    found = []
+    found: list[Appearance] = []
+    parents: dict[str, ParentEntry | None] = {}
     for version in store.versions():
         mine = tuple(spans.get(version, ()))
         features: str | None = None
         try:
+            parents[version] = store.read_manifest(version).parent
             features = features_version(store, version)
             if features not in shares:
                 shares[features] = _shares(store, features, kind, identifier)
@@ -85,7 +116,20 @@ def trace(store: Store, kind: Kind, identifier: str) -> list[Appearance]:
             found.append(Appearance(version, features, (), False, mine, unknown=str(error)))
         else:
             found.append(Appearance(version, features, answer, excluded, mine))
-    return found
+    own = {appearance.version: appearance for appearance in found}
+    return [replace(appearance, heritage=_heritage(parents.get(appearance.version), own)) for appearance in found]
+
+
+def _heritage(parent: ParentEntry | None, own: dict[str, Appearance]) -> tuple[Heritage, ...]:
+    found = []
+    for release in parent.line if parent else ():
+        there = own.get(release.version)
+        if there is None:
+            problem = f"release {release.version}, which it came of, is not here; search {release.store} too"
+            found.append(Heritage(release.version, release.store, (), problem))
+        else:
+            found.append(Heritage(release.version, release.store, there.shares, there.unknown))
+    return tuple(found)
 
 
 def channel_spans(store: Store) -> dict[str, list[Span]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.audit.diff import Change, DataDifference, Difference
 from pipeline.audit.finding import Report
-from pipeline.audit.trace import Appearance
+from pipeline.audit.trace import Appearance, Share
 
 SHOWN = 10
 """Of a long list; `--json` has all of it."""
@@ -40,21 +40,28 @@ def describe_trace(kind: str, identifier: str, appearances: Sequence[Appearance]
     holding = [appearance for appearance in appearances if appearance.shares]
     unknown = [appearance for appearance in appearances if appearance.unknown]
     told = len(appearances) - len(unknown)
-    yield f"{kind} {identifier}: in {len(holding)} of {_count(told, 'release')}"
+    heirs = sum(appearance.inherits and not appearance.shares for appearance in appearances)
+    more = f"; {_count(heirs, 'release')} more came of one that holds it" if heirs else ""
+    yield f"{kind} {identifier}: in {len(holding)} of {_count(told, 'release')}{more}"
     for appearance in appearances:
         if appearance.shares:
-            shares = "; ".join(
-                f"{share.split}: {_count(share.n_utterances, 'utterance')}, {share.duration_s:.1f} s"
-                for share in appearance.shares
-            )
-            yield f"  {appearance.version}  {shares}"
+            yield f"  {appearance.version}  {_shares(appearance.shares)}"
         elif appearance.unknown:
             yield f"  {appearance.version}  unknown: {appearance.unknown}"
         else:
             yield f"  {appearance.version}  not in its data{', excluded by name' if appearance.excluded else ''}"
+        for release in appearance.heritage:
+            held = f"which holds it: {_shares(release.shares)}" if release.shares else "whose data does not hold it"
+            yield f"      came of {release.version}, {f'unknown: {release.unknown}' if release.unknown else held}"
         for span in appearance.channels if not appearance.unknown else ():
             until = f"until {span.until}" if span.until else "now"
             yield f"      {span.channel}, entry {span.number}: {span.since} {until}"
+
+
+def _shares(shares: Sequence[Share]) -> str:
+    return "; ".join(
+        f"{share.split}: {_count(share.n_utterances, 'utterance')}, {share.duration_s:.1f} s" for share in shares
+    )
 
 
 def describe_report(report: Report) -> Iterator[str]:

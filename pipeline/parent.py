@@ -1,0 +1,41 @@
+"""The release that trainings started from, as the manifest of the next one tells of it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from peewee_model.release import MANIFEST, ParentEntry, read_manifest
+from pipeline.corpora.sources import masked
+from pipeline.evidence import BundleError, check_files
+from pipeline.links import ReleaseLinks
+from pipeline.warm_start import RECORD, RELEASE, WarmStartConfig
+
+
+def read_parent(params: Mapping[str, Any], links: ReleaseLinks) -> ParentEntry | None:
+    """Describe what `fetch_base` left in the current folder.
+
+    Args:
+        params: What the stages ran with.
+        links: What they made.
+
+    Returns:
+        None if no training started from a release.
+
+    Raises:
+        BundleError: If the files are not those that `fetch_base` wrote.
+    """
+    config = WarmStartConfig.model_validate(params.get("base") or {"release": None, "parts": ()})
+    if not config.parts:
+        return None
+    check_files([RECORD, RELEASE / MANIFEST], links)
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    manifest, version = read_manifest(RELEASE)
+    if version != record["version"]:
+        raise BundleError(f"{RECORD} tells of release {record['version']}, {RELEASE} is {version}; run `dvc repro`")
+    return ParentEntry(
+        version=version,
+        store=masked(record["store"]),
+        parts=config.parts,
+        corpora=manifest.corpora,
+        parent=manifest.parent,
+    )
