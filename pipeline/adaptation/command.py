@@ -1,0 +1,127 @@
+"""`peewee-tts adapt`: a release and minutes of one speaker in, a release in that voice out, by the same graph."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from peewee_model.errors import PeeweeError
+from pipeline.params import PARAMS_FILE
+
+if TYPE_CHECKING:
+    from pipeline.adaptation.archive import Speech
+
+METRICS = Path("reports/metrics.json")
+FIGURES = (
+    ("similarity", "similarity to the speaker, by the independent verifier"),
+    ("cer", "character error rate"),
+    ("wer", "word error rate"),
+    ("mcd_db", "distance to the recording, MCD in dB"),
+)
+
+
+class AdaptationError(PeeweeError):
+    """The graph did not run to its end."""
+
+
+def command(
+    release: Annotated[str, typer.Option(help="What to start from: STORE@CHANNEL or STORE@VERSION.")],
+    speech: Annotated[
+        Path,
+        typer.Option(
+            help="1 to 20 minutes of one speaker: a folder of NAME.wav or .flac with NAME.txt or .lab, or with "
+            "metadata.csv; or a .tar.gz in LibriTTS's layout."
+        ),
+    ],
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the synthesizer's training.")],
+    vocoder_steps: Annotated[int, typer.Option(min=0, help="Steps of HiFi-GAN's; 0 keeps it.")] = 0,
+    channel: Annotated[str, typer.Option(help="What is to mean the new release.")] = "adapted",
+    speaker: Annotated[
+        str | None, typer.Option(help="What to call the speaker of a folder; a hash if not given.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="Terms of the recordings, for the manifest.")] = "as stated by the owner",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only write params.yaml; `dvc repro` runs it.")] = False,
+) -> None:
+    """Adapt a release to a speaker: merge what it takes into params.yaml, run the graph, and compare with before."""
+    from peewee_model.channels import check_channel
+    from pipeline import profile
+    from pipeline.adaptation import settings
+
+    if not Path("dvc.yaml").is_file() or not PARAMS_FILE.is_file():
+        raise AdaptationError(f"{Path.cwd()} has no dvc.yaml and params.yaml; run this in the root of the project")
+    check_channel(channel)
+    base = settings.pin(release)
+    overlay = profile.load_overlay(settings.PROFILE)
+    archive, found = _archive(speech, speaker, overlay["ingest"]["max_duration_s"])
+    typer.echo(f"speech    {found.n_utterances} recordings, {found.duration_s / 60:.1f} minutes, of {found.speaker}")
+    typer.echo(f"base      {base.reference}")
+    wanted = settings.Wanted(steps, vocoder_steps, channel)
+    difference = profile.apply(settings.overlay(base, archive, found, wanted, licence))
+    typer.echo(difference or "params.yaml says so already.")
+    if dry_run:
+        typer.echo("params.yaml is written; `dvc repro` runs it.")
+        return
+    _run_graph()
+    from pipeline.summary import summary
+
+    typer.echo(summary())
+    for line in before_and_after(json.loads(METRICS.read_text(encoding="utf-8"))):
+        typer.echo(line)
+
+
+def _archive(speech: Path, speaker: str | None, max_duration_s: float) -> "tuple[Path, Speech]":
+    from pipeline.adaptation import archive, recordings
+
+    if not speech.exists():
+        raise recordings.SpeechError(f"{speech} does not exist; give a folder of recordings or a .tar.gz")
+    if speech.is_dir():
+        path = archive.pack(recordings.find_recordings(speech), speaker, max_duration_s)
+    elif speaker is not None:
+        raise recordings.SpeechError(f"--speaker {speaker}: {speech} is an archive, which names its speaker itself")
+    else:
+        path = speech.resolve()
+    return path, archive.look_over(path, max_duration_s)
+
+
+def _run_graph() -> None:
+    """Let DVC run what is not there yet. `python` in dvc.yaml is the one that runs us."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], env=os.environ | {"PATH": path}, check=False)
+    if done.returncode:
+        raise AdaptationError(
+            f"`dvc repro` ended with {done.returncode}; what it said stands above. Put that right and run `dvc repro`: "
+            "it goes on from where it was"
+        )
+
+
+def before_and_after(metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Say how the held-out sentences came out, spoken by the release started from and by the new one.
+
+    Args:
+        metrics: `reports/metrics.json`.
+    """
+    speech = metrics.get("speech") or {}
+    before, after = speech.get("parent") or {}, speech.get("synthesized") or {}
+    if not before:
+        yield "before    not measured"
+        return
+    yield f"{speech.get('n_sentences', 'some')} held-out sentences, before and after, and as recorded:"
+    recorded = speech.get("ground_truth") or {}
+    for key, label in FIGURES:
+        values = [figures.get(key) for figures in (before, after, recorded)]
+        shown = [_figure(key, value) for value in values]
+        if before.get(key) is not None or after.get(key) is not None:
+            yield f"  {label}: {shown[0]} -> {shown[1]}" + (f" ({shown[2]})" if recorded.get(key) is not None else "")
+
+
+def _figure(key: str, value: float | None) -> str:
+    if value is None:
+        return "not measured"
+    return (
+        f"{100 * value:.1f} %" if key in ("cer", "wer") else f"{value:.3f}" if key == "similarity" else f"{value:.2f}"
+    )
