@@ -76,17 +76,19 @@ def pack(recordings: Sequence[Recording], speaker: str | None, max_duration_s: f
     return target
 
 
-def look_over(archive: Path, max_duration_s: float) -> Speech:
+def look_over(archive: Path, max_duration_s: float, given: Path | None = None) -> Speech:
     """Count what an archive holds, and refuse it unless a release can be adapted to it.
 
     Args:
         archive: A .tar.gz in LibriTTS's layout.
         max_duration_s: Longest recording that ingest takes.
+        given: What the person who gave it knows it as, for messages; None if as the archive.
 
     Raises:
         SpeechError: If it is not of one person, is too short or too long, or lacks texts or recordings; they are named.
         ArchiveError: If it is damaged.
     """
+    name = given or archive
     durations: dict[str, float] = {}
     speakers: dict[str, str] = {}
     texts: set[str] = set()
@@ -98,25 +100,25 @@ def look_over(archive: Path, max_duration_s: float) -> Speech:
             if part.kind != "audio":
                 texts.add(part.utterance_id)
             elif part.utterance_id in durations:
-                raise SpeechError(f"{archive}: {part.utterance_id} has two recordings; keep one")
+                raise SpeechError(f"{name}: {part.utterance_id} has two recordings; keep one")
             else:
-                durations[part.utterance_id] = _duration_s(part.data, f"{archive}: {part.member}", max_duration_s)
+                durations[part.utterance_id] = _duration_s(part.data, f"{name}: {part.member}", max_duration_s)
     for missing, what in ((durations.keys() - texts, "text"), (texts - durations.keys(), "recording")):
         if missing:
-            raise SpeechError(f"{archive}: {min(missing)} and {len(missing) - 1} others have no {what}; add them")
+            raise SpeechError(f"{name}: {min(missing)} and {len(missing) - 1} others have no {what}; add them")
     people = sorted(set(speakers.values()))
     if len(people) != 1:
         found = f"{len(people)} speakers ({', '.join(people[:5])})" if people else "no speech"
-        raise SpeechError(f"{archive} holds {found}; a release is adapted to one person, so pack one alone")
+        raise SpeechError(f"{name} holds {found}; a release is adapted to one person, so pack one alone")
     total_s = sum(durations.values())
     if not MIN_S <= total_s <= MAX_S:
         remedy = "record more" if total_s < MIN_S else "leave some out, or train with the profile single-voice"
         raise SpeechError(
-            f"{archive} holds {total_s / 60:.1f} minutes; adaptation takes {MIN_S / 60:g} to {MAX_S / 60:g}; {remedy}"
+            f"{name} holds {total_s / 60:.1f} minutes; adaptation takes {MIN_S / 60:g} to {MAX_S / 60:g}; {remedy}"
         )
     if len(durations) < MIN_UTTERANCES:
         raise SpeechError(
-            f"{archive} holds {len(durations)} recordings; at least {MIN_UTTERANCES} are needed; cut them up"
+            f"{name} holds {len(durations)} recordings; at least {MIN_UTTERANCES} are needed; cut them up"
         )
     return Speech(people[0], len(durations), total_s)
 

@@ -85,7 +85,7 @@ def _archive(speech: Path, speaker: str | None, max_duration_s: float) -> "tuple
         raise recordings.SpeechError(f"--speaker {speaker}: {speech} is an archive, which names its speaker itself")
     else:
         path = speech.resolve()
-    return path, archive.look_over(path, max_duration_s)
+    return path, archive.look_over(path, max_duration_s, speech)
 
 
 def _run_graph() -> None:
