@@ -49,8 +49,8 @@ UNICODE = (
     "café naïve façade", "Ångström über Straße", "Łódź Dvořák Çelik", "ﬁne ﬂower", "ＦＵＬＬ ｗｉｄｔｈ", "𝓯𝓪𝓷𝓬𝔂 𝐛𝐨𝐥𝐝",
     "ⓒⓘⓡⓒⓛⓔ", "x² + y³", "H₂O", "½ cup", "№ 5", "™ ® ©", "привет", "γειά", "שלום", "مرحبا", "你好", "こんにちは",
     "안녕하세요", "नमस्ते", "สวัสดี", "a\u0301\u0302\u0303", "e" + "\u0301" * 40, "\u202eolleh\u202c", "a\u0000b",
-    "a\u0007b\u001b[31mc", "\U0010ffff", "\ud7ff", "\ue000", "\ufffd", "😀", "hello 😀 world", "👩‍👩‍👧‍👦 family", "🇩🇪🇫🇷",
-    "👍🏽 ok", "♥ ♪ → ∞", "☎ 555", "i\u0307stanbul İ ı", "ß ẞ", "the \u2028 line \u2029 end",
+    "a\u0007b\u001b[31mc", "\U0010ffff", "\ud7ff", "\ue000", "\ufffd", "😀", "hello 😀 world", "👩‍👩‍👧‍👦 family",
+    "🇩🇪🇫🇷", "👍🏽 ok", "♥ ♪ → ∞", "☎ 555", "i\u0307stanbul İ ı", "ß ẞ", "the \u2028 line \u2029 end",
 )  # fmt: skip
 WORDS = (
     "a", "I", "x", "z", "zzz", "hmm", "psst", "aaaaaaaaaaaaaaaaaaaa", "bcdfghjklmnpqrstvwxz", "qqqqqqqqqq", "AAA",

@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from peewee_model.errors import PeeweeError
+from peewee_model.vocoder.griffin_lim import GriffinLimSettings
 from pipeline.params import Section
 
 SYNTHETIC_CORPUS = "mini"
@@ -30,7 +33,10 @@ class SpeechTestConfig(Section):
     """How held-out sentences are spoken and measured."""
 
     n_sentences: int
-    """Test utterances spoken anew, taken in turn from the held-out speakers."""
+    """Test utterances spoken anew, taken in turn from the speakers that have some."""
+    reference_s: float
+    """Seconds of speech that a voice is taken from, of as many utterances as it takes; of one at least, and of no more
+    than half of those that the speaker has beside the sentence's own."""
     n_enrolment: int
     """Utterances of a speaker, at most, whose mean stands for the voice in the independent verifier."""
     recognizer: Literal["pocketsphinx", "none"]
@@ -39,12 +45,29 @@ class SpeechTestConfig(Section):
     """Independent speaker verifier; its figures are absent where it is not installed."""
     stop_threshold: float
     """Probability at which the synthesizer's stop prediction ends an utterance."""
+    griffin_lim: GriffinLimSettings
+    """The yardstick for copy-synthesis beside a trained vocoder."""
+    n_bootstrap: int = Field(ge=1)
+    """Draws, with replacement, behind intervals: of sentences for error rates, of speakers for cloning."""
+    min_diagonality: float
+    """Diagonality of the attention from which a sentence counts as aligned."""
     max_s_per_symbol: float
     """Seconds of speech a symbol, and one more, after which a synthesizer is cut off and flagged."""
     min_length_ratio: float
     """Length against the recording, below which an utterance counts as a stop failure."""
     max_length_ratio: float
     """Length against the recording, above which an utterance counts as a stop failure."""
+
+
+class LengthTestConfig(Section):
+    """How sentences of every length are spoken; what they are measured by is `evaluate.speech`'s."""
+
+    n_sentences: int = Field(ge=0)
+    """Sentences, whose lengths rise evenly from 1 word to `max_words`; 0 for none."""
+    max_words: int = Field(ge=1)
+    """Words of the longest."""
+    slack_s: float = Field(ge=0)
+    """Seconds beyond `max_length_ratio` that are no failure: the silence at the edges counts in a single word."""
 
 
 class EvaluateConfig(Section):
@@ -58,3 +81,5 @@ class EvaluateConfig(Section):
     """How held-out speakers are verified."""
     speech: SpeechTestConfig
     """How held-out sentences are spoken and measured."""
+    lengths: LengthTestConfig
+    """How sentences of every length are spoken."""

@@ -34,6 +34,8 @@ class Check:
     threshold: float
     value: float | None
     passed: bool
+    not_measured: str | None = None
+    """Why it was not, if that is known."""
 
 
 def check_gate(config: GateConfig, metrics: Mapping[str, Any]) -> list[Check]:
@@ -44,12 +46,13 @@ def check_gate(config: GateConfig, metrics: Mapping[str, Any]) -> list[Check]:
     checks = []
     for path, threshold in sorted(config.items()):
         value = metric_at(metrics, path)
+        reason = _reason(metrics, path) if value is None else None
         if isinstance(threshold, AtMost):
             passed = value is not None and value <= threshold.max
-            checks.append(Check(path, "<=", threshold.max, value, passed))
+            checks.append(Check(path, "<=", threshold.max, value, passed, reason))
         else:
             passed = value is not None and value >= threshold.min
-            checks.append(Check(path, ">=", threshold.min, value, passed))
+            checks.append(Check(path, ">=", threshold.min, value, passed, reason))
     return checks
 
 
@@ -57,7 +60,7 @@ def gate_document(checks: list[Check]) -> dict[str, Any]:
     """What reports/gate.json holds. `failures` are sentences for people."""
     return {
         "passed": all(check.passed for check in checks),
-        "checks": [vars(check) for check in checks],
+        "checks": [{name: value for name, value in vars(check).items() if name != "not_measured"} for check in checks],
         "failures": [explain(check) for check in checks if not check.passed],
     }
 
@@ -65,7 +68,8 @@ def gate_document(checks: list[Check]) -> dict[str, Any]:
 def explain(check: Check) -> str:
     """Say in a sentence why a check failed."""
     if check.value is None:
-        return f"{check.metric} was not measured, the gate asks for {check.op} {check.threshold:g}"
+        failure = f"{check.metric} was not measured, the gate asks for {check.op} {check.threshold:g}"
+        return f"{failure}: {check.not_measured}" if check.not_measured else failure
     return f"{check.metric} is {check.value:g}, the gate asks for {check.op} {check.threshold:g}"
 
 
@@ -75,3 +79,10 @@ def metric_at(metrics: Mapping[str, Any], path: str) -> float | None:
     for part in path.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
     return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+
+
+def _reason(metrics: Mapping[str, Any], path: str) -> str | None:
+    """What the metric's section says about itself under `not_measured`."""
+    section = metrics.get(path.split(".")[0])
+    reason = section.get("not_measured") if isinstance(section, Mapping) else None
+    return reason if isinstance(reason, str) else None

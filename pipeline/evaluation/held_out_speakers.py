@@ -1,8 +1,10 @@
-"""The speaker encoder on held-out speakers: its figures, and what is drawn of them."""
+"""The speaker encoder on speakers that it was not trained on: its figures, and what is drawn of them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,33 +15,42 @@ from pipeline.evaluation.sentences import TEST
 from pipeline.verification import equal_error_rate
 
 _DET_POINTS = 200
+_NO_TRIALS = (
+    "fewer than two speakers with two test utterances each are unknown to the encoder; to measure it, hold out "
+    "speakers as a whole in ingest.split"
+)
 
 
 @dataclass(frozen=True)
 class SpeakerTest:
     """What came of it."""
 
-    metrics: dict[str, float]
-    det_svg: str
-    map_svg: str
+    metrics: dict[str, Any]
+    """With nothing but counts and `not_measured`, which says why, if there are not two speakers to tell apart."""
+    det_svg: str | None
+    map_svg: str | None
 
 
-def verify_speakers(embeddings: Path, config: SpeakerTestConfig, seed: int, tables_folder: Path) -> SpeakerTest:
-    """Score the trials of the test split, and write trials, DET curve and map as tables.
+def verify_speakers(
+    embeddings: Path, trained: Set[str], config: SpeakerTestConfig, seed: int, tables_folder: Path
+) -> SpeakerTest:
+    """Score the trials of the test split's unseen speakers, and write trials, DET curve and map as tables.
 
     Args:
         embeddings: The table of utterance embeddings.
+        trained: Speakers of whom other utterances were trained on: they are left out.
         config: How many trials, draws and points.
         seed: Of the trials, the bootstrap and the map.
         tables_folder: Where the tables go.
-
-    Raises:
-        EvaluationError: If the held-out utterances make no trials.
     """
     rows = sorted(
-        (row for row in tables.iter_rows(embeddings) if row["split"] == TEST), key=lambda row: str(row["utterance_id"])
+        (row for row in tables.iter_rows(embeddings) if row["split"] == TEST and row["speaker_id"] not in trained),
+        key=lambda row: str(row["utterance_id"]),
     )
     names, voices = [row["utterance_id"] for row in rows], [row["speaker_id"] for row in rows]
+    counts = {"n_speakers": len(set(voices)), "n_utterances": len(rows)}
+    if sum(n_utterances >= 2 for n_utterances in Counter(voices).values()) < 2:
+        return SpeakerTest(counts | {"not_measured": _NO_TRIALS}, None, None)
     trials = speakers.make_trials(voices, config.n_trials, seed)
     vectors = np.stack([row["embedding"] for row in rows])
     scores = speakers.score_trials(vectors, trials)
@@ -52,7 +63,7 @@ def verify_speakers(embeddings: Path, config: SpeakerTestConfig, seed: int, tabl
     outputs.write_trials(tables_folder / "trials.csv", names, trials, scores)
     outputs.write_det(tables_folder / "det.csv", curve)
     outputs.write_map(tables_folder / "speaker_map.csv", shown_names, shown_voices, layout)
-    metrics = {
+    metrics = counts | {
         "eer": eer,
         "eer_low": low,
         "eer_high": high,
@@ -61,8 +72,6 @@ def verify_speakers(embeddings: Path, config: SpeakerTestConfig, seed: int, tabl
         "n_trials": len(trials),
         "n_same": int(trials.same.sum()),
         "n_different": int((~trials.same).sum()),
-        "n_speakers": len(set(voices)),
-        "n_utterances": len(rows),
     }
     return SpeakerTest(metrics, plots.det_figure(*curve[:2], eer), plots.map_figure(layout, shown_voices))
 

@@ -1,19 +1,31 @@
 """The whole chain on held-out sentences: spoken, measured, and laid out for the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from peewee_model.audio.clip import decode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from pipeline import tables
 from pipeline.evaluation import outputs, plots
+from pipeline.evaluation.cloning import ClonedVoice, cloned_voices, summarize_cloning
 from pipeline.evaluation.config import EvaluateConfig, EvaluationError
-from pipeline.evaluation.measures import Measurement, judge_voices, measure, summarize
-from pipeline.evaluation.report import ROW_NAMES, Sample
-from pipeline.evaluation.sentences import ROWS, Overview, Row, Sentence, Spoken, choose_sentences, read_column
+from pipeline.evaluation.lengths import ReadSentence, Voice, make_sentences, read_lengths, summarize_lengths
+from pipeline.evaluation.measures import Measurement, measure, summarize
+from pipeline.evaluation.parent import Parent
+from pipeline.evaluation.report import Sample, row_names
+from pipeline.evaluation.sentences import Overview, Reading, Row, Sentence, Spoken, choose_sentences, read_column
 from pipeline.evaluation.similarity import verifier_is_installed
-from pipeline.evaluation.speech import Speaker, speak_all
+from pipeline.evaluation.speech import Speaker
+from pipeline.evaluation.voices import Heard, blend, hear, judge_voices
+
+_NO_LENGTHS = "evaluate.lengths.n_sentences is 0"
+_NO_VERIFIER = "there is no independent verifier: it is not installed, or evaluate.speech.verifier is none"
+_NO_VOICES = "fewer than two of the speakers whose sentences were spoken are unknown to the models"
 
 
 @dataclass(frozen=True)
@@ -32,76 +44,190 @@ class SpeechTest:
     """What came of it."""
 
     metrics: dict[str, Any]
+    """`speech`, `cloning` and `lengths`; a part that was not measured says why under `not_measured`."""
     measurements: list[Measurement]
+    voices: list[ClonedVoice]
+    lengths: list[ReadSentence]
     samples: list[Sample]
     verifier: str
     """`resemblyzer`, `absent` where it is not installed, or `none`."""
+    vocoder_arch: str
     timings: dict[str, float]
 
 
+@dataclass(frozen=True)
+class _Material:
+    """What is read of the tables for some sentences, by utterance_id."""
+
+    mels: dict[str, NDArray[np.float32]]
+    """Of the sentences' own recordings. (M, T)"""
+    recordings: dict[str, bytes]
+    """FLAC of these, their references and their enrolments."""
+    voices: dict[str, NDArray[np.float32]]
+    """Embedding of each sentence's references, each by its length. (E,)"""
+
+
 def speak_sentences(
-    sources: Sources, overview: Overview, config: EvaluateConfig, device: str, audio: Path
+    sources: Sources, overview: Overview, parent: Path | None, config: EvaluateConfig, device: str, audio: Path
 ) -> SpeechTest:
     """Speak and measure held-out sentences, and write the samples to listen to.
+
+    Args:
+        sources: Data and models.
+        overview: Of the corpus.
+        parent: The release that the synthesizer's training started from, if it did.
+        config: How to measure.
+        device: Where to speak.
+        audio: The folder of the samples.
 
     Raises:
         EvaluationError: If there are no sentences to speak, or the recognizer does not know their language.
         ConfigError: If synthesizer and vocoder were made for different mels.
     """
-    sentences = choose_sentences(overview.test, config.speech.n_sentences, config.speech.n_enrolment, config.seed)
+    sentences = choose_sentences(overview, config.speech, config.seed)
     speaker = Speaker(sources.synthesizer, sources.vocoder, config.speech, config.seed, device)
     if config.speech.recognizer == "pocketsphinx" and not speaker.language.startswith("en"):
         raise EvaluationError(
             f"evaluate.speech.recognizer is pocketsphinx, which knows English, but the text's language is "
             f"{speaker.language!r}; set it to none"
         )
-    spoken, recordings = _speak(speaker, sources, overview, sentences)
+    material = _read_material(sources, overview, sentences, speaker.mel.n_mels)
+    before = Parent(parent, config.speech, config.seed, device) if parent else None
+    spoken = [_speak(speaker, before, sentence, material) for sentence in sentences]
     measurements = measure(spoken, config.speech, speaker.mel)
-    verifier = config.speech.verifier
+    verifier = config.speech.verifier if verifier_is_installed() or config.speech.verifier == "none" else "absent"
     rates: dict[Row, float] = {}
-    if verifier == "resemblyzer" and verifier_is_installed():
-        measurements, rates = judge_voices(measurements, spoken, recordings, speaker.mel.sample_rate)
+    heard = None
+    if verifier == "resemblyzer":
+        heard = hear(spoken, material.recordings, speaker.mel.sample_rate)
+        measurements, rates = judge_voices(measurements, spoken, heard)
+    voices = cloned_voices(spoken, heard) if heard else []
+    lengths = _read_lengths(speaker, overview, sentences, material, config)
     shown = spoken[: config.n_samples]
     flacs = outputs.write_audio(audio, shown, speaker.mel.sample_rate)
+    names = row_names(speaker.vocoder_arch)
     return SpeechTest(
-        metrics={"n_sentences": len(spoken)} | summarize(measurements, rates),
+        metrics={
+            "speech": _speech_metrics(sentences, measurements, rates, config),
+            "cloning": _cloning_metrics(heard, voices, config),
+            "lengths": summarize_lengths(lengths) if lengths else {"not_measured": _NO_LENGTHS},
+        },
         measurements=measurements,
-        samples=[_sample(item, flac, measurements, speaker.mel) for item, flac in zip(shown, flacs, strict=True)],
-        verifier=verifier if verifier == "none" or verifier_is_installed() else "absent",
+        voices=voices,
+        lengths=lengths,
+        samples=[
+            _sample(item, flac, measurements, speaker.mel, names) for item, flac in zip(shown, flacs, strict=True)
+        ],
+        verifier=verifier,
+        vocoder_arch=speaker.vocoder_arch,
         timings=speaker.clock.document(),
     )
 
 
-def _speak(
-    speaker: Speaker, sources: Sources, overview: Overview, sentences: Sequence[Sentence]
-) -> tuple[list[Spoken], dict[str, bytes]]:
-    """All rows of all sentences, and the recordings of these and of their enrolments."""
+def _read_material(sources: Sources, overview: Overview, sentences: Sequence[Sentence], n_mels: int) -> _Material:
     own = {sentence.utterance_id for sentence in sentences}
-    heard = own | {name for sentence in sentences for name in sentence.enrolment_ids}
-    shard_of = {row["utterance_id"]: row["shard"] for row in overview.test}
-    mels = read_column(sources.mels, {shard_of[name] for name in own}, "mel", own)
-    recordings = read_column(sources.corpus, {shard_of[name] for name in heard}, "audio", heard)
-    references = {sentence.reference_id for sentence in sentences}
+    references = {name for sentence in sentences for name in sentence.reference_ids}
+    heard = own | references | {name for sentence in sentences for name in sentence.enrolment_ids}
+    rows = {row["utterance_id"]: row for row in overview.test}
     embeddings = {
         row["utterance_id"]: row["embedding"]
         for row in tables.iter_rows(sources.embeddings, ["utterance_id", "embedding"])
         if row["utterance_id"] in references
     }
-    return list(speak_all(speaker, sentences, embeddings, mels, recordings)), recordings
+    mels = read_column(sources.mels, {rows[name]["shard"] for name in own}, "mel", own)
+    return _Material(
+        mels={name: mel.reshape(n_mels, -1) for name, mel in mels.items()},
+        recordings=read_column(sources.corpus, {rows[name]["shard"] for name in heard}, "audio", heard),
+        voices={
+            sentence.utterance_id: blend(
+                [embeddings[name] for name in sentence.reference_ids],
+                [rows[name]["duration_s"] for name in sentence.reference_ids],
+            )
+            for sentence in sentences
+        },
+    )
 
 
-def _sample(item: Spoken, flac: dict[str, bytes], measurements: Sequence[Measurement], mel: MelConfig) -> Sample:
-    sentence = item.sentence
+def _speak(speaker: Speaker, parent: Parent | None, sentence: Sentence, material: _Material) -> Spoken:
+    """All rows of a sentence."""
+    name, rate = sentence.utterance_id, speaker.mel.sample_rate
+    clip = decode_flac(material.recordings[name])
+    samples: dict[Row, NDArray[np.float32]] = {"ground_truth": resample(clip.samples, clip.sample_rate, rate)}
+    samples |= speaker.copy(material.mels[name])
+    readings: dict[Row, Reading] = {}
+    if parent:
+        samples["parent"], readings["parent"] = parent.say(sentence, material.recordings, rate)
+    samples["synthesized"], readings["synthesized"] = speaker.say(name, sentence.text, material.voices[name])
+    return Spoken(sentence, samples, readings)
+
+
+def _read_lengths(
+    speaker: Speaker, overview: Overview, sentences: Sequence[Sentence], material: _Material, config: EvaluateConfig
+) -> list[ReadSentence]:
+    """Sentences of every length, in the sentences' voices by turns; none if none are asked for."""
+    if not config.lengths.n_sentences:
+        return []
+    pace: dict[str, tuple[float, int]] = {}
+    for row in overview.test:
+        duration_s, n_characters = pace.get(row["speaker_id"], (0.0, 0))
+        pace[row["speaker_id"]] = (duration_s + row["duration_s"], n_characters + len(row["normalized_text"]))
+    voices = [
+        Voice(item.speaker_id, material.voices[item.utterance_id], duration_s / n_characters)
+        for item in sentences
+        for duration_s, n_characters in [pace[item.speaker_id]]
+    ]
+    texts = make_sentences([row["normalized_text"] for row in overview.test], config.lengths, config.seed)
+    frame_s = speaker.mel.hop_length / speaker.mel.sample_rate
+    return read_lengths(speaker, texts, voices, frame_s, config.speech, config.lengths.slack_s)
+
+
+def _speech_metrics(
+    sentences: Sequence[Sentence],
+    measurements: Sequence[Measurement],
+    rates: Mapping[Row, float],
+    config: EvaluateConfig,
+) -> dict[str, Any]:
+    """Figures of all sentences, and of seen and unseen speakers apart where there are both."""
+
+    def figures(part: Sequence[Sentence], found: Sequence[Measurement], eer: Mapping[Row, float]) -> dict[str, Any]:
+        counts = {"n_sentences": len(part), "n_speakers": len({sentence.speaker_id for sentence in part})}
+        return counts | summarize(found, eer, config.speech.n_bootstrap, config.seed)
+
+    seen = [sentence for sentence in sentences if sentence.is_seen]
+    metrics = figures(sentences, measurements, rates)
+    metrics["n_seen_speakers"] = len({sentence.speaker_id for sentence in seen})
+    if 0 < len(seen) < len(sentences):
+        unseen = [sentence for sentence in sentences if not sentence.is_seen]
+        metrics["seen"] = figures(seen, [item for item in measurements if item.is_seen], {})
+        metrics["unseen"] = figures(unseen, [item for item in measurements if not item.is_seen], {})
+    return metrics
+
+
+def _cloning_metrics(heard: Heard | None, voices: Sequence[ClonedVoice], config: EvaluateConfig) -> dict[str, Any]:
+    if not voices:
+        return {"not_measured": _NO_VOICES if heard else _NO_VERIFIER}
+    return summarize_cloning(voices, config.speech.n_bootstrap, config.seed)
+
+
+def _sample(
+    item: Spoken,
+    flac: dict[str, bytes],
+    measurements: Sequence[Measurement],
+    mel: MelConfig,
+    names: Mapping[str, str],
+) -> Sample:
+    sentence, reading = item.sentence, item.readings["synthesized"]
     own = {found.row: found for found in measurements if found.utterance_id == sentence.utterance_id}
-    pictures = {ROW_NAMES[row]: log_mel(item.samples[row], mel) for row in reversed(ROWS) if len(item.samples[row])}
+    pictures = {names[row]: log_mel(samples, mel) for row, samples in reversed(item.samples.items()) if len(samples)}
     return Sample(
         speaker_id=sentence.speaker_id,
+        is_seen=sentence.is_seen,
         utterance_id=sentence.utterance_id,
         text=sentence.text,
         audio=flac,
-        recognized={row: own[row].recognized for row in ROWS},
+        recognized={row: own[row].recognized for row in item.samples},
         mels_svg=plots.mels_figure(pictures, mel.hop_length / mel.sample_rate),
-        alignment_svg=plots.alignment_figure(item.alignment),
-        diagonality=item.diagonality,
-        truncated=item.truncated,
+        alignment_svg=plots.alignment_figure(reading.alignment),
+        diagonality=reading.diagonality,
+        truncated=reading.truncated,
     )

@@ -5,17 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from peewee_model.audio.clip import decode_flac
 from peewee_model.audio.mel import MelConfig
 from pipeline import engine
 from pipeline.evaluation.config import SpeechTestConfig
 from pipeline.evaluation.distortion import waveform_distortion
-from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates
-from pipeline.evaluation.sentences import ROWS, Row, Samples, Sentence, Spoken
-from pipeline.evaluation.similarity import Verifier
-from pipeline.verification import equal_error_rate
+from pipeline.evaluation.recognition import PocketSphinx, plain_words, transcription_error_rates
+from pipeline.evaluation.sentences import ROWS, Row, Samples, Spoken
 
 _SENTENCES_PER_TASK = 4
 
@@ -26,6 +22,8 @@ class Measurement:
 
     utterance_id: str
     speaker_id: str
+    is_seen: bool
+    """Whether other utterances of the speaker were trained on."""
     row: Row
     text: str
     duration_s: float
@@ -37,6 +35,8 @@ class Measurement:
     mcd_db: float | None = None
     similarity: float | None = None
     """Cosine with the speaker's enrolment, by the independent verifier."""
+    similarity_reference: float | None = None
+    """Cosine with the recordings that the voice was taken from."""
     similarity_others: float | None = None
     """Mean cosine with other speakers' enrolments."""
     truncated: bool | None = None
@@ -44,6 +44,8 @@ class Measurement:
     diagonality: float | None = None
     focus_rate: float | None = None
     coverage: float | None = None
+    aligned: bool | None = None
+    """Whether the attention is diagonal enough."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def measure(spoken: Sequence[Spoken], config: SpeechTestConfig, mel: MelConfig) 
     return [
         replace(_plain(item, row, config, mel), **figures[row])
         for item, figures in zip(spoken, found, strict=True)
-        for row in ROWS
+        for row in item.samples
     ]
 
 
@@ -79,17 +81,25 @@ def _plain(item: Spoken, row: Row, config: SpeechTestConfig, mel: MelConfig) -> 
     ratio = n_samples / n_recorded
     sentence = item.sentence
     measurement = Measurement(
-        sentence.utterance_id, sentence.speaker_id, row, sentence.text, n_samples / mel.sample_rate, ratio
+        utterance_id=sentence.utterance_id,
+        speaker_id=sentence.speaker_id,
+        is_seen=sentence.is_seen,
+        row=row,
+        text=sentence.text,
+        duration_s=n_samples / mel.sample_rate,
+        length_ratio=ratio,
     )
-    if row != "synthesized":
+    reading = item.readings.get(row)
+    if reading is None:
         return measurement
     return replace(
         measurement,
-        truncated=item.truncated,
-        stop_failure=item.truncated or not config.min_length_ratio <= ratio <= config.max_length_ratio,
-        diagonality=item.diagonality,
-        focus_rate=item.focus_rate,
-        coverage=item.coverage,
+        truncated=reading.truncated,
+        stop_failure=reading.truncated or not config.min_length_ratio <= ratio <= config.max_length_ratio,
+        diagonality=reading.diagonality,
+        focus_rate=reading.focus_rate,
+        coverage=reading.coverage,
+        aligned=reading.diagonality >= config.min_diagonality,
     )
 
 
@@ -99,7 +109,7 @@ def measure_task(task: Task) -> list[dict[Row, dict[str, Any]]]:
     measured = []
     for text, samples in task.sentences:
         of_rows: dict[Row, dict[str, Any]] = {}
-        for row in ROWS:
+        for row in samples:
             figures: dict[str, Any] = {}
             if recognizer:
                 figures["recognized"] = recognizer.recognize(samples[row], task.mel.sample_rate)
@@ -111,83 +121,56 @@ def measure_task(task: Task) -> list[dict[Row, dict[str, Any]]]:
     return measured
 
 
-def judge_voices(
-    measurements: Sequence[Measurement], spoken: Sequence[Spoken], recordings: Mapping[str, bytes], sample_rate: int
-) -> tuple[list[Measurement], dict[Row, float]]:
-    """Ask the independent verifier about every row.
-
-    Args:
-        measurements: As `measure` gives them.
-        spoken: The sentences.
-        recordings: FLAC of the enrolments, by utterance_id.
-        sample_rate: Of the rows.
-
-    Returns:
-        The measurements with their similarities, and for each row the EER over all pairs of a sentence and the
-        enrolment of its own or of another speaker; without rows where there are no two speakers.
-    """
-    verifier = Verifier()
-    embedded = {
-        name: verifier.embed(clip.samples, clip.sample_rate)
-        for name in sorted({name for item in spoken for name in item.sentence.enrolment_ids})
-        for clip in [decode_flac(recordings[name])]
-    }
-    enrolments = np.stack([_enrolment(item.sentence, embedded) for item in spoken])
-    speakers = np.array([item.sentence.speaker_id for item in spoken])
-    # A speaker's other sentences are no trials: their enrolment may hold this very recording.
-    own, others = np.eye(len(spoken), dtype=bool), speakers[:, None] != speakers[None, :]
-    judged: dict[tuple[str, Row], Measurement] = {(item.utterance_id, item.row): item for item in measurements}
-    rates: dict[Row, float] = {}
-    for row in ROWS:
-        voices = np.stack([verifier.embed(item.samples[row], sample_rate) for item in spoken])
-        cosine = np.einsum("ie,je->ij", voices, enrolments, dtype=np.float64)
-        for index, item in enumerate(spoken):
-            key = (item.sentence.utterance_id, row)
-            judged[key] = replace(judged[key], similarity=float(cosine[index, index]))
-            if others[index].any():
-                judged[key] = replace(judged[key], similarity_others=float(cosine[index, others[index]].mean()))
-        if others.any():
-            trials = own | others
-            rates[row] = equal_error_rate(cosine[trials], own[trials])[0]
-    return list(judged.values()), rates
-
-
-def _enrolment(sentence: Sentence, embedded: Mapping[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-    mean = np.mean([embedded[name] for name in sentence.enrolment_ids], axis=0)
-    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
-
-
 def summarize(
-    measurements: Sequence[Measurement], verification_eer: Mapping[Row, float]
-) -> dict[str, dict[str, float]]:
+    measurements: Sequence[Measurement], verification_eer: Mapping[Row, float], n_bootstrap: int, seed: int
+) -> dict[Row, dict[str, float]]:
     """Each row's figures over all sentences; what was not measured is not there.
 
-    Error rates are edits over all sentences by length of all texts, the others means.
+    Error rates are edits over all sentences by length of all texts, with the 95 % interval of the character error rate
+    over which sentences were drawn; the others means and shares. `cer_ratio` is the character error rate by that of
+    copy-synthesis, for rows made of text.
     """
-    summary: dict[str, dict[str, float]] = {}
+    summary: dict[Row, dict[str, float]] = {}
     for row in ROWS:
         of_row = [item for item in measurements if item.row == row]
-        figures: dict[str, float] = {}
-        heard = [(item.text, item.recognized) for item in of_row if item.recognized is not None]
-        if heard:
-            figures["cer"], figures["wer"] = transcription_error_rates(*map(list, zip(*heard, strict=True)))
-        for name in (
-            "mcd_db",
-            "similarity",
-            "similarity_others",
-            "diagonality",
-            "focus_rate",
-            "coverage",
-            "length_ratio",
-        ):
-            values = [value for item in of_row if (value := getattr(item, name)) is not None]
-            if values:
-                figures[name] = float(np.mean(values))
-        for name, flag in (("truncated", "truncated"), ("stop_failures", "stop_failure")):
-            flags = [value for item in of_row if (value := getattr(item, flag)) is not None]
-            if flags:
-                figures[name] = sum(flags) / len(flags)
+        if not of_row:
+            continue
+        figures = _error_rates(of_row, n_bootstrap, seed) | _means(of_row)
         if row in verification_eer:
             figures["verification_eer"] = verification_eer[row]
         summary[row] = figures
+    copied = summary["copy_synthesis"].get("cer")
+    for figures in summary.values():
+        if copied and "cer" in figures and "stop_failures" in figures:
+            figures["cer_ratio"] = figures["cer"] / copied
     return summary
+
+
+def _error_rates(of_row: Sequence[Measurement], n_bootstrap: int, seed: int) -> dict[str, float]:
+    heard = [item for item in of_row if item.recognized is not None and item.cer is not None]
+    if not heard:
+        return {}
+    cer, wer = transcription_error_rates([item.text for item in heard], [str(item.recognized) for item in heard])
+    lengths = np.array([len(plain_words(item.text)) for item in heard], dtype=np.float64)
+    edits = lengths * np.array([item.cer for item in heard], dtype=np.float64)
+    drawn = np.random.default_rng(seed).integers(len(heard), size=(n_bootstrap, len(heard)))
+    low, high = np.quantile(edits[drawn].sum(axis=1) / lengths[drawn].sum(axis=1), [0.025, 0.975])
+    return {"cer": cer, "cer_low": float(low), "cer_high": float(high), "wer": wer}
+
+
+_MEANS = {
+    "mcd_db": "mcd_db", "similarity": "similarity", "similarity_reference": "similarity_reference",
+    "similarity_others": "similarity_others", "diagonality": "diagonality", "focus_rate": "focus_rate",
+    "coverage": "coverage", "length_ratio": "length_ratio", "truncated": "truncated", "stop_failures": "stop_failure",
+    "aligned": "aligned",
+}  # fmt: skip
+"""Metric -> the measurement whose mean it is."""
+
+
+def _means(of_row: Sequence[Measurement]) -> dict[str, float]:
+    figures = {}
+    for name, field in _MEANS.items():
+        values = [float(value) for item in of_row if (value := getattr(item, field)) is not None]
+        if values:
+            figures[name] = float(np.mean(values))
+    return figures

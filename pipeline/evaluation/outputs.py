@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from peewee_model.audio.clip import encode_flac
+from pipeline.evaluation.cloning import ClonedVoice
+from pipeline.evaluation.lengths import ReadSentence
 from pipeline.evaluation.measures import Measurement
-from pipeline.evaluation.sentences import ROWS, Samples, Spoken
+from pipeline.evaluation.sentences import Samples, Spoken
 from pipeline.evaluation.speakers import Floats, Trials
 from pipeline.evaluation.training_curves import Curves
 
@@ -70,6 +72,22 @@ def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
     write_csv(path, names, (list(asdict(item).values()) for item in measurements))
 
 
+def write_cloning(path: Path, voices: Sequence[ClonedVoice]) -> None:
+    """A row an unseen speaker, of whom there is at least one."""
+    rows = list(voices[0].similarity)
+    write_csv(
+        path,
+        ["speaker_id", "n_sentences", *rows],
+        ([voice.speaker_id, voice.n_sentences, *voice.similarity.values()] for voice in voices),
+    )
+
+
+def write_lengths(path: Path, sentences: Sequence[ReadSentence]) -> None:
+    """A row a sentence, by rising length."""
+    names = [field.name for field in fields(ReadSentence)]
+    write_csv(path, names, (list(asdict(item).values()) for item in sentences))
+
+
 def write_curves(folder: Path, model: str, curves: Curves) -> None:
     """A file a metric and split of a training, `training_<model>_<metric>_<split>.csv`.
 
@@ -82,11 +100,11 @@ def write_curves(folder: Path, model: str, curves: Curves) -> None:
 
 
 def write_audio(folder: Path, spoken: Sequence[Spoken], sample_rate: int) -> list[dict[str, bytes]]:
-    """The samples' three rows as FLAC files; returns their content by row."""
+    """The samples' rows as FLAC files; returns their content by row."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for item in spoken:
-        flac = {row: encode_flac(_audible(item.samples[row]), sample_rate) for row in ROWS}
+        flac = {row: encode_flac(_audible(samples), sample_rate) for row, samples in item.samples.items()}
         for row, content in flac.items():
             (folder / f"{item.sentence.utterance_id}_{row}.flac").write_bytes(content)
         written.append({str(row): content for row, content in flac.items()})

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from pipeline.evaluation.lengths import ReadSentence
+
 Floats = NDArray[np.float64]
 
 _INK, _RULE = "#0a0b0c", "#0a0b0d"
@@ -164,3 +166,19 @@ def alignment_figure(alignment: NDArray[np.float32]) -> str:
     axis.imshow(alignment.T, origin="lower", aspect="auto", vmin=0, vmax=1, interpolation="none")
     axis.set(xlabel="decoder step", ylabel="symbol of the text")
     return _svg(figure, "Attention of the synthesizer: symbols of the text over decoder steps")
+
+
+def lengths_figure(sentences: Sequence["ReadSentence"]) -> str:
+    """Seconds over words of sentences of every length, with what was expected; failures to stop are marked."""
+    figure, (axis,) = _figure(6.4, 3.4)
+    words = np.array([item.n_words for item in sentences])
+    spoken = np.array([item.duration_s for item in sentences])
+    failed = np.array([item.stop_failure for item in sentences])
+    axis.vlines(words, [item.expected_s for item in sentences], spoken, color=_RULE, linewidth=0.8, zorder=0)
+    axis.plot(words, [item.expected_s for item in sentences], "_", color=_INK, markersize=7, label="expected")
+    axis.plot(words[~failed], spoken[~failed], "o", color=_SERIES[0], markersize=4, label="spoken")
+    axis.plot(words[failed], spoken[failed], "X", color=_SERIES[1], markersize=7, label="stop failure")
+    axis.set(xlabel="words", ylabel="seconds", ylim=(0, None))
+    axis.grid(axis="y", color=_RULE, linewidth=0.4)
+    axis.legend(frameon=False, fontsize=8, labelcolor=_INK, loc="upper left")
+    return _svg(figure, f"Length of {len(words)} sentences in seconds over words; {int(failed.sum())} stop failures")

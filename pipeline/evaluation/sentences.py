@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import tables
-from pipeline.evaluation.config import EvaluationError
+from pipeline.evaluation.config import EvaluationError, SpeechTestConfig
 from pipeline.evaluation.recognition import plain_words
 
 Samples = NDArray[np.float32]
-Row = Literal["ground_truth", "copy_synthesis", "synthesized"]
-ROWS: tuple[Row, ...] = ("ground_truth", "copy_synthesis", "synthesized")
-"""A sentence as recorded, from the recording's mel, and from text in a cloned voice."""
+Row = Literal["ground_truth", "copy_synthesis_griffin_lim", "copy_synthesis", "parent", "synthesized"]
+ROWS: tuple[Row, ...] = ("ground_truth", "copy_synthesis_griffin_lim", "copy_synthesis", "parent", "synthesized")
+"""A sentence as recorded; from the recording's mel, by Griffin-Lim (where the vocoder is another) and by the vocoder;
+from text in a cloned voice, by the release that the training started from (where it did) and by the trained models."""
 
 TEST = "test"
-"""The split that nothing was trained or tuned on."""
+"""The split whose utterances nothing was trained or tuned on."""
+TRAIN = "train"
 
 
 @dataclass(frozen=True)
@@ -29,26 +31,41 @@ class Sentence:
     speaker_id: str
     text: str
     """Normalised, as the synthesizer reads it."""
-    reference_id: str
-    """Another utterance of the speaker, which gives the voice."""
+    reference_ids: tuple[str, ...]
+    """Other utterances of the speaker, which give the voice."""
     enrolment_ids: tuple[str, ...]
     """Further ones, which neither side has heard: the verifier knows the speaker by them."""
+    is_seen: bool
+    """Whether other utterances of the speaker were trained on."""
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """One sentence in its three rows."""
+class Reading:
+    """How a synthesizer read a text."""
 
-    sentence: Sentence
-    samples: dict[Row, Samples]
-    """At the acoustic mel's rate. (S,) each"""
     alignment: NDArray[np.float32]
-    """Where the synthesizer looked. (T', L)"""
+    """Where it looked. (T', L)"""
     truncated: bool
     """Whether it had to be cut off."""
     diagonality: float
     focus_rate: float
     coverage: float
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One sentence in its rows."""
+
+    sentence: Sentence
+    samples: dict[Row, Samples]
+    """At the acoustic mel's rate, in the order of `ROWS`. (S,) each"""
+    readings: dict[Row, Reading]
+    """Of the rows that were made of text."""
+
+
+def rows_of(spoken: Sequence[Spoken]) -> tuple[Row, ...]:
+    """The rows that there are; the same for every sentence."""
+    return tuple(row for row in ROWS if row in spoken[0].samples)
 
 
 @dataclass(frozen=True)
@@ -68,7 +85,20 @@ class Overview:
 
     parts: tuple[CorpusPart, ...]
     test: tuple[dict[str, Any], ...]
-    """Rows of the test split with utterance_id, speaker_id, normalized_text and shard, sorted by utterance_id."""
+    """Rows of the test split with utterance_id, speaker_id, normalized_text, duration_s and shard, sorted by
+    utterance_id."""
+    trained: frozenset[str]
+    """Speakers of whom there are utterances in the training split too."""
+
+    @property
+    def n_speakers(self) -> int:
+        """Speakers of the test split."""
+        return len({row["speaker_id"] for row in self.test})
+
+    @property
+    def n_seen_speakers(self) -> int:
+        """Those of them whose other utterances were trained on."""
+        return len({row["speaker_id"] for row in self.test} & self.trained)
 
 
 def read_overview(corpus: Path) -> Overview:
@@ -97,31 +127,27 @@ def read_overview(corpus: Path) -> Overview:
         CorpusPart(*part, len(speakers[part]), len(found), round(float(np.sum(found)) / 3600, 4))
         for part, found in sorted(durations.items())
     ]
-    return Overview(tuple(parts), tuple(sorted(test, key=lambda row: str(row["utterance_id"]))))
+    trained = frozenset(speaker for (_, split), found in speakers.items() if split == TRAIN for speaker in found)
+    return Overview(tuple(parts), tuple(sorted(test, key=lambda row: str(row["utterance_id"]))), trained)
 
 
-def choose_sentences(test: Sequence[dict[str, Any]], n_sentences: int, n_enrolment: int, seed: int) -> list[Sentence]:
-    """Draw sentences, in turn from each speaker with at least three utterances.
-
-    Args:
-        test: Rows of the test split, in a fixed order.
-        n_sentences: At most; fewer if the split has no more.
-        n_enrolment: Utterances of a speaker's enrolment at most.
-        seed: Of the draw.
+def choose_sentences(overview: Overview, config: SpeechTestConfig, seed: int) -> list[Sentence]:
+    """Draw test sentences, in turn from each speaker with at least three utterances; fewer if there are no more.
 
     Raises:
         EvaluationError: If no speaker has one utterance to speak, one to give the voice and one to judge it by.
     """
     by_speaker: dict[str, list[dict[str, Any]]] = {}
-    for row in test:
+    for row in overview.test:
         if plain_words(row["normalized_text"]):
             by_speaker.setdefault(row["speaker_id"], []).append(row)
     rng = np.random.default_rng(seed)
     queues = []
-    for _, rows in sorted(by_speaker.items()):
+    for speaker, rows in sorted(by_speaker.items()):
         if len(rows) >= 3:
             order = [rows[index] for index in rng.permutation(len(rows))]
-            queues.append([_sentence(order, place, n_enrolment) for place in range(len(order))])
+            is_seen = speaker in overview.trained
+            queues.append([_sentence(order, place, config, is_seen) for place in range(len(order))])
     if not queues:
         raise EvaluationError(
             'no speaker of split "test" has three utterances: one to speak, one for the voice, one to judge it by; '
@@ -129,17 +155,23 @@ def choose_sentences(test: Sequence[dict[str, Any]], n_sentences: int, n_enrolme
         )
     longest = max(len(queue) for queue in queues)
     in_turn = [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
-    return in_turn[:n_sentences]
+    return in_turn[: config.n_sentences]
 
 
-def _sentence(order: list[dict[str, Any]], place: int, n_enrolment: int) -> Sentence:
-    own, reference, *others = order[place:] + order[:place]
+def _sentence(order: list[dict[str, Any]], place: int, config: SpeechTestConfig, is_seen: bool) -> Sentence:
+    own, *others = order[place:] + order[:place]
+    n_references, heard_s = 0, 0.0
+    while n_references < max(1, len(others) // 2) and (n_references == 0 or heard_s < config.reference_s):
+        heard_s += others[n_references]["duration_s"]
+        n_references += 1
+    names = [row["utterance_id"] for row in others]
     return Sentence(
         utterance_id=own["utterance_id"],
         speaker_id=own["speaker_id"],
         text=own["normalized_text"],
-        reference_id=reference["utterance_id"],
-        enrolment_ids=tuple(row["utterance_id"] for row in others[:n_enrolment]),
+        reference_ids=tuple(names[:n_references]),
+        enrolment_ids=tuple(names[n_references : n_references + config.n_enrolment]),
+        is_seen=is_seen,
     )
 
 

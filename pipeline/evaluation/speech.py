@@ -1,27 +1,25 @@
-"""Speaks held-out sentences with the trained models."""
+"""Reads texts aloud with a synthesizer and its vocoder."""
 
 import math
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from peewee_model.audio.clip import decode_flac, resample
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.alignment import coverage, diagonality, focus_rate
 from peewee_model.synthesizer.model import load_synthesizer
 from peewee_model.text.config import TextConfig
 from peewee_model.text.symbols import Tokenizer
+from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.vocoder import load_vocoder
 from pipeline.evaluation.config import SpeechTestConfig
-from pipeline.evaluation.sentences import Samples, Sentence, Spoken
+from pipeline.evaluation.sentences import Reading, Row, Samples
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Clock:
 
 
 class Speaker:
-    """The trained synthesizer and vocoder, speaking one sentence at a time.
+    """A trained synthesizer and vocoder, reading one text at a time.
 
     Raises:
         ConfigError: If they were not trained on the same mels.
@@ -60,71 +58,66 @@ class Speaker:
         self.language = text.language
         self._tokenizer = Tokenizer(text)
         self._config, self._seed, self._device = config, seed, device
+        settings = config.griffin_lim.model_dump()
+        self._griffin_lim = GriffinLim(GriffinLimConfig(arch="griffin_lim", mel=self.mel, **settings)).to(device)
         self.clock = Clock()
 
-    def speak(
-        self, sentence: Sentence, embedding: NDArray[np.float32], mel: NDArray[np.float32], flac: bytes
-    ) -> Spoken:
-        """Make the three rows of a sentence.
+    @property
+    def vocoder_arch(self) -> str:
+        """`griffin_lim` or `hifi_gan`."""
+        return self._vocoder.config.arch
 
-        Args:
-            sentence: What to say.
-            embedding: Of the reference. (E,)
-            mel: Of the recording. (M, T)
-            flac: The recording.
-        """
-        clip = decode_flac(flac)
-        copy = self._vocoder.synthesize(torch.tensor(mel, device=self._device))
-        synthesized, alignment, truncated = self._synthesize(sentence, embedding)
-        return Spoken(
-            sentence=sentence,
-            samples={
-                "ground_truth": resample(clip.samples, clip.sample_rate, self.mel.sample_rate),
-                "copy_synthesis": copy,
-                "synthesized": synthesized,
-            },
-            alignment=alignment.numpy(),
-            truncated=truncated,
-            diagonality=diagonality(alignment),
-            focus_rate=focus_rate(alignment),
-            coverage=coverage(alignment),
-        )
+    def copy(self, mel: NDArray[np.float32]) -> dict[Row, Samples]:
+        """Turn a recording's mel (M, T) into samples, by the vocoder, and by Griffin-Lim if that is another."""
+        given = torch.tensor(mel, device=self._device)
+        copies: dict[Row, Samples] = {}
+        if self.vocoder_arch != "griffin_lim":
+            copies["copy_synthesis_griffin_lim"] = self._griffin_lim.synthesize(given)
+        copies["copy_synthesis"] = self._vocoder.synthesize(given)
+        return copies
+
+    def say(self, name: str, text: str, embedding: NDArray[np.float32]) -> tuple[Samples, Reading]:
+        """Read a text and make sound of it; for the arguments see `read`."""
+        started = time.perf_counter()
+        mel, reading = self.read(name, text, embedding)
+        read = time.perf_counter()
+        samples = self._vocoder.synthesize(mel)
+        self.clock.synthesizer_s += read - started
+        self.clock.vocoder_s += time.perf_counter() - read
+        self.clock.speech_s += len(samples) / self.mel.sample_rate
+        return samples, reading
 
     @torch.inference_mode()
-    def _synthesize(self, sentence: Sentence, embedding: NDArray[np.float32]) -> tuple[Samples, torch.Tensor, bool]:
+    def read(self, name: str, text: str, embedding: NDArray[np.float32]) -> tuple[torch.Tensor, Reading]:
+        """Read a text.
+
+        Args:
+            name: Seeds the dropout, so that no text depends on which others are read.
+            text: Normalised.
+            embedding: The voice. (E,)
+
+        Returns:
+            The mel (M, T), and how it was read.
+        """
         config = self._synthesizer.config
-        tokens = torch.tensor([self._tokenizer.encode(sentence.text)], device=self._device)
+        tokens = torch.tensor([self._tokenizer.encode(text)], device=self._device)
         frames_per_s = self.mel.sample_rate / self.mel.hop_length
-        # One seed a sentence, so that none depends on which others are spoken.
-        seed = zlib.crc32(f"{self._seed} {sentence.utterance_id}".encode())
-        started = time.perf_counter()
         output = self._synthesizer.infer(
             tokens,
             torch.tensor([tokens.shape[1]], device=self._device),
             torch.tensor(embedding, device=self._device)[None] if config.speaker_embedding_dim else None,
             max_frames=math.ceil((1 + self._config.max_s_per_symbol * tokens.shape[1]) * frames_per_s),
             stop_threshold=self._config.stop_threshold,
-            generator=torch.Generator(self._device).manual_seed(seed),
+            generator=torch.Generator(self._device).manual_seed(zlib.crc32(f"{self._seed} {name}".encode())),
         )
         n_frames = int(output.mel_lengths[0])
         n_steps = -(-n_frames // config.reduction_factor)
         alignment = output.alignment[0, :n_steps].float().cpu()
-        spoken = time.perf_counter()
-        samples = self._vocoder.synthesize(output.mel[0, :, :n_frames])
-        self.clock.synthesizer_s += spoken - started
-        self.clock.vocoder_s += time.perf_counter() - spoken
-        self.clock.speech_s += len(samples) / self.mel.sample_rate
-        return samples, alignment, bool(output.truncated[0])
-
-
-def speak_all(
-    speaker: Speaker,
-    sentences: Sequence[Sentence],
-    embeddings: Mapping[str, NDArray[np.float32]],
-    mels: Mapping[str, NDArray[np.float32]],
-    recordings: Mapping[str, bytes],
-) -> Iterable[Spoken]:
-    """Make the three rows of each sentence; the mappings are by utterance_id, mels as the table has them."""
-    for sentence in sentences:
-        mel: Any = mels[sentence.utterance_id].reshape(speaker.mel.n_mels, -1)
-        yield speaker.speak(sentence, embeddings[sentence.reference_id], mel, recordings[sentence.utterance_id])
+        reading = Reading(
+            alignment=alignment.numpy(),
+            truncated=bool(output.truncated[0]),
+            diagonality=diagonality(alignment),
+            focus_rate=focus_rate(alignment),
+            coverage=coverage(alignment),
+        )
+        return output.mel[0, :, :n_frames], reading

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.device import inference_device
@@ -10,11 +11,12 @@ from pipeline.evaluation import outputs, plots
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.evaluation.gate import GateConfig, check_gate, gate_document
 from pipeline.evaluation.held_out_speakers import verify_speakers
-from pipeline.evaluation.held_out_speech import Sources, speak_sentences
+from pipeline.evaluation.held_out_speech import Sources, SpeechTest, speak_sentences
 from pipeline.evaluation.report import ReportContent, describe_model, render
 from pipeline.evaluation.sentences import read_overview
-from pipeline.evaluation.training_curves import n_steps, read_curves
+from pipeline.evaluation.training_curves import Curves, n_steps, read_curves
 from pipeline.params import Section, read
+from pipeline.warm_start import RELEASE, WarmStartConfig
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,7 @@ SOURCES = Sources(
 class Params(Section):
     """What this stage reads of params.yaml."""
 
+    base: WarmStartConfig
     evaluate: EvaluateConfig
     gate: GateConfig
 
@@ -49,30 +52,31 @@ def evaluate() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     device = inference_device()
     overview = read_overview(SOURCES.corpus)
-    speaker = verify_speakers(SOURCES.embeddings, config.speaker, config.seed, REPORTS / "plots")
-    speech = speak_sentences(SOURCES, overview, config, device, REPORTS / "audio")
+    speaker = verify_speakers(SOURCES.embeddings, overview.trained, config.speaker, config.seed, REPORTS / "plots")
+    parent = RELEASE if params.base.weights_of("synthesizer") else None
+    speech = speak_sentences(SOURCES, overview, parent, config, device, REPORTS / "audio")
     curves = {model: read_curves(MODELS / model) for model in ("encoder", "synthesizer", "vocoder")}
-    for model, found in curves.items():
-        outputs.write_curves(REPORTS / "plots", model, found)
-    outputs.write_measurements(REPORTS / "plots/utterances.csv", speech.measurements)
-    metrics = outputs.rounded({"speaker": speaker.metrics, "speech": speech.metrics})
+    _write_tables(speech, curves)
+    metrics = outputs.rounded({"speaker": speaker.metrics} | speech.metrics)
     checks = check_gate(params.gate, metrics)
     outputs.write_json(REPORTS / "metrics.json", metrics)
     outputs.write_json(REPORTS / "gate.json", gate_document(checks))
     page = ReportContent(
         metrics=metrics,
         checks=checks,
-        corpus=overview.parts,
+        overview=overview,
         models=[describe_model(MODELS / model, n_steps(found)) for model, found in curves.items()],
         measurements=speech.measurements,
+        voices=speech.voices,
         samples=speech.samples,
         det_svg=speaker.det_svg,
         map_svg=speaker.map_svg,
+        lengths_svg=plots.lengths_figure(speech.lengths) if speech.lengths else None,
         curves_svg={model: plots.curves_figure(model, found) for model, found in curves.items() if found},
-        recognizer=config.speech.recognizer,
+        config=config,
         verifier=speech.verifier,
-        n_enrolment=config.speech.n_enrolment,
-        target_prior=config.speaker.target_prior,
+        vocoder_arch=speech.vocoder_arch,
+        parent=params.base.release.rpartition("@")[2] if params.base.release and parent else None,
     )
     (REPORTS / "index.html").write_text(render(page), encoding="utf-8")
     outputs.write_json(REPORTS / "timings.json", speech.timings | {"evaluate_s": time.perf_counter() - started})
@@ -85,3 +89,14 @@ def evaluate() -> None:
             check.threshold,
             check.passed,
         )
+
+
+def _write_tables(speech: SpeechTest, curves: Mapping[str, Curves]) -> None:
+    folder = REPORTS / "plots"
+    for model, found in curves.items():
+        outputs.write_curves(folder, model, found)
+    outputs.write_measurements(folder / "utterances.csv", speech.measurements)
+    if speech.voices:
+        outputs.write_cloning(folder / "cloning.csv", speech.voices)
+    if speech.lengths:
+        outputs.write_lengths(folder / "lengths.csv", speech.lengths)

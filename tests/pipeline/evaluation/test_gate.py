@@ -40,3 +40,14 @@ def test_gate_names_each_failure_and_lists_checks_in_order():
 def test_threshold_is_one_bound(threshold):
     with pytest.raises(ValidationError):
         TypeAdapter(GateConfig).validate_python({"speaker.eer": threshold})
+
+
+def test_gate_repeats_why_a_metric_was_not_measured():
+    metrics = {"speaker": {"n_speakers": 0, "not_measured": "nobody is left out"}, "speech": {"not_measured": 1}}
+    checks = check_gate({"speaker.eer": AtMost(max=0.1), "speech.cer": AtMost(max=1)}, metrics)
+    document = gate_document(checks)
+    assert document["failures"] == [
+        "speaker.eer was not measured, the gate asks for <= 0.1: nobody is left out",
+        "speech.cer was not measured, the gate asks for <= 1",
+    ]
+    assert [set(check) for check in document["checks"]] == [{"metric", "op", "threshold", "value", "passed"}] * 2

@@ -10,15 +10,16 @@ import pytest
 import torch
 import yaml
 
-from peewee_model.audio.clip import encode_flac, read_clip, resample
+from peewee_model.audio.clip import decode_flac, encode_flac, read_clip, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
-from peewee_model.encoder.model import SpeakerEncoder
+from peewee_model.encoder.model import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
 from peewee_model.text.config import TextConfig
 from peewee_model.text.symbols import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, remove_weight_norm
 from peewee_model.weights import save_model
 from pipeline import tables
 from pipeline.evaluation import held_out_speech
@@ -34,9 +35,12 @@ EVALUATE = {
     "n_samples": 2,
     "speaker": {"n_trials": 1000, "n_bootstrap": 20, "target_prior": 0.05, "n_map_utterances": 100},
     "speech": {
-        "n_sentences": 5, "n_enrolment": 2, "recognizer": "none", "verifier": "none", "stop_threshold": 0.9,
-        "max_s_per_symbol": 0.02, "min_length_ratio": 0.5, "max_length_ratio": 2.0,
+        "n_sentences": 5, "reference_s": 0.0, "n_enrolment": 2, "recognizer": "none", "verifier": "none",
+        "griffin_lim": {"n_iterations": 20, "momentum": 0.99, "n_inversion_updates": 16}, "n_bootstrap": 50,
+        "min_diagonality": 0.5, "stop_threshold": 0.9, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
+        "max_length_ratio": 2.0,
     },
+    "lengths": {"n_sentences": 3, "max_words": 9, "slack_s": 0.5},
 }  # fmt: skip
 GATE = {"speaker.eer": {"max": 0.1}, "speech.synthesized.stop_failures": {"max": 1.0}}
 TEXTS = ["the cat sat.", "a dog ran home.", "we go on, slowly.", "it rains again!"]
@@ -52,14 +56,15 @@ def voice(pitch, seconds, rate, seed):
 
 
 def write_data(corpus, splits):
-    """Speakers by split, four utterances each; embeddings that tell them apart."""
+    """Speakers of four utterances each, in one split or in one an utterance; embeddings that tell them apart."""
     rows, mels, embeddings = [], [], []
     for number, (speaker, split) in enumerate(splits.items()):
         centre = np.random.default_rng(number).normal(size=4)
         for index, text in enumerate(TEXTS):
             rate = 24000 if index == 0 else 16000
             samples = voice(90 + 40 * number, 0.7 + 0.1 * index, rate, index)
-            shared = {"utterance_id": f"{speaker}_1_{index:06d}", "speaker_id": speaker, "split": split}
+            shared = {"utterance_id": f"{speaker}_1_{index:06d}", "speaker_id": speaker}
+            shared["split"] = split if isinstance(split, str) else split[index]
             audio = encode_flac(samples, rate)
             rows.append(
                 shared
@@ -105,8 +110,9 @@ def write_models():
 
 
 def write_params(**changes):
-    """`params.yaml` with other values at dotted keys of `evaluate`, and another `gate`."""
-    document = json.loads(json.dumps({"evaluate": EVALUATE, "gate": changes.pop("gate", GATE)}))
+    """`params.yaml` with other values at dotted keys of `evaluate`, and another `gate` or `base`."""
+    base = {"release": changes.pop("release", None), "parts": changes.pop("parts", [])}
+    document = json.loads(json.dumps({"base": base, "evaluate": EVALUATE, "gate": changes.pop("gate", GATE)}))
     for key, value in changes.items():
         *sections, last = key.split("__")
         place = document["evaluate"]
@@ -184,7 +190,7 @@ def test_evaluate_leaves_figures_gate_tables_sound_and_page():
     assert gate["passed"] is True and gate["failures"] == [] and len(gate["checks"]) == 2
     tables_written = {path.name for path in Path("reports/plots").iterdir()}
     assert tables_written == {
-        "det.csv", "speaker_map.csv", "trials.csv", "utterances.csv", "training_encoder_loss_train.csv",
+        "det.csv", "lengths.csv", "speaker_map.csv", "trials.csv", "utterances.csv", "training_encoder_loss_train.csv",
         "training_encoder_loss_validation.csv", "training_encoder_eer_validation.csv",
     }  # fmt: skip
     assert Path("reports/plots/trials.csv").read_text().startswith("first,second,same_speaker,score\ns2_1_000000,s2_1")
@@ -201,8 +207,8 @@ def test_page_is_whole_self_contained_and_says_what_it_is():
     page = Page(source)
     tags = [tag for tag, _ in page.elements]
     assert tags.count("audio") == 6 and tags.count("script") == 0 and tags.count("link") == 0
-    # Two a sample, the DET curve, the map, one training.
-    assert tags.count("svg") == 2 * 2 + 2 + 1
+    # Two a sample, the DET curve, the map, the lengths, one training.
+    assert tags.count("svg") == 2 * 2 + 3 + 1
     for _, attributes in page.elements:
         for name in ("src", "href", "xlink:href"):
             value = attributes.get(name) or "data:"
@@ -221,7 +227,7 @@ def test_same_inputs_give_the_same_bytes_whatever_the_workers(monkeypatch):
     monkeypatch.setenv("PEEWEE_WORKERS", "2")
     evaluate()
     assert hashes() == first
-    assert len(first) == 3 + 7 + 6
+    assert len(first) == 3 + 8 + 6
     assert Path("reports/timings.json").read_bytes() != timings
 
 
@@ -294,3 +300,149 @@ def test_absent_verifier_is_said_on_the_page(monkeypatch):
     evaluate()
     assert "Resemblyzer, is not installed" in Page(Path("reports/index.html").read_text()).text
     assert "similarity" not in json.loads(Path("reports/metrics.json").read_text())["speech"]["ground_truth"]
+
+
+HELD_OUT_IN_PART = ("train", "test", "test", "test")
+
+
+def metrics():
+    return json.loads(Path("reports/metrics.json").read_text())
+
+
+def rewrite_data(splits):
+    shutil.rmtree("data")
+    write_data("libritts", splits)
+
+
+def test_one_speaker_corpus_has_no_verification_and_says_why():
+    """What can't be measured is no crash: the gate that asks for it fails and repeats the reason."""
+    rewrite_data({"s1": HELD_OUT_IN_PART})
+    evaluate()
+    found = metrics()
+    assert found["speaker"].keys() == {"n_speakers", "n_utterances", "not_measured"}
+    assert found["speaker"]["n_speakers"] == 0
+    assert found["speech"]["n_sentences"] == 3 and found["speech"]["n_seen_speakers"] == 1
+    gate = json.loads(Path("reports/gate.json").read_text())
+    assert not gate["passed"]
+    assert gate["failures"] == [
+        "speaker.eer was not measured, the gate asks for <= 0.1: fewer than two speakers with two test utterances each "
+        "are unknown to the encoder; to measure it, hold out speakers as a whole in ingest.split"
+    ]
+    page = Page(Path("reports/index.html").read_text())
+    assert "The encoder was not measured: fewer than two speakers" in page.text
+    assert "of 1 speaker: other recordings of the same voice were used in training" in page.text
+    assert "Speaker s1 (seen)" in page.text and "(unseen)" not in page.text
+    assert not {"det.csv", "trials.csv", "speaker_map.csv"} & {path.name for path in Path("reports/plots").iterdir()}
+
+
+def test_speakers_of_training_are_left_out_of_verification_and_told_apart():
+    rewrite_data({"s1": HELD_OUT_IN_PART, "s2": "test", "s3": "test"})
+    write_params(speech__n_sentences=100)
+    evaluate()
+    found = metrics()
+    assert found["speaker"]["n_speakers"] == 2 and found["speaker"]["n_utterances"] == 8
+    assert "s1_" not in Path("reports/plots/trials.csv").read_text()
+    speech = found["speech"]
+    assert (speech["n_speakers"], speech["n_seen_speakers"], speech["n_sentences"]) == (3, 1, 11)
+    assert (speech["seen"]["n_sentences"], speech["unseen"]["n_sentences"]) == (3, 8)
+    for name in ("mcd_db", "diagonality", "length_ratio"):
+        parts = [speech[part]["synthesized"][name] for part in ("seen", "unseen")]
+        assert speech["synthesized"][name] == pytest.approx((3 * parts[0] + 8 * parts[1]) / 11, abs=1e-5)
+        assert parts[0] != parts[1]
+    page = Page(Path("reports/index.html").read_text())
+    assert "2 unseen, and 1 seen, of whom other recordings were used in training" in page.text
+    assert "3 sentences of 1 seen speakers" in page.text and "Speaker s1 (seen)" in page.text
+
+
+def test_trained_vocoder_is_held_against_griffin_lim():
+    """HiFi-GAN without training makes noise of a mel, so that the yardstick's row is far nearer to the recording."""
+    torch.manual_seed(0)
+    config = HiFiGanConfig(
+        arch="hifi_gan", mel=MEL, upsample_rates=[16, 8], upsample_kernel_sizes=[16, 8], upsample_initial_channels=4,
+        resblock_kernel_sizes=[3], resblock_dilations=[[1]], resblock_n_convolutions=1, leaky_relu_slope=0.1,
+    )  # fmt: skip
+    vocoder = HiFiGan(config)
+    remove_weight_norm(vocoder)
+    save_model(Path("models/vocoder"), vocoder, config)
+    evaluate()
+    speech = metrics()["speech"]
+    assert speech["copy_synthesis_griffin_lim"]["mcd_db"] < 0.5 * speech["copy_synthesis"]["mcd_db"]
+    text = Page(Path("reports/index.html").read_text()).text
+    assert "Copy-synthesis, Griffin-Lim" in text and "Copy-synthesis, HiFi-GAN" in text
+    assert len(list(Path("reports/audio").iterdir())) == 2 * 4
+
+
+def hear_with_encoder():
+    """Embeddings of the corpus as the encoder that stands in `models` gives them, in place of made-up ones."""
+    encoder = load_encoder(Path("models/encoder"))
+    rows = []
+    for shard in tables.shards(Path("data/corpus")):
+        for row in tables.iter_rows(shard):
+            clip = decode_flac(row["audio"])
+            mel = log_mel(resample(clip.samples, clip.sample_rate, MEL.sample_rate), MEL)
+            embedding = encoder.embed_utterance(torch.from_numpy(mel)).detach().numpy()
+            rows.append(
+                {name: row[name] for name in ("utterance_id", "speaker_id", "split")} | {"embedding": embedding}
+            )
+    tables.write_shard(Path("data/speakers/utterances.parquet"), tables.UTTERANCE_EMBEDDINGS, rows)
+
+
+def test_parent_of_the_same_weights_speaks_the_same():
+    """Same texts, same references (of several recordings), same seeds: before and after differ by the weights alone."""
+    for model in ("encoder", "synthesizer", "vocoder"):
+        shutil.copytree(Path("models", model), Path("models/base/release", model))
+    hear_with_encoder()
+    write_params(release="store@0123456789abcdef", parts=["encoder", "synthesizer"], speech__reference_s=1.5)
+    evaluate()
+    speech = metrics()["speech"]
+    assert speech["parent"] == speech["synthesized"]
+    text = Page(Path("reports/index.html").read_text()).text
+    assert "Synthesized before" in text and "0123456789abcdef" in text and "store@" not in text
+    torch.manual_seed(7)
+    config = SynthesizerConfig.model_validate_json(Path("models/synthesizer/config.json").read_bytes())
+    save_model(Path("models/base/release/synthesizer"), Tacotron2(config), config)
+    evaluate()
+    changed = metrics()["speech"]
+    assert changed["synthesized"] == speech["synthesized"]
+    assert changed["parent"] != speech["parent"]
+
+
+def test_parent_is_asked_only_if_the_synthesizer_started_from_it():
+    write_params(release="store@0123456789abcdef", parts=["encoder"])
+    evaluate()
+    assert "parent" not in metrics()["speech"]
+    assert "Synthesized before" not in Page(Path("reports/index.html").read_text()).text
+
+
+def test_sentences_of_every_length_are_read_or_said_not_to_be():
+    evaluate()
+    lengths = metrics()["lengths"]
+    assert (lengths["n_sentences"], lengths["max_words"]) == (3, 9)
+    rows = Path("reports/plots/lengths.csv").read_text().splitlines()
+    assert rows[0].startswith("n_words,text,speaker_id,duration_s") and len(rows) == 4
+    assert [row.split(",")[0] for row in rows[1:]] == ["1", "5", "9"]
+    write_params(lengths__n_sentences=0, gate={"lengths.stop_failures": {"max": 0.0}})
+    evaluate()
+    reason = "evaluate.lengths.n_sentences is 0"
+    assert metrics()["lengths"] == {"not_measured": reason}
+    assert json.loads(Path("reports/gate.json").read_text())["failures"][0].endswith(reason)
+    assert reason in Page(Path("reports/index.html").read_text()).text
+    assert not Path("reports/plots/lengths.csv").exists()
+
+
+def test_cloning_of_unseen_speakers_stands_between_its_bounds_on_the_page():
+    pytest.importorskip("resemblyzer")
+    rewrite_data({"s1": HELD_OUT_IN_PART, "s2": "test", "s3": "test"})
+    write_params(speech__verifier="resemblyzer", speech__n_sentences=9)
+    evaluate()
+    cloning = metrics()["cloning"]
+    assert (cloning["n_speakers"], cloning["n_sentences"]) == (2, 6)
+    for row in ("same_speaker", "synthesized", "other_speakers"):
+        figures = cloning[row]
+        low, high = figures["similarity_reference_low"], figures["similarity_reference_high"]
+        assert low <= figures["similarity_reference"] <= high
+    same, other = (cloning[row]["similarity_reference"] for row in ("same_speaker", "other_speakers"))
+    assert same > other
+    speakers = [row.split(",")[0] for row in Path("reports/plots/cloning.csv").read_text().splitlines()]
+    assert speakers == ["speaker_id", "s2", "s3"]
+    assert "Other speakers' recordings" in Page(Path("reports/index.html").read_text()).text
