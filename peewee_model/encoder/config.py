@@ -39,6 +39,32 @@ class LstmSizes(_Windows):
     """Width of that attention; read with `attentive_statistics` alone."""
 
 
+class TdnnSizes(_Windows):
+    """Sizes of the TDNN (`encoder.architecture.tdnn`). Snyder et al. 2018, "X-vectors", with attentive statistics."""
+
+    channels: int = Field(ge=1)
+    """Channels of each convolution. The paper has 512."""
+    kernel_sizes: list[int]
+    """Of each convolution; odd. The paper has 5, 3, 3, 1, 1. None for an empty list: the embedding is then made of
+    `input_statistics` alone."""
+    dilations: list[int]
+    """Likewise. The paper has 1, 2, 3, 1, 1."""
+    stride: int = Field(ge=1)
+    """Frames that the first convolution moves on by. The paper has 1."""
+    attention_channels: int = Field(ge=1)
+    """Bottleneck of the attention of the pooling."""
+    input_statistics: bool
+    """Whether the embedding is also made of the mean and deviation of each mel band and of its change from frame to
+    frame: the long-term spectrum, of which a small network trained on few speakers learns to keep too little."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _check_convolutions(self.kernel_sizes, self.dilations)
+        if not self.kernel_sizes and not self.input_statistics:
+            raise ValueError("kernel_sizes is empty and input_statistics false, which leaves nothing; give one of both")
+        return self
+
+
 class EcapaTdnnSizes(_Windows):
     """Sizes of ECAPA-TDNN (`encoder.architecture.ecapa_tdnn`). Desplanques et al. 2020, arXiv:2005.07143."""
 
@@ -58,24 +84,31 @@ class EcapaTdnnSizes(_Windows):
     """Channels into which the outputs of all blocks are aggregated. The paper has 1536."""
     attention_channels: int = Field(ge=1)
     """Bottleneck of the attention of the pooling. The paper has 128."""
+    input_statistics: bool
+    """As in `tdnn`. Not in the paper."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if len(self.kernel_sizes) != len(self.dilations) or len(self.kernel_sizes) < 2:
-            raise ValueError(
-                f"kernel_sizes has {len(self.kernel_sizes)} and dilations {len(self.dilations)} values; give each one "
-                "for the first convolution and one for each block"
-            )
-        if any(size < 1 or size % 2 == 0 for size in self.kernel_sizes) or min(self.dilations) < 1:
-            raise ValueError(f"kernel_sizes {self.kernel_sizes} must be odd and dilations {self.dilations} positive")
+        _check_convolutions(self.kernel_sizes, self.dilations)
+        if len(self.kernel_sizes) < 2:
+            raise ValueError("kernel_sizes needs a value for the first convolution and one for each block, at least 2")
         if self.channels % self.res2_scale:
             raise ValueError(f"channels is {self.channels}, which res2_scale {self.res2_scale} does not divide")
         return self
 
 
+def _check_convolutions(kernel_sizes: list[int], dilations: list[int]) -> None:
+    if len(kernel_sizes) != len(dilations):
+        raise ValueError(
+            f"kernel_sizes has {len(kernel_sizes)} and dilations {len(dilations)} values; give each convolution both"
+        )
+    if any(size < 1 or size % 2 == 0 for size in kernel_sizes) or any(dilation < 1 for dilation in dilations):
+        raise ValueError(f"kernel_sizes {kernel_sizes} must be odd and dilations {dilations} positive")
+
+
 class _Hearing(_Strict):
-    arch: Literal["lstm", "ecapa_tdnn"]
-    """Which network: both are set up below."""
+    arch: Literal["lstm", "tdnn", "ecapa_tdnn"]
+    """Which network: all are set up below."""
     normalize: Literal["global", "utterance"]
     """What is subtracted from each mel band: its mean over the training data, or its mean over what is heard at a time,
     which also takes a microphone's colour away. Both divide by the band's standard deviation over the training data."""
@@ -87,6 +120,7 @@ class EncoderArchitecture(_Hearing):
     """`encoder.architecture` in params.yaml."""
 
     lstm: LstmSizes
+    tdnn: TdnnSizes
     ecapa_tdnn: EcapaTdnnSizes
 
 
@@ -94,6 +128,7 @@ class EncoderConfig(_Hearing):
     """What rides with a trained encoder: the sizes of its network alone, and the mels it was trained on."""
 
     lstm: LstmSizes | None = None
+    tdnn: TdnnSizes | None = None
     ecapa_tdnn: EcapaTdnnSizes | None = None
     mel: MelConfig
     """The mels that it hears."""
@@ -111,9 +146,9 @@ class EncoderConfig(_Hearing):
         return cls(mel=mel, **hearing, **{architecture.arch: getattr(architecture, architecture.arch)})
 
     @property
-    def sizes(self) -> LstmSizes | EcapaTdnnSizes:
+    def sizes(self) -> LstmSizes | TdnnSizes | EcapaTdnnSizes:
         """The sizes of the chosen network."""
-        sizes: LstmSizes | EcapaTdnnSizes = getattr(self, self.arch)
+        sizes: LstmSizes | TdnnSizes | EcapaTdnnSizes = getattr(self, self.arch)
         return sizes
 
     @property

@@ -9,21 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from peewee_model.encoder.config import EcapaTdnnSizes
-from peewee_model.encoder.pooling import AttentiveStatistics
-
-
-class _Layer(nn.Module):
-    """Convolution, ReLU, batch norm; the edges are padded with zeros. (B, C, T) -> (B, C, ceil(T / stride))"""
-
-    def __init__(self, n_in: int, n_out: int, kernel_size: int = 1, dilation: int = 1, stride: int = 1) -> None:
-        super().__init__()
-        padding = dilation * (kernel_size - 1) // 2
-        self.convolution = nn.Conv1d(n_in, n_out, kernel_size, stride, padding, dilation)
-        self.norm = nn.BatchNorm1d(n_out)
-
-    def forward(self, values: Tensor) -> Tensor:
-        normed: Tensor = self.norm(F.relu(self.convolution(values)))
-        return normed
+from peewee_model.encoder.pooling import AttentiveStatistics, band_statistics
+from peewee_model.encoder.tdnn import Layer
 
 
 class _Res2(nn.Module):
@@ -36,7 +23,7 @@ class _Res2(nn.Module):
     def __init__(self, channels: int, scale: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
         width = channels // scale
-        self.layers = nn.ModuleList(_Layer(width, width, kernel_size, dilation) for _ in range(scale - 1))
+        self.layers = nn.ModuleList(Layer(width, width, kernel_size, dilation) for _ in range(scale - 1))
 
     def forward(self, values: Tensor) -> Tensor:
         groups = values.chunk(len(self.layers) + 1, dim=1)
@@ -70,9 +57,9 @@ class _Block(nn.Module):
     def __init__(self, sizes: EcapaTdnnSizes, kernel_size: int, dilation: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            _Layer(sizes.channels, sizes.channels),
+            Layer(sizes.channels, sizes.channels),
             _Res2(sizes.channels, sizes.res2_scale, kernel_size, dilation),
-            _Layer(sizes.channels, sizes.channels),
+            Layer(sizes.channels, sizes.channels),
             _SqueezeExcitation(sizes.channels, sizes.se_channels),
         )
 
@@ -91,13 +78,15 @@ class EcapaTdnn(nn.Module):
     def __init__(self, n_mels: int, sizes: EcapaTdnnSizes) -> None:
         super().__init__()
         (first_kernel, *kernels), (first_dilation, *dilations) = sizes.kernel_sizes, sizes.dilations
-        self.first = _Layer(n_mels, sizes.channels, first_kernel, first_dilation, sizes.stride)
+        self.first = Layer(n_mels, sizes.channels, first_kernel, first_dilation, sizes.stride)
         pairs = zip(kernels, dilations, strict=True)
         self.blocks = nn.ModuleList(_Block(sizes, kernel, dilation) for kernel, dilation in pairs)
         self.aggregation = nn.Conv1d(len(self.blocks) * sizes.channels, sizes.mfa_channels, 1)
         self.pooling = AttentiveStatistics(sizes.mfa_channels, sizes.attention_channels)
-        self.pooled_norm = nn.BatchNorm1d(2 * sizes.mfa_channels)
-        self.projection = nn.Linear(2 * sizes.mfa_channels, sizes.embedding_dim)
+        self._hears_statistics = sizes.input_statistics
+        width = 2 * sizes.mfa_channels + (3 * n_mels if sizes.input_statistics else 0)
+        self.pooled_norm = nn.BatchNorm1d(width)
+        self.projection = nn.Linear(width, sizes.embedding_dim)
         self.embedding_norm = nn.BatchNorm1d(sizes.embedding_dim)
 
     def forward(self, mel: Tensor) -> Tensor:
@@ -115,5 +104,8 @@ class EcapaTdnn(nn.Module):
             results.append(block(heard))
             heard = heard + results[-1]
         aggregated = F.relu(self.aggregation(torch.cat(results, dim=1)))
-        embedded: Tensor = self.embedding_norm(self.projection(self.pooled_norm(self.pooling(aggregated))))
+        pooled = self.pooling(aggregated)
+        if self._hears_statistics:
+            pooled = torch.cat([pooled, band_statistics(mel)], dim=1)
+        embedded: Tensor = self.embedding_norm(self.projection(self.pooled_norm(pooled)))
         return embedded

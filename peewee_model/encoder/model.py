@@ -8,10 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from peewee_model.encoder.config import EncoderConfig, LstmSizes
+from peewee_model.encoder.config import EcapaTdnnSizes, EncoderConfig, LstmSizes, TdnnSizes
 from peewee_model.encoder.ecapa_tdnn import EcapaTdnn
 from peewee_model.encoder.lstm import LstmNetwork
 from peewee_model.encoder.silence import without_silence
+from peewee_model.encoder.tdnn import Tdnn
 from peewee_model.errors import ShapeError
 from peewee_model.weights import load_config, load_weights
 
@@ -32,10 +33,8 @@ class SpeakerEncoder(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.config = config
-        sizes, n_mels = config.sizes, config.mel.n_mels
-        self.network: LstmNetwork | EcapaTdnn = (
-            LstmNetwork(n_mels, sizes) if isinstance(sizes, LstmSizes) else EcapaTdnn(n_mels, sizes)
-        )
+        n_mels = config.mel.n_mels
+        self.network = _network(n_mels, config.sizes)
         self.register_buffer("mel_mean", torch.zeros(n_mels))
         self.register_buffer("mel_std", torch.ones(n_mels))
 
@@ -123,6 +122,16 @@ class SpeakerEncoder(nn.Module):
         hop = max(1, round(size * (1 - self.config.sizes.window_overlap)))
         starts = [*range(0, mel.shape[1] - size, hop), mel.shape[1] - size]
         return [mel[:, start : start + size] for start in starts]
+
+
+def _network(n_mels: int, sizes: LstmSizes | TdnnSizes | EcapaTdnnSizes) -> LstmNetwork | Tdnn | EcapaTdnn:
+    match sizes:
+        case LstmSizes():
+            return LstmNetwork(n_mels, sizes)
+        case TdnnSizes():
+            return Tdnn(n_mels, sizes)
+        case EcapaTdnnSizes():
+            return EcapaTdnn(n_mels, sizes)
 
 
 def _centre(embeddings: Tensor) -> Tensor:

@@ -3,11 +3,12 @@ import torch.nn.functional as F
 
 from peewee_model.encoder.config import EcapaTdnnSizes
 from peewee_model.encoder.ecapa_tdnn import EcapaTdnn
-from peewee_model.encoder.pooling import AttentiveStatistics, mean_and_deviation
+from peewee_model.encoder.pooling import AttentiveStatistics, band_statistics, mean_and_deviation
 
 SIZES = EcapaTdnnSizes(
     embedding_dim=5, window_frames=0, window_overlap=0.5, channels=8, kernel_sizes=[5, 3, 3, 3],
     dilations=[1, 2, 3, 4], stride=1, res2_scale=4, se_channels=3, mfa_channels=10, attention_channels=4,
+    input_statistics=False,
 )  # fmt: skip
 
 
@@ -76,3 +77,10 @@ def test_attention_of_equal_frames_is_even():
     mean, deviation = AttentiveStatistics(6, 3)(frame.expand(2, 6, 9)).chunk(2, dim=1)
     torch.testing.assert_close(mean, frame[:, :, 0])
     torch.testing.assert_close(deviation, torch.full((2, 6), 1e-5**0.5))
+
+
+def test_band_statistics_of_known_values():
+    """1, 2, 4, 5 has mean 3 and deviation 1.58; its changes 1, 2, 1 have deviation 0.471. One frame has none."""
+    statistics = band_statistics(torch.tensor([[[1.0, 2.0, 4.0, 5.0]]]))
+    torch.testing.assert_close(statistics, torch.tensor([[3.0, 2.5**0.5, (2 / 9) ** 0.5]]))
+    torch.testing.assert_close(band_statistics(torch.tensor([[[7.0]]])), torch.tensor([[7.0, 1e-5**0.5, 1e-5**0.5]]))

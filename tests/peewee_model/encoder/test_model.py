@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.encoder.config import EcapaTdnnSizes, EncoderArchitecture, EncoderConfig, LstmSizes
+from peewee_model.encoder.config import EcapaTdnnSizes, EncoderArchitecture, EncoderConfig, LstmSizes, TdnnSizes
 from peewee_model.encoder.model import SpeakerEncoder, load_encoder
 from peewee_model.encoder.silence import loud_frames
 from peewee_model.errors import ShapeError
@@ -19,10 +19,18 @@ MEL = MelConfig(
 WINDOWS = {"embedding_dim": 5, "window_frames": 16, "window_overlap": 0.5}
 LSTM = {"n_layers": 2, "hidden_dim": 12, "projection_dim": 6, "pooling": "last", "attention_channels": 4}
 ECAPA = {
-    "channels": 8, "kernel_sizes": [5, 3, 3, 3], "dilations": [1, 2, 3, 4], "stride": 1, "res2_scale": 4, "se_channels": 3,
-    "mfa_channels": 10, "attention_channels": 4,
+    "channels": 8, "kernel_sizes": [5, 3, 3, 3], "dilations": [1, 2, 3, 4], "stride": 1, "res2_scale": 4,
+    "se_channels": 3, "mfa_channels": 10, "attention_channels": 4, "input_statistics": False,
 }  # fmt: skip
+TDNN = {
+    "channels": 8, "kernel_sizes": [5, 3], "dilations": [1, 2], "stride": 1, "attention_channels": 4,
+    "input_statistics": False,
+}  # fmt: skip
+KINDS = {"lstm": (LstmSizes, LSTM), "tdnn": (TdnnSizes, TDNN), "ecapa_tdnn": (EcapaTdnnSizes, ECAPA)}
 NETWORKS = [
+    {"arch": "tdnn"}, {"arch": "tdnn", "stride": 3, "input_statistics": True},
+    {"arch": "tdnn", "kernel_sizes": [], "dilations": [], "input_statistics": True},
+    {"arch": "ecapa_tdnn", "input_statistics": True},
     {"pooling": "last"}, {"projection_dim": 0}, {"pooling": "mean"}, {"pooling": "attentive_statistics"},
     {"arch": "ecapa_tdnn"}, {"arch": "ecapa_tdnn", "normalize": "utterance"},
     {"arch": "ecapa_tdnn", "stride": 2}, {"silence_db": 20.0},
@@ -32,7 +40,7 @@ NETWORKS = [
 def encoder(arch="lstm", normalize="global", silence_db=0.0, **sizes) -> SpeakerEncoder:
     """In evaluation mode, its batch norms having seen some data."""
     torch.manual_seed(1)
-    kind, plain = (LstmSizes, LSTM) if arch == "lstm" else (EcapaTdnnSizes, ECAPA)
+    kind, plain = KINDS[arch]
     chosen = kind(**WINDOWS | plain | sizes)
     config = EncoderConfig(arch=arch, normalize=normalize, silence_db=silence_db, mel=MEL, **{arch: chosen})
     model = SpeakerEncoder(config)
@@ -152,6 +160,7 @@ def test_config_keeps_the_chosen_network_alone():
     """What a release says of its encoder is what its encoder is."""
     architecture = EncoderArchitecture(
         arch="ecapa_tdnn", normalize="utterance", silence_db=30.0, lstm=LstmSizes(**WINDOWS | LSTM),
+        tdnn=TdnnSizes(**WINDOWS | TDNN),
         ecapa_tdnn=EcapaTdnnSizes(**WINDOWS | ECAPA | {"embedding_dim": 7}),
     )  # fmt: skip
     config = EncoderConfig.of(architecture, MEL)
@@ -165,6 +174,7 @@ def test_config_keeps_the_chosen_network_alone():
     [
         ({"kernel_sizes": [5, 3]}, "kernel_sizes has 2 and dilations 4 values"),
         ({"kernel_sizes": [5, 3, 4, 3]}, "must be odd"),
+        ({"kernel_sizes": [5], "dilations": [1]}, "one for each block, at least 2"),
         ({"channels": 10}, "channels is 10, which res2_scale 4 does not divide"),
     ],
 )
@@ -172,3 +182,9 @@ def test_sizes_that_make_no_network_are_refused(sizes, message):
     """The error names the values and what they contradict."""
     with pytest.raises(ValidationError, match=message):
         EcapaTdnnSizes(**WINDOWS | ECAPA | sizes)
+
+
+def test_tdnn_of_nothing_is_refused():
+    """Neither convolutions nor statistics."""
+    with pytest.raises(ValidationError, match="leaves nothing"):
+        TdnnSizes(**WINDOWS | TDNN | {"kernel_sizes": [], "dilations": []})

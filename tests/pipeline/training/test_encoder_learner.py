@@ -36,7 +36,11 @@ SIZES = {
     "ecapa_tdnn": {
         "embedding_dim": 8, "window_frames": 0, "window_overlap": 0.5, "channels": 16, "kernel_sizes": [5, 3, 3],
         "dilations": [1, 2, 3], "stride": 1, "res2_scale": 4, "se_channels": 4, "mfa_channels": 24,
-        "attention_channels": 4,
+        "attention_channels": 4, "input_statistics": False,
+    },
+    "tdnn": {
+        "embedding_dim": 8, "window_frames": 0, "window_overlap": 0.5, "channels": 16, "kernel_sizes": [5, 3],
+        "dilations": [1, 2], "stride": 1, "attention_channels": 4, "input_statistics": True,
     },
 }  # fmt: skip
 
@@ -95,7 +99,7 @@ def test_mini_trains_as_it_did_before_there_were_choices(speech):
     assert losses == pytest.approx([0.18537986669689416, 0.09146056576864794, 0.024100902699865402], rel=1e-4)
 
 
-@pytest.mark.parametrize("arch", ["lstm", "ecapa_tdnn"])
+@pytest.mark.parametrize("arch", ["lstm", "tdnn", "ecapa_tdnn"])
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_encoder_overfits_one_batch(speech, arch, kind):
     """Every loss with every network falls on one batch, most of the way to what it can be."""
@@ -104,7 +108,7 @@ def test_encoder_overfits_one_batch(speech, arch, kind):
     assert losses[-1] < losses[0] / 5
 
 
-@pytest.mark.parametrize("arch", ["lstm", "ecapa_tdnn"])
+@pytest.mark.parametrize("arch", ["lstm", "tdnn", "ecapa_tdnn"])
 def test_encoder_learns_under_all_augmentations(speech, arch):
     """The mean loss of the last batches is well below the first ones'."""
     losses = steps(EncoderLearner(MELS, params({"arch": arch}, augmentation=ALL)), 120)
