@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,32 @@ def test_manifest_bytes_are_the_same_whatever_the_order_of_its_parts(bare_releas
     assert again.to_bytes() == manifest.to_bytes()
     assert version_of(again.to_bytes()) == version_of(manifest.to_bytes())
     assert Manifest.model_validate_json(manifest.to_bytes()) == manifest
+
+
+def test_manifest_of_a_release_without_a_parent_does_not_speak_of_one(bare_release: tuple[Path, str]) -> None:
+    """As before there were parents: its bytes, and so its version, stay."""
+    manifest, _ = read_manifest(bare_release[0])
+    assert manifest.parent is None
+    assert "parent" not in json.loads(manifest.to_bytes())
+
+
+def test_manifest_with_parents_is_read_as_it_was_written(bare_release: tuple[Path, str], sign: Sign) -> None:
+    """All of them, the nearest first."""
+    elder: dict[str, Any] = {"version": "b" * 16, "store": "s", "parts": ["encoder"], "corpora": [], "parent": None}
+    version = sign(bare_release[0], parent=elder | {"version": "a" * 16, "parent": elder})
+    manifest = verify_release(bare_release[0], version)
+    assert manifest.parent is not None
+    assert [release.version for release in manifest.parent.line] == ["a" * 16, "b" * 16]
+    assert Manifest.model_validate_json(manifest.to_bytes()) == manifest
+
+
+@pytest.mark.parametrize("wrong", [{"version": "../../../etc"}, {"version": "A" * 16}, {"more": 1}, {"parts": "all"}])
+def test_parent_that_is_none_is_refused(bare_release: tuple[Path, str], sign: Sign, wrong: dict[str, Any]) -> None:
+    """Its version becomes a path in a store."""
+    entry = {"version": "a" * 16, "store": "s", "parts": [], "corpora": [], "parent": None}
+    version = sign(bare_release[0], parent=entry | wrong)
+    with pytest.raises(TamperedReleaseError, match="parent"):
+        verify_release(bare_release[0], version)
 
 
 def test_manifest_with_a_metric_that_is_no_number_is_refused(bare_release: tuple[Path, str]) -> None:

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from peewee_model.features import FeaturesManifest
-from peewee_model.release import CodeEntry, CorpusEntry, FileEntry
+from peewee_model.release import CodeEntry, CorpusEntry, FileEntry, ParentEntry
 from pipeline.evaluation.gate import AtLeast, AtMost, check_gate, gate_document
 from pipeline.evaluation.measures import Measurement, summarize
-from pipeline.evaluation.sentences import ROWS
+from pipeline.evaluation.sentences import Row
 from pipeline.model_card import write_model_card
 
 MEL = {"acoustic": {"sample_rate": 24000}, "speaker": {"sample_rate": 16000}}
@@ -52,18 +52,21 @@ def card(*corpora: CorpusEntry, **changes: Any) -> str:
     return write_model_card(corpora or (corpus(),), **arguments)
 
 
-def speech() -> dict[str, Any]:
+def speech(*rows: Row) -> dict[str, Any]:
     """As `evaluate` sums it up, by its own code, so that the names are those of today."""
+    rows = rows or ("ground_truth", "copy_synthesis", "synthesized")
     measurements = [
         Measurement(
-            f"u{index}", "s", row, "hello", 1.0, 1.0, "hello", 0.1, 0.25, None if row == "ground_truth" else 5.5,
-            0.9, 0.5, False, row == "synthesized" and index == 0, 0.9, 0.8, 0.93,
+            utterance_id=f"u{index}", speaker_id="s", is_seen=False, row=row, text="hello", duration_s=1.0,
+            length_ratio=1.0, recognized="hello", cer=0.1, wer=0.25, mcd_db=None if row == "ground_truth" else 5.5,
+            similarity=0.9, similarity_others=0.5, truncated=False, diagonality=0.9, focus_rate=0.8, coverage=0.93,
+            stop_failure=row == "synthesized" and index == 0,
         )
         for index in range(4)
-        for row in ROWS
+        for row in rows
     ]  # fmt: skip
-    rates = {ROWS[0]: 0.0, ROWS[1]: 0.01, ROWS[2]: 0.29}
-    return {"n_sentences": 4} | summarize(measurements, rates)
+    rates: dict[Row, float] = {"ground_truth": 0.0, "copy_synthesis": 0.01, "parent": 0.4, "synthesized": 0.29}
+    return {"n_sentences": 4} | summarize(measurements, rates, n_bootstrap=10, seed=0)
 
 
 def head_of(text: str) -> dict[str, Any]:
@@ -129,6 +132,26 @@ def test_what_was_not_measured_is_said_and_nothing_is_made_up(metrics: dict[str,
     assert "None" not in text
 
 
+def test_cloning_stands_between_its_bounds_and_lengths_are_summed_up() -> None:
+    voices = {
+        row: {"similarity_reference": value, "similarity_reference_low": value - 0.1, "similarity_reference_high": 0.9}
+        for row, value in (("synthesized", 0.7), ("same_speaker", 0.8), ("other_speakers", 0.5))
+    }
+    cloning = {"n_speakers": 10, "n_sentences": 20, **voices}
+    lengths = {"n_sentences": 40, "max_words": 30, "stop_failures": 0.025, "aligned": 0.98}
+    text = card(metrics={"speech": speech(), "cloning": cloning, "lengths": lengths})
+    assert "10 unseen speakers" in text and "0.700 (95 % interval 0.600 to 0.900)" in text
+    assert "own recordings, 0.800, and of other speakers', 0.500." in text
+    assert "Of 40 sentences of 1 to 30 words, 2.5 % ended too early" in text and "in 98.0 % the attention" in text
+    silent = {
+        "cloning": {"not_measured": "nobody"},
+        "lengths": {"not_measured": "0"},
+        "speaker": {"not_measured": "so"},
+    }
+    text = card(metrics={"speech": speech()} | silent)
+    assert "unseen speakers" not in text and "words," not in text and "Speaker encoder: not measured, so." in text
+
+
 def test_columns_that_nobody_measured_are_left_out() -> None:
     text = card(metrics={"speech": {"n_sentences": 2, "synthesized": {"coverage": 0.5}}})
     assert "| | coverage |" in text
@@ -172,3 +195,66 @@ def test_code_that_differs_from_its_commit_is_told() -> None:
 def test_words_of_a_licence_can_not_break_the_table() -> None:
     rows = [line for line in card(corpus(licence="mine | all\nmine")).splitlines() if line.startswith("| [libritts")]
     assert rows[0].endswith("| 0.75 | mine / all mine |")
+
+
+PARENT = ParentEntry(
+    version="a" * 16,
+    store="s3://voices/released",
+    parts=("encoder", "synthesizer"),
+    corpora=(corpus(corpus="talks", sha256="cd" * 32, licence="CC0-1.0"), corpus()),
+    parent=ParentEntry(
+        version="b" * 16,
+        store="store",
+        parts=("encoder",),
+        parent=None,
+        corpora=(SYNTHETIC.model_copy(update={"sha256": "01" * 32}),),
+    ),
+)
+
+
+def test_parents_and_what_they_were_made_of_are_credited() -> None:
+    """Theirs and their parents', each corpus once; their licences count for the release."""
+    own = corpus(corpus="adapt", sha256="ef" * 32)
+    text = card(own, parent=PARENT)
+    assert f"its encoder and synthesizer started from release `{'a' * 16}`, which came of `{'b' * 16}`" in text
+    assert "(store `s3://voices/released`)" in text
+    older = text.partition("The release that it started from learned of these too:")[2]
+    assert [line.split("]")[0].split("[")[-1].strip("| ") for line in older.splitlines()[4:6]] == [
+        "talks train-clean-100", "libritts train-clean-100",
+    ]  # fmt: skip
+    assert "mini train-clean (SYNTHETIC)" in older
+    assert "zen2019libritts" in older
+    assert "**Trained on SYNTHETIC speech.**" in text
+    assert head_of(text)["license"] == "other"
+    assert "fine-tuned" in head_of(text)["tags"]
+    assert "What it started from had been trained on 1.50 h of 9 speakers." in text
+    assert "started from" not in card(own)
+
+
+def test_corpus_of_parent_and_child_is_credited_once() -> None:
+    """Trained further on the same."""
+    text = card(parent=ParentEntry(version="a" * 16, store="s", parts=("encoder",), corpora=(corpus(),), parent=None))
+    assert text.count("| [libritts train-clean-100]") == 1
+    assert "learned of these too" not in text
+
+
+def test_parent_stands_above_what_came_of_it() -> None:
+    """Before and after, on the same sentences."""
+    text = card(metrics={"speech": speech("ground_truth", "copy_synthesis", "parent", "synthesized")})
+    rows = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if " | 0.900 | " in line]
+    assert rows == ["recording", "copy-synthesis", "parent, synthesized", "**synthesized**"]
+    assert "parent, synthesized" not in card(metrics={"speech": speech()})
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({}, "All on speakers that nothing was trained on."),
+        ({"n_seen_speakers": 0, "n_speakers": 4}, "All on speakers that nothing was trained on."),
+        ({"n_seen_speakers": 1, "n_speakers": 1}, "trained on; of the speaker, other sentences were."),
+        ({"n_seen_speakers": 2, "n_speakers": 5}, "trained on; of 2 of 5 speakers, other sentences were."),
+    ],
+)
+def test_seen_speakers_are_told(counts: dict[str, int], told: str) -> None:
+    """A voice that was trained on is an easier one."""
+    assert told in card(metrics={"speech": counts | speech()})

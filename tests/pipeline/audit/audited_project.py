@@ -28,7 +28,7 @@ SUBSETS = ("train-clean", "dev-clean")
 
 
 def make(folder: Path) -> tuple[str, str]:
-    """Make the project and run it twice; the second release is what the workspace holds.
+    """Make the project and run it twice; the second release came of the first, and is what the workspace holds.
 
     Returns:
         The versions of both releases.
@@ -51,6 +51,7 @@ def make(folder: Path) -> tuple[str, str]:
     run(folder, "dvc", "remote", "modify", "storage", "verify", "true")
     first = reproduce(folder)
     change(folder, "encoder", n_speakers=25)
+    start_from(folder, first)
     second = reproduce(folder)
     run(folder, "dvc", "push", "-q")
     run(folder, "git", "gc", "-q")  # tests copy this folder often
@@ -86,6 +87,14 @@ def change(folder: Path, section: str, **values: object) -> None:
     path = folder / "params.yaml"
     document = yaml.safe_load(path.read_text())
     document[section]["training"].update(values)
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def start_from(folder: Path, version: str) -> None:
+    """Let the synthesizer's training start from a release of the project's own store."""
+    path = folder / "params.yaml"
+    document = yaml.safe_load(path.read_text())
+    document["base"] = {"release": f"store@{version}", "parts": ["synthesizer"]}
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 

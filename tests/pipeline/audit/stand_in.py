@@ -1,7 +1,7 @@
 """Stand-ins for the eight stages that need a corpus or a training: small files, like theirs, in no time.
 
-The links, `bundle` and `publish` are the real code. Run in the project's folder by the program that `project.py` puts
-in place of python.
+The links, `fetch_base`, `bundle` and `publish` are the real code. Run in the project's folder by the program that
+`audited_project.py` puts in place of python.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import yaml
 
 from pipeline.graph import load_stages
 from pipeline.links import write_link
+from pipeline.stages.fetch_base import fetch_base
 from pipeline.tables import CORPUS, MELS, UTTERANCES, write_shard
 from tests.peewee_model.releases import write_release
 
@@ -35,6 +36,7 @@ def run(stage: str) -> None:
     outs = load_stages()[stage]
     params = yaml.safe_load(Path("params.yaml").read_text())
     {
+        "fetch_base": lambda params: fetch_base(),
         "download": download,
         "ingest": ingest,
         "extract_mels": extract_mels,
@@ -94,7 +96,8 @@ def ingest(params: dict) -> None:
          "hours": 0.1, "trimmed_s": 0.4}
         for split in ("train", "validation", "test")
     ]  # fmt: skip
-    Path("data/summary.json").write_text(json.dumps({"parts": parts, "rejected": {}}))
+    speakers = [{"corpus": "toy", "subset": name, "n_speakers": 1} for name in sorted(set(SUBSET.values()))]
+    Path("data/summary.json").write_text(json.dumps({"parts": parts, "speakers": speakers, "rejected": {}}))
 
 
 def extract_mels(params: dict) -> None:

@@ -214,7 +214,7 @@ WORKSPACE: dict[str, tuple[Change, str]] = {
         "models/synthesizer/config.json", "models/vocoder/model.safetensors", "reports/metrics.json",
         "reports/gate.json", "reports/audio/sample_00_ground_truth.flac", "reports/plots/loss.csv",
         "reports/index.html", "links/ingest.json", "release/encoder/model.safetensors", "release/links.json",
-        "release/MODEL_CARD.md",
+        "release/MODEL_CARD.md", "models/base/base.json", "models/base/release/manifest.json",
     )
 } | {
     "text of an utterance rewritten": (
@@ -452,6 +452,14 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "release of another commit": (
         lambda scene: forged(scene, lambda folder, manifest: manifest["code"].update(commit="0" * 40)),
         "record: provenance.json: repository: ",
+    ),
+    "release that denies its parent": (
+        lambda scene: forged(scene, lambda folder, manifest: manifest.pop("parent")),
+        "record: manifest.json: parent: ",
+    ),
+    "release of another parent": (
+        lambda scene: forged(scene, lambda folder, manifest: manifest["parent"].update(version="0" * 16)),
+        "record: manifest.json: parent: ",
     ),
     "release of other code": (
         lambda scene: forged(

@@ -104,6 +104,51 @@ def test_trace_that_can_not_search_a_release_says_so_and_fails(store: tuple[str,
     assert isinstance(told.exception, PeeweeError) and "1 of 4 releases" in str(told.exception)
 
 
+def parent_of(version: str, store: str = "store", parent: dict[str, object] | None = None) -> dict[str, object]:
+    """As a manifest has it."""
+    return {"version": version, "store": store, "parts": ["synthesizer"], "corpora": [], "parent": parent}
+
+
+def test_trace_follows_to_the_releases_that_training_started_from(store: tuple[str, list[str]], tmp_path: Path) -> None:
+    """Ada is not in the data of the fourth and the fifth, but their weights learned of her."""
+    address, (first, *_) = store
+    child = publish(tmp_path / "4", address, BOB, "adapted", parent=parent_of(first, address))
+    elder = parent_of(child, address, parent_of(first, address))
+    grandchild = publish(tmp_path / "5", address, BOB, "adapted", parent=elder, metrics={"eer": 0.2})
+    found = {appearance.version: appearance for appearance in trace(open_store(address), "speaker", "toy_ada")}
+    assert not found[child].shares and found[child].inherits and not found[first].heritage
+    assert [release.version for release in found[grandchild].heritage] == [child, first]
+    assert [bool(release.shares) for release in found[grandchild].heritage] == [False, True]
+    assert not any(appearance.gap for appearance in found.values())
+    told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", address])
+    assert told.exit_code == 0
+    assert "in 2 of 5 releases; 2 releases more came of one that holds it" in told.output
+    assert f"came of {first}, which holds it: train: 4 utterances, 10.0 s" in told.output
+    document = json.loads(
+        CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--json", "--store", address]).output
+    )
+    assert {item["version"] for item in document["releases"] if item["inherits"]} == {child, grandchild}
+
+
+def test_trace_without_the_parent_is_no_whole_answer(store: tuple[str, list[str]], tmp_path: Path) -> None:
+    """It is in another store: that one is named, and the exit code is not 0."""
+    version = publish(tmp_path / "4", store[0], BOB, "adapted", parent=parent_of("0" * 16, "elsewhere"))
+    told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
+    assert isinstance(told.exception, PeeweeError) and "search elsewhere too" in str(told.exception)
+    assert f"{version}  not in its data" in told.output and f"came of {'0' * 16}, unknown" in told.output
+
+
+def test_exclude_names_releases_that_came_of_one_that_holds_the_speaker(
+    store: tuple[str, list[str]], project: Path, tmp_path: Path
+) -> None:
+    """Withdrawn consent reaches the heirs."""
+    address, (first, *_) = store
+    child = publish(tmp_path / "4", address, BOB, "adapted", parent=parent_of(first, address))
+    asked = ["exclude", "--speaker", "toy_ada", "--reason", "withdrawn", "--store", address]
+    told = CliRunner().invoke(app, asked)
+    assert f"release {child} holds it still; adapted means this release now" in told.output
+
+
 @pytest.mark.parametrize("question", [[], ["--speaker", "a", "--utterance", "b"]])
 def test_trace_asks_for_one_of_both(question: list[str]) -> None:
     """Neither, or two, is a one-line error."""
