@@ -188,7 +188,31 @@ def _figures(metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]
             "which had no part in making the voice; its EER is how often it errs about whose voice it hears. MCD is "
             "the distance to the recording, coverage the share of the text's symbols that the attention dwells on."
         )
+    notes += _cloning_lines(metrics.get("cloning") or {}) + _length_lines(metrics.get("lengths") or {})
     return [*lines, *notes, "More, with audio and plots: `reports/index.html`, `reports/metrics.json`, `samples/`."]
+
+
+def _cloning_lines(cloning: Mapping[str, Any]) -> list[str]:
+    if "synthesized" not in cloning:
+        return []
+    clone, own, other = (cloning[row] for row in ("synthesized", "same_speaker", "other_speakers"))
+    low, high = (clone[f"similarity_reference_{end}"] for end in ("low", "high"))
+    return [
+        f"Voices of {cloning['n_speakers']} unseen speakers: similarity to the very recordings that a voice was taken "
+        f"from {clone['similarity_reference']:.3f} (95 % interval {low:.3f} to {high:.3f}), between that of the "
+        f"speaker's own recordings, {own['similarity_reference']:.3f}, and of other speakers', "
+        f"{other['similarity_reference']:.3f}."
+    ]
+
+
+def _length_lines(lengths: Mapping[str, Any]) -> list[str]:
+    if "stop_failures" not in lengths:
+        return []
+    return [
+        f"Of {lengths['n_sentences']} sentences of 1 to {lengths['max_words']} words, "
+        f"{_share(lengths['stop_failures'])} ended too early, too late or not at all; in "
+        f"{_share(lengths['aligned'])} the attention was diagonal."
+    ]
 
 
 def _held_out(speech: Mapping[str, Any]) -> str:
@@ -201,7 +225,8 @@ def _held_out(speech: Mapping[str, Any]) -> str:
 
 def _encoder_line(speaker: Mapping[str, Any]) -> str:
     if speaker.get("eer") is None:
-        return f"Speaker encoder: {_NOT_MEASURED}."
+        reason = speaker.get("not_measured")
+        return f"Speaker encoder: {_NOT_MEASURED}{f', {reason}' if reason else ''}."
     line = f"Speaker encoder: equal error rate {_share(speaker['eer'])}"
     details = []
     if speaker.get("eer_low") is not None and speaker.get("eer_high") is not None:

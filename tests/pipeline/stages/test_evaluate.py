@@ -351,7 +351,7 @@ def test_speakers_of_training_are_left_out_of_verification_and_told_apart():
         assert parts[0] != parts[1]
     page = Page(Path("reports/index.html").read_text())
     assert "2 unseen, and 1 seen, of whom other recordings were used in training" in page.text
-    assert "3 sentences of 1 seen speakers" in page.text and "Speaker s1 (seen)" in page.text
+    assert "3 sentences of 1 seen speaker" in page.text and "Speaker s1 (seen)" in page.text
 
 
 def test_trained_vocoder_is_held_against_griffin_lim():
