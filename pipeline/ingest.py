@@ -5,7 +5,7 @@ the spool is read utterance by utterance, sorted: what needs more than one part 
 are written. So neither the order of members or archives nor the number of workers can change a byte, and memory holds
 a shard and what is in flight. Who is excluded is left out first of all: not decoded, not spooled, in no split.
 
-Ids are unique over all corpora: `<corpus>_<id in the corpus>`, for utterances and speakers.
+Ids are unique over all corpora: `<corpus, or its source's ids>_<id in the corpus>`, for utterances and speakers.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from pipeline.corpora.libritts import read_libritts
 from pipeline.corpora.prepare import Batch, IngestConfig, prepare
 from pipeline.corpora.sieve import Sieve
 from pipeline.corpora.sources import Source
-from pipeline.corpora.splits import Split, assign_splits
+from pipeline.corpora.splits import Splits, assign_splits, hold_out_within
 from pipeline.corpora.spool import Spool, SpooledPart, SpooledUtterance
 from pipeline.corpora.utterance import Part, Reader, Refused
 from pipeline.exclusions import Exclusions
@@ -95,7 +95,7 @@ def ingest_corpus(
         logger.info("utterances=%d refused=%d", n_utterances, n_refused)
         if n_refused == n_utterances or n_refused > config.max_rejected_fraction * n_utterances:
             raise _too_many(spool, n_refused, n_utterances, config, rejected)
-        splits = _split_speakers(spool, config)
+        splits = _split(spool, config)
         _write_shards(spool, splits, config, corpus)
         told = (_row(utterance, splits, tables.UTTERANCES) for utterance in spool.utterances_by_speaker())
         _write_rows(utterances, tables.UTTERANCES, told, _UTTERANCES_PER_GROUP)
@@ -135,14 +135,14 @@ def _batches(sources: Sequence[Source], archives: Path, sieve: Sieve, bar: "tqdm
         for member in read_members(archives / source.archive_name, source.sha256, bar.update):
             for part in read(member):
                 _check_subset(part, source)
-                part = sieve.sift(part, source.corpus)
+                part = sieve.sift(part, source.id_prefix)
                 batch.append(part)
                 n_parts, n_bytes = n_parts + 1, n_bytes + (len(part.data) if isinstance(part, Part) else 0)
                 if len(batch) == _BATCH_PARTS or n_bytes >= _BATCH_BYTES:
-                    yield Batch(source.archive_name, source.corpus, tuple(batch))
+                    yield Batch(source.archive_name, source.corpus, source.id_prefix, tuple(batch))
                     batch, n_bytes = [], 0
         if batch:
-            yield Batch(source.archive_name, source.corpus, tuple(batch))
+            yield Batch(source.archive_name, source.corpus, source.id_prefix, tuple(batch))
         logger.info("archive=%s parts=%d", source.archive_name, n_parts)
 
 
@@ -250,17 +250,22 @@ def _too_many(spool: Spool, n_refused: int, n_utterances: int, config: IngestCon
     )
 
 
-def _split_speakers(spool: Spool, config: IngestConfig) -> dict[str, Split]:
+def _split(spool: Spool, config: IngestConfig) -> Splits:
     subsets: dict[str, set[str]] = defaultdict(set)
+    corpora: dict[str, set[str]] = defaultdict(set)
     for utterance in spool.utterances():
         subsets[utterance.speaker_id].add(utterance.subset)
-    splits = assign_splits(subsets, config.split)
-    if "train" not in splits.values():
+        corpora[utterance.speaker_id].add(utterance.corpus)
+    within = hold_out_within(
+        corpora, ((found.speaker_id, found.utterance_id) for found in spool.utterances()), config.split
+    )
+    by_speaker = assign_splits({name: heard for name, heard in subsets.items() if name not in within}, config.split)
+    if not within and "train" not in by_speaker.values():
         raise IngestError("no speaker is left to train on; name fewer subsets in params.yaml ingest.split.by_subset")
-    return splits
+    return Splits(by_speaker, within)
 
 
-def _write_shards(spool: Spool, splits: dict[str, Split], config: IngestConfig, corpus: Path) -> None:
+def _write_shards(spool: Spool, splits: Splits, config: IngestConfig, corpus: Path) -> None:
     n_bytes = sum(utterance.n_bytes for utterance in spool.utterances())
     n_shards = -(-n_bytes // (config.shard_mib << 20))
     # By hash: one utterance more changes one shard, and shards weigh the same whatever the order of the corpora.
@@ -277,17 +282,21 @@ def _shard_of(utterance_id: str, n_shards: int) -> int:
     return int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8], "big") * n_shards >> 64
 
 
-def _row(utterance: SpooledUtterance, splits: dict[str, Split], schema: pa.Schema, **more: bytes) -> dict[str, Any]:
-    told = {"split": splits[utterance.speaker_id], **more}
+def _row(utterance: SpooledUtterance, splits: Splits, schema: pa.Schema, **more: bytes) -> dict[str, Any]:
+    told = {"split": splits.of(utterance.speaker_id, utterance.utterance_id), **more}
     return {name: told[name] if name in told else getattr(utterance, name) for name in schema.names}
 
 
-def _summary(spool: Spool, splits: dict[str, Split]) -> dict[str, Any]:
-    """Count what `bundle` tells of the corpora: by corpus, subset and split, and what was refused by archive."""
+def _summary(spool: Spool, splits: Splits) -> dict[str, Any]:
+    """Count what `bundle` tells of the corpora: by corpus, subset and split, and what was refused by archive.
+
+    Speakers are counted by corpus and subset too: one who is held out in part is in several splits.
+    """
     parts: dict[tuple[str, str, str], dict[str, Any]] = {}
     speakers: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for utterance in spool.utterances():
-        key: tuple[str, str, str] = (utterance.corpus, utterance.subset, splits[utterance.speaker_id])
+        split = splits.of(utterance.speaker_id, utterance.utterance_id)
+        key: tuple[str, str, str] = (utterance.corpus, utterance.subset, split)
         names = dict(zip(("corpus", "subset", "split"), key, strict=True))
         part = parts.setdefault(key, {**names, "n_utterances": 0, "duration_s": 0.0, "trimmed_s": 0.0})
         part["n_utterances"] += 1
@@ -300,4 +309,8 @@ def _summary(spool: Spool, splits: dict[str, Split]) -> dict[str, Any]:
     refused: dict[str, Counter[str]] = defaultdict(Counter)
     for row in spool.rejected():
         refused[row["archive"]][row["reason"]] += 1
-    return {"parts": [parts[key] for key in sorted(parts)], "rejected": refused}
+    heard: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for (corpus, subset, _), names_of in speakers.items():
+        heard[corpus, subset] |= names_of
+    n_speakers = [{"corpus": c, "subset": s, "n_speakers": len(heard[c, s])} for c, s in sorted(heard)]
+    return {"parts": [parts[key] for key in sorted(parts)], "speakers": n_speakers, "rejected": refused}

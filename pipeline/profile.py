@@ -8,6 +8,7 @@ keys that the overlay does not name are kept, comments too (ruamel.yaml; conside
 import difflib
 import hashlib
 import io
+import re
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +21,9 @@ from peewee_model.errors import ConfigError, PeeweeError
 from pipeline.params import PARAMS_FILE
 
 PROFILES = Path(__file__).parent / "profiles"
+LOCAL = "local"
+"""Corpus of archives without a name, and what the ids of all archives at hand begin with."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HELD_OUT = {"dev": "validation", "test": "test"}
 
 
@@ -43,7 +47,7 @@ def merge(document: Any, overlay: Any) -> None:
 
 def _replaced_whole(key: str) -> bool:
     """A mapping of free keys (subset names, metric names) is one value: merging would keep another corpus's keys."""
-    return key in ("by_subset", "gate")
+    return key in ("by_subset", "within", "gate")
 
 
 def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
@@ -86,32 +90,56 @@ def names(folder: Path = PROFILES) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def local_sources(archives: Iterable[Path], corpus: str, licence: str) -> dict[str, Any]:
-    """Describe archives at hand, in LibriTTS's layout, as sources, and divide their subsets into splits.
+def local_sources(archives: Iterable[str], licence: str) -> list[dict[str, Any]]:
+    """Describe archives at hand, in LibriTTS's layout, as sources.
 
-    Subsets named dev* or test* are held out: validation and test; with one of the two alone, it is the test split and
-    validation speakers are taken from the rest.
+    Args:
+        archives: `PATH`, or `NAME=PATH` for a corpus of that name (letters, digits, `.`, `_`, `-`). Without a name the
+            corpus is `local`. All number their speakers alike: equal numbers are one person.
+        licence: Terms of the recordings.
 
     Raises:
-        ConfigError: If a file is not a tar archive in LibriTTS's layout, or two hold the same subset.
+        ConfigError: If a file is not a tar archive in LibriTTS's layout, or two of one name hold the same subset.
     """
-    sources: list[dict[str, str]] = []
-    held_out: dict[str, str] = {}
+    sources: list[dict[str, Any]] = []
     for archive in archives:
-        subset = _subset_of(archive)
-        if any(source["subset"] == subset for source in sources):
-            raise ConfigError(f"{archive} holds subset {subset}, as another one does; give it another folder name")
-        sources.append({"corpus": corpus, "subset": subset, "url": archive.resolve().as_uri(), "licence": licence})
-        sources[-1] |= _hashes(archive)
-        for prefix, split in HELD_OUT.items():
-            if subset.startswith(prefix):
-                held_out[subset] = split
+        name, path = _named(archive)
+        subset = _subset_of(path)
+        if any((source["corpus"], source["subset"]) == (name, subset) for source in sources):
+            raise ConfigError(
+                f"{path} holds subset {subset}, as another one does; tell them apart by names: --archive NAME={path}"
+            )
+        source = {"corpus": name, "subset": subset, "url": path.resolve().as_uri(), "licence": licence}
+        sources.append(source | _hashes(path) | ({} if name == LOCAL else {"ids": LOCAL}))
+    return sources
+
+
+def local_split(subsets: Iterable[str]) -> dict[str, Any]:
+    """Hold out the subsets named dev* or test*: validation and test; with one of the two alone, it is the test split.
+
+    What they do not fill is drawn from the other speakers, 15 % each.
+    """
+    held_out = {subset: split for subset in subsets for prefix, split in HELD_OUT.items() if subset.startswith(prefix)}
     if held_out and "test" not in held_out.values():
         held_out = dict.fromkeys(held_out, "test")
     validation = 0.0 if "validation" in held_out.values() else 0.15
     test = 0.0 if "test" in held_out.values() else 0.15
-    fractions = {"validation_fraction": validation, "test_fraction": test}
-    return {"corpus": {"sources": sources}, "ingest": {"split": {"by_subset": held_out, **fractions}}}
+    return {"by_subset": held_out, "within": {}, "validation_fraction": validation, "test_fraction": test}
+
+
+def with_archives(overlay: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add sources to an overlay, and the split that their subsets suggest where the overlay does not say its own."""
+    split: dict[str, Any] = overlay.get("ingest", {}).get("split", {})
+    suggested = local_split(source["subset"] for source in sources)
+    merge(overlay, {"corpus": {"sources": sources}, "ingest": {"split": suggested | split}})
+    return overlay
+
+
+def _named(archive: str) -> tuple[str, Path]:
+    name, equals, path = archive.partition("=")
+    if equals and _NAME.fullmatch(name):
+        return name, Path(path)
+    return LOCAL, Path(archive)
 
 
 def _subset_of(archive: Path) -> str:
@@ -140,20 +168,32 @@ def _hashes(archive: Path) -> dict[str, str]:
     return {"md5": md5.hexdigest(), "sha256": sha256.hexdigest()}
 
 
+def takes_archives(overlay: dict[str, Any]) -> bool:
+    """Whether a profile speaks of no corpus: the user's archives are its corpus."""
+    return "corpus" not in overlay
+
+
 def command(
-    name: Annotated[str, typer.Argument(help="mini, local, libritts-clean-100, libritts-clean-460 or libritts-960.")],
+    name: Annotated[str, typer.Argument(help="One of pipeline/profiles: mini, local, single-voice, libritts-960, ...")],
     archive: Annotated[
-        list[Path] | None, typer.Option(help="With `local`: a .tar.gz in LibriTTS's layout; may be given again.")
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]PATH",
+            help="For local, multi-speaker and single-voice: a .tar.gz in LibriTTS's layout; may be given again.",
+        ),
     ] = None,
     licence: Annotated[
-        str, typer.Option(help="With `local`: terms of the recordings, for the release's manifest.")
+        str, typer.Option(help="With --archive: terms of the recordings, for the release's manifest.")
     ] = "as stated by the archives' owner",
 ) -> None:
     """Merge a profile into params.yaml and print the difference."""
-    if (name == "local") != bool(archive):
-        raise PeeweeError("`profile local` takes --archive PATH, once for each archive; no other profile takes it")
     overlay = load_overlay(name)
+    if takes_archives(overlay) != bool(archive):
+        own = [known for known in names() if takes_archives(load_overlay(known))]
+        raise PeeweeError(
+            f"profiles {', '.join(own)} take --archive PATH, once for each archive; no other profile takes it"
+        )
     if archive:
-        merge(overlay, local_sources(archive, "local", licence))
+        with_archives(overlay, local_sources(archive, licence))
     difference = apply(overlay)
     typer.echo(difference or f"params.yaml is profile {name} already.")

@@ -22,7 +22,7 @@ CORPUS = pa.schema(
         ("utterance_id", pa.string()),
         ("corpus", pa.string()),
         ("subset", pa.string()),
-        ("split", pa.string()),  # train, validation or test; a speaker is in one only
+        ("split", pa.string()),  # train, validation or test
         ("speaker_id", pa.string()),
         ("chapter_id", pa.string()),
         ("text", pa.string()),  # as the corpus gives it

@@ -44,6 +44,7 @@ class Batch:
 
     archive: str
     corpus: str
+    id_prefix: str
     parts: tuple[Part | Refused, ...]
 
     def __str__(self) -> str:
@@ -66,13 +67,13 @@ def prepare(batch: Batch, config: IngestConfig) -> list[tuple[SpooledPart, bytes
             prepared.append((_refused(batch, part), b""))
             continue
         spooled = SpooledPart(
-            utterance_id=f"{batch.corpus}_{part.utterance_id}",
+            utterance_id=f"{batch.id_prefix}_{part.utterance_id}",
             archive=batch.archive,
             subset=part.subset,
             member=part.member,
             kind=part.kind,
             corpus=batch.corpus,
-            speaker_id=f"{batch.corpus}_{part.speaker_id}",
+            speaker_id=f"{batch.id_prefix}_{part.speaker_id}",
             chapter_id=part.chapter_id,
         )
         try:
@@ -89,7 +90,7 @@ def prepare(batch: Batch, config: IngestConfig) -> list[tuple[SpooledPart, bytes
 
 def _refused(batch: Batch, part: Refused) -> SpooledPart:
     return SpooledPart(
-        utterance_id=part.utterance_id and f"{batch.corpus}_{part.utterance_id}",
+        utterance_id=part.utterance_id and f"{batch.id_prefix}_{part.utterance_id}",
         archive=batch.archive,
         subset=part.subset,
         member=part.member,

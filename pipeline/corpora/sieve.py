@@ -15,11 +15,11 @@ class Sieve:
         self._listed = {(entry.kind, entry.id) for entry in exclusions.entries}
         self._met: set[tuple[str, str]] = set()
 
-    def sift(self, part: Part | Refused, corpus: str) -> Part | Refused:
+    def sift(self, part: Part | Refused, id_prefix: str) -> Part | Refused:
         """Give the part back, or the refusal of it."""
-        names = [("utterance", f"{corpus}_{part.utterance_id}")]
+        names = [("utterance", f"{id_prefix}_{part.utterance_id}")]
         if isinstance(part, Part):
-            names.append(("speaker", f"{corpus}_{part.speaker_id}"))
+            names.append(("speaker", f"{id_prefix}_{part.speaker_id}"))
         found = [name for name in names if name in self._listed]
         if not found:
             return part

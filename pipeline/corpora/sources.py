@@ -40,6 +40,10 @@ class Source(Section):
     licence: str
     """Terms of the recordings; they go into each release's manifest."""
 
+    ids: _Name | None = None
+    """What stands before the archive's ids of utterances and speakers; null for the corpus. Corpora that number the
+    same people alike share it: then a person who is heard in two of them is one speaker, and in one split."""
+
     @field_validator("url")
     @classmethod
     def _known_scheme(cls, url: str) -> str:
@@ -63,6 +67,11 @@ class Source(Section):
     def archive_name(self) -> str:
         """File name of the archive under `data/archives/`."""
         return f"{self.corpus}-{self.subset}.tar.gz"
+
+    @property
+    def id_prefix(self) -> str:
+        """What its ids begin with, before `_`."""
+        return self.ids or self.corpus
 
     @property
     def public_url(self) -> str:

@@ -1,13 +1,20 @@
-"""Who is trained on and who is held out: by speaker, so that a voice is in one split only."""
+"""Who is trained on and who is held out: by speaker, so that a voice is in one split only, or by utterance.
+
+By utterance where the voice itself is what is learned: a corpus of one speaker, or a release adapted to one. Such a
+speaker is heard in all splits, and is no test of a speaker encoder.
+"""
 
 import hashlib
 import logging
 import math
-from collections.abc import Mapping, Set
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
+from peewee_model.errors import ConfigError
 from pipeline.params import Section
 
 logger = logging.getLogger(__name__)
@@ -16,17 +23,83 @@ Split = Literal["train", "validation", "test"]
 _BY_HELD_OUT: tuple[Split, ...] = ("test", "validation", "train")
 
 
+class HeldOutUtterances(Section):
+    """How many of a speaker's utterances are held out: the last by id, the test's after the validation's."""
+
+    validation: int = Field(ge=0)
+    test: int = Field(ge=0)
+
+
 class SplitConfig(Section):
-    """Which speakers are held out."""
+    """Who, and which utterances of whom, are held out."""
 
     by_subset: dict[str, Split]
     """Split of all speakers of a subset, by the subset's name; speakers of other subsets are drawn."""
+    within: dict[str, HeldOutUtterances]
+    """Speakers who are in every split, by speaker_id, or by corpus for all of it; the others are split by speaker."""
     validation_fraction: float = Field(ge=0, lt=1)
     """Part of the drawn speakers, rounded up, that choose checkpoints."""
     test_fraction: float = Field(ge=0, lt=1)
     """Part of the drawn speakers, rounded up, that only `evaluate` hears."""
     seed: int
     """Changes who is drawn."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The split of every utterance."""
+
+    by_speaker: Mapping[str, Split]
+    """Of speakers who are in one split."""
+    within: Mapping[str, Mapping[str, Split]]
+    """Of the others: speaker_id, then utterance_id; utterances that are not named are trained on."""
+
+    def of(self, speaker_id: str, utterance_id: str) -> Split:
+        """Tell an utterance's split."""
+        held_out = self.within.get(speaker_id)
+        return self.by_speaker[speaker_id] if held_out is None else held_out.get(utterance_id, "train")
+
+
+def hold_out_within(
+    corpora: Mapping[str, Set[str]], utterances: Iterable[tuple[str, str]], config: SplitConfig
+) -> dict[str, dict[str, Split]]:
+    """Hold out the last utterances of each speaker that `within` names, or whose corpus it names.
+
+    Args:
+        corpora: The corpora in which a speaker is heard, by speaker_id.
+        utterances: speaker_id and utterance_id of all.
+        config: How.
+
+    Returns:
+        The held-out utterances of these speakers.
+
+    Raises:
+        ConfigError: If a speaker would have nothing left to train on.
+    """
+    wanted = {
+        speaker: next(config.within[name] for name in (speaker, *sorted(heard)) if name in config.within)
+        for speaker, heard in corpora.items()
+        if config.within.keys() & {speaker, *heard}
+    }
+    unknown = config.within.keys() - corpora.keys() - {name for heard in corpora.values() for name in heard}
+    if unknown:
+        logger.warning("ingest.split.within names no speaker and no corpus: %s", ", ".join(sorted(unknown)))
+    spoken: dict[str, list[str]] = defaultdict(list)
+    for speaker, utterance in utterances:
+        if speaker in wanted:
+            spoken[speaker].append(utterance)
+    held_out: dict[str, dict[str, Split]] = {}
+    for speaker, counts in wanted.items():
+        ids = sorted(spoken[speaker])
+        n_train = len(ids) - counts.validation - counts.test
+        if n_train < 1:
+            raise ConfigError(
+                f"{speaker} has {len(ids)} utterances, ingest.split.within holds out {counts.validation} + "
+                f"{counts.test}: nothing is left to train on; hold out fewer, or give more speech"
+            )
+        splits: dict[str, Split] = dict.fromkeys(ids[n_train:], "validation")
+        held_out[speaker] = splits | dict.fromkeys(ids[n_train + counts.validation :], "test")
+    return held_out
 
 
 def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[str, Split]:

@@ -36,17 +36,17 @@ def _embed(encoder: SpeakerEncoder, row: dict[str, Any], device: str) -> dict[st
 
 
 def _speakers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    by_speaker: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_speaker.setdefault(row["speaker_id"], []).append(row)
+    by_speaker: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:  # a speaker who is held out in part has a voice in each split
+        by_speaker.setdefault((row["speaker_id"], row["split"]), []).append(row)
     return [
         {
             "speaker_id": speaker,
-            "split": of_speaker[0]["split"],
+            "split": split,
             "n_utterances": len(of_speaker),
             "embedding": _centroid([row["embedding"] for row in of_speaker]),
         }
-        for speaker, of_speaker in sorted(by_speaker.items())
+        for (speaker, split), of_speaker in sorted(by_speaker.items())
     ]
 
 

@@ -22,6 +22,7 @@ from pipeline.ingest import IngestError, ingest_corpus
 RATE = 16_000
 TEXT = "Hello there, my good friend."
 Files = dict[str, bytes]
+SPLIT = {"by_subset": {"dev": "test"}, "within": {}, "validation_fraction": 0.25, "test_fraction": 0.0, "seed": 1}
 
 
 def config(**changed: Any) -> IngestConfig:
@@ -35,7 +36,7 @@ def config(**changed: Any) -> IngestConfig:
         "max_characters_per_s": 40.0,
         "max_rejected_fraction": 0.5,
         "shard_mib": 1,
-        "split": {"by_subset": {"dev": "test"}, "validation_fraction": 0.25, "test_fraction": 0.0, "seed": 1},
+        "split": SPLIT,
     }
     return IngestConfig.model_validate(values | changed)
 
@@ -65,7 +66,9 @@ class Corpus:
         self.root = root
         self.sources: list[Source] = []
 
-    def add(self, subset: str, files: Files, seed: int | None = None, corpus: str = "tiny") -> None:
+    def add(
+        self, subset: str, files: Files, seed: int | None = None, corpus: str = "tiny", ids: str | None = None
+    ) -> None:
         names = list(files)
         if seed is not None:
             random.Random(seed).shuffle(names)
@@ -77,7 +80,9 @@ class Corpus:
                 member.size = len(files[name])
                 archive.addfile(member, io.BytesIO(files[name]))
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.sources.append(Source(corpus=corpus, subset=subset, url="file:x", md5=None, sha256=sha256, licence="none"))
+        self.sources.append(
+            Source(corpus=corpus, subset=subset, url="file:x", md5=None, sha256=sha256, licence="none", ids=ids)
+        )
 
     def ingest(self, workers: int = 1, excluded: tuple[Exclusion, ...] = (), **changed: Any) -> None:
         ingest_corpus(
@@ -341,7 +346,13 @@ def test_recorded_speech_is_read_whole(tiny: Corpus, shared_data: Path) -> None:
         sha256 = hashlib.sha256(data).hexdigest()
         source = Source(corpus="human", subset=subset, url="file:x", md5=None, sha256=sha256, licence="CC BY 4.0")
         tiny.sources.append(source)
-    split = {"by_subset": {"dev-clean": "test"}, "validation_fraction": 0.15, "test_fraction": 0.0, "seed": 1}
+    split = {
+        "by_subset": {"dev-clean": "test"},
+        "within": {},
+        "validation_fraction": 0.15,
+        "test_fraction": 0.0,
+        "seed": 1,
+    }
     tiny.ingest(split=split, max_rejected_fraction=0.05, shard_mib=32)
     summary = json.loads((tiny.root / "summary.json").read_text())
     parts = {part["split"]: part for part in summary["parts"]}
@@ -349,3 +360,28 @@ def test_recorded_speech_is_read_whole(tiny: Corpus, shared_data: Path) -> None:
     assert (parts["test"]["n_speakers"], parts["test"]["subset"]) == (7, "dev-clean")
     assert parts["train"]["n_speakers"] + parts["validation"]["n_speakers"] == 27
     assert parts["train"]["hours"] + parts["validation"]["hours"] == pytest.approx(16.5 / 60, rel=0.15)
+
+
+def test_one_speaker_is_held_out_by_utterance(tiny: Corpus) -> None:
+    """In the table and in the summary, which counts the speaker once."""
+    tiny.add("train", corpus_files("train", range(1, 2), 6))
+    tiny.ingest(split=SPLIT | {"by_subset": {}, "within": {"tiny": {"validation": 1, "test": 2}}})
+    assert [row["split"] for _, row in sorted(tiny.rows().items())] == ["train"] * 3 + ["validation"] + ["test"] * 2
+    summary = json.loads((tiny.root / "summary.json").read_text())
+    assert {part["split"]: part["n_utterances"] for part in summary["parts"]} == {
+        "train": 3, "validation": 1, "test": 2,
+    }  # fmt: skip
+    assert summary["speakers"] == [{"corpus": "tiny", "subset": "train", "n_speakers": 1}]
+
+
+def test_corpora_that_share_ids_share_their_speakers(tiny: Corpus) -> None:
+    """One person in two corpora is one speaker in one split; the same utterance twice is read once."""
+    tiny.add("train", corpus_files("train", range(1, 5), 2), corpus="one", ids="people")
+    tiny.add("train", corpus_files("train", range(4, 6), 3), corpus="two", ids="people")
+    tiny.ingest()
+    rows = tiny.rows()
+    assert {row["speaker_id"] for row in rows.values()} == {f"people_{number}" for number in range(1, 6)}
+    of_4 = {name: (row["corpus"], row["split"]) for name, row in rows.items() if row["speaker_id"] == "people_4"}
+    assert [corpus for corpus, _ in of_4.values()] == ["one", "one", "two"]
+    assert len({split for _, split in of_4.values()}) == 1
+    assert [reason for _, reason in tiny.rejected()] == ["duplicate"] * 2

@@ -10,6 +10,7 @@ import yaml
 
 from peewee_model.errors import ConfigError
 from pipeline import profile
+from pipeline.corpora.sources import Source
 
 
 @pytest.fixture
@@ -31,12 +32,9 @@ def settings(path):
 
 
 def overlay(name):
-    """A profile's overlay; that of `local` with what its archives add."""
+    """A profile's overlay; with what archives add, where it takes them."""
     loaded = profile.load_overlay(name)
-    if name == "local":
-        split = {"by_subset": {}, "validation_fraction": 0.15, "test_fraction": 0.15}
-        profile.merge(loaded, {"corpus": {"sources": []}, "ingest": {"split": split}})
-    return loaded
+    return profile.with_archives(loaded, []) if profile.takes_archives(loaded) else loaded
 
 
 @pytest.mark.parametrize("name", profile.names())
@@ -71,7 +69,7 @@ def test_every_profile_is_accepted_by_every_stage(params, repository, monkeypatc
 
     for name in profile.names():
         profile.apply(profile.load_overlay(name), params)
-        if name == "local":
+        if profile.takes_archives(profile.load_overlay(name)):
             continue  # its sources come from the command line
         for stage in (repository / "pipeline/stages").glob("*.py"):
             module = importlib.import_module(f"pipeline.stages.{stage.stem}")
@@ -89,37 +87,61 @@ def test_local_archives_become_sources_with_hashes(tmp_path):
     """Subsets by their folder, hashes by reading, dev held out as the test split when it stands alone."""
     train = archive(tmp_path / "a.tar.gz", "train-clean")
     dev = archive(tmp_path / "b.tar.gz", "dev-clean", n=2)
-    found = profile.local_sources([train, dev], "local", "CC0")
-    sources = found["corpus"]["sources"]
-    assert [source["subset"] for source in sources] == ["train-clean", "dev-clean"]
+    sources = profile.local_sources([str(train), str(dev)], "CC0")
+    assert [(source["corpus"], source["subset"]) for source in sources] == [
+        ("local", "train-clean"),
+        ("local", "dev-clean"),
+    ]
     assert all(len(source["sha256"]) == 64 and len(source["md5"]) == 32 for source in sources)
-    assert found["ingest"]["split"] == {
-        "by_subset": {"dev-clean": "test"}, "validation_fraction": 0.15, "test_fraction": 0.0,
+    assert profile.local_split(source["subset"] for source in sources) == {
+        "by_subset": {"dev-clean": "test"}, "within": {}, "validation_fraction": 0.15, "test_fraction": 0.0,
     }  # fmt: skip
 
 
-def test_local_archives_with_dev_and_test_need_no_other_speakers(tmp_path):
+def test_local_archives_with_dev_and_test_need_no_other_speakers():
     """As LibriTTS itself: dev is validation, test is test, all of train is trained on."""
-    archives = [archive(tmp_path / f"{s}.tar.gz", s) for s in ("train-a", "dev-a", "test-a")]
-    split = profile.local_sources(archives, "local", "CC0")["ingest"]["split"]
+    split = profile.local_split(["train-a", "dev-a", "test-a"])
     assert split["by_subset"] == {"dev-a": "validation", "test-a": "test"}
     assert (split["validation_fraction"], split["test_fraction"]) == (0, 0)
+
+
+def test_archives_of_the_same_subset_are_told_apart_by_name_and_share_their_speakers(tmp_path):
+    """`a=PATH` names a corpus; equal numbers are one person, whose ids begin alike in all archives at hand."""
+    same = [archive(tmp_path / f"{i}.tar.gz", "train") for i in range(3)]
+    found = profile.local_sources([f"one={same[0]}", f"two={same[1]}", str(same[2])], "CC0")
+    assert [Source.model_validate(source).archive_name for source in found] == [
+        "one-train.tar.gz", "two-train.tar.gz", "local-train.tar.gz",
+    ]  # fmt: skip
+    assert {Source.model_validate(source).id_prefix for source in found} == {"local"}
+
+
+def test_a_profile_that_says_its_own_split_keeps_it(tmp_path):
+    """What the subsets suggest fills in the rest only."""
+    overlay = {"ingest": {"split": {"within": {"local": {"validation": 1, "test": 2}}, "test_fraction": 0.5}}}
+    sources = profile.local_sources([str(archive(tmp_path / "a.tar.gz", "dev-a"))], "CC0")
+    split = profile.with_archives(overlay, sources)["ingest"]["split"]
+    assert split == {
+        "by_subset": {"dev-a": "test"},
+        "within": {"local": {"validation": 1, "test": 2}},
+        "validation_fraction": 0.15,
+        "test_fraction": 0.5,
+    }
 
 
 def test_local_refuses_what_is_not_libritts_layout(tmp_path):
     """Not a tar, no such layout, not there, the same subset twice: each by name."""
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     with pytest.raises(ConfigError, match="can't be read as a tar archive"):
-        profile.local_sources([tmp_path / "x.tar.gz"], "local", "")
+        profile.local_sources([str(tmp_path / "x.tar.gz")], "")
     with pytest.raises(ConfigError, match="does not exist"):
-        profile.local_sources([tmp_path / "none.tar.gz"], "local", "")
+        profile.local_sources([str(tmp_path / "none.tar.gz")], "")
     with tarfile.open(tmp_path / "flat.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("file.wav"))
     with pytest.raises(ConfigError, match="holds no file like LibriTTS/"):
-        profile.local_sources([tmp_path / "flat.tar.gz"], "local", "")
-    same = [archive(tmp_path / f"{i}.tar.gz", "train") for i in range(2)]
-    with pytest.raises(ConfigError, match="holds subset train, as another one does"):
-        profile.local_sources(same, "local", "")
+        profile.local_sources([str(tmp_path / "flat.tar.gz")], "")
+    same = [str(archive(tmp_path / f"{i}.tar.gz", "train")) for i in range(2)]
+    with pytest.raises(ConfigError, match=r"holds subset train, as another one does.*--archive NAME="):
+        profile.local_sources(same, "")
 
 
 def test_command_merges_local_archives_into_the_parameters(params, tmp_path):

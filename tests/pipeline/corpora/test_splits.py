@@ -3,14 +3,21 @@ from collections import Counter
 
 import pytest
 
-from pipeline.corpora.splits import SplitConfig, assign_splits
+from peewee_model.errors import ConfigError
+from pipeline.corpora.splits import HeldOutUtterances, SplitConfig, Splits, assign_splits, hold_out_within
 
 
 def config(
     validation: float = 0.1, test: float = 0.1, seed: int = 1, by_subset: dict[str, str] | None = None
 ) -> SplitConfig:
     return SplitConfig.model_validate(
-        {"by_subset": by_subset or {}, "validation_fraction": validation, "test_fraction": test, "seed": seed}
+        {
+            "by_subset": by_subset or {},
+            "within": {},
+            "validation_fraction": validation,
+            "test_fraction": test,
+            "seed": seed,
+        }
     )
 
 
@@ -68,3 +75,40 @@ def test_subset_that_nobody_speaks_in_is_warned_of(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.WARNING):
         assign_splits(speakers(3), config(by_subset={"dev-claen": "test"}))
     assert "dev-claen" in caplog.text
+
+
+def within(**counts: tuple[int, int]) -> SplitConfig:
+    held_out = {name: {"validation": validation, "test": test} for name, (validation, test) in counts.items()}
+    return config().model_copy(
+        update={"within": {name: HeldOutUtterances.model_validate(value) for name, value in held_out.items()}}
+    )
+
+
+def test_last_utterances_of_a_named_speaker_are_held_out_the_tests_last() -> None:
+    spoken = [("x_1", f"x_1_{number:03d}") for number in reversed(range(10))] + [("x_2", "x_2_000")]
+    found = hold_out_within({"x_1": {"x"}, "x_2": {"x"}}, spoken, within(x_1=(2, 3)))
+    splits = Splits({"x_2": "validation"}, found)
+    told = [splits.of("x_1", f"x_1_{number:03d}") for number in range(10)]
+    assert told == ["train"] * 5 + ["validation"] * 2 + ["test"] * 3
+    assert splits.of("x_2", "x_2_000") == "validation"
+
+
+def test_corpus_names_all_its_speakers_and_a_speaker_goes_before_it() -> None:
+    corpora = {"a": {"one"}, "b": {"one", "two"}, "c": {"two"}}
+    spoken = [(speaker, f"{speaker}_{number}") for speaker in corpora for number in range(4)]
+    found = hold_out_within(corpora, spoken, within(one=(0, 1), b=(1, 2)))
+    assert {speaker: sorted(splits.values()) for speaker, splits in found.items()} == {
+        "a": ["test"],
+        "b": ["test", "test", "validation"],
+    }
+
+
+def test_speaker_with_nothing_left_to_train_on_is_an_error() -> None:
+    with pytest.raises(ConfigError, match=r"x_1 has 5 utterances, ingest\.split\.within holds out 2 \+ 3"):
+        hold_out_within({"x_1": {"x"}}, [("x_1", str(number)) for number in range(5)], within(x_1=(2, 3)))
+
+
+def test_within_that_names_nobody_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        assert hold_out_within({"x_1": {"x"}}, [("x_1", "a")], within(y_1=(1, 1))) == {}
+    assert "y_1" in caplog.text

@@ -49,10 +49,11 @@ match stage:
         part = {"corpus": "mini", "subset": "train", "trimmed_s": 0.0}
         train = part | {"split": "train", "n_utterances": 30, "n_speakers": 3, "hours": 0.5}
         test = part | {"split": "test", "n_utterances": 10, "n_speakers": 1, "hours": 0.25}
+        speakers = {"corpus": "mini", "subset": "train", "n_speakers": 4}
         table("data/corpus/part-00000.parquet", [row | {"audio": b"fLaC"} for row in rows])
         table("data/rejected.parquet", [{"archive": "mini-train.tar.gz", "reason": "empty"}])
         table("data/utterances.parquet", rows)
-        put("data/summary.json", json.dumps({"parts": [train, test], "rejected": {}}))
+        put("data/summary.json", json.dumps({"parts": [train, test], "speakers": [speakers], "rejected": {}}))
     case "extract_mels":
         mels = [{"utterance_id": row["utterance_id"], "mel": [0.5]} for row in rows]
         for mel in ("acoustic", "speaker"):
