@@ -17,7 +17,7 @@ CORPUS = "adapt"
 
 
 @dataclass(frozen=True)
-class Base:
+class PinnedRelease:
     """A release to start from, named for good."""
 
     reference: str
@@ -36,7 +36,7 @@ class Wanted:
     channel: str
 
 
-def pin(reference: str) -> Base:
+def pin(reference: str) -> PinnedRelease:
     """Find out which release is meant, and read its manifest.
 
     Raises:
@@ -48,10 +48,10 @@ def pin(reference: str) -> Base:
     version = store.resolve(named.selector)
     # With a slash: `s3://bucket@version` would be hidden where URLs are shown, as if it held a password.
     slash = "/" if named.address.startswith("s3://") and "/" not in named.address.removeprefix("s3://") else ""
-    return Base(f"{named.address}{slash}@{version}", store.read_manifest(version))
+    return PinnedRelease(f"{named.address}{slash}@{version}", store.read_manifest(version))
 
 
-def overlay(base: Base, archive: Path, speech: Speech, wanted: Wanted, licence: str) -> dict[str, Any]:
+def overlay(base: PinnedRelease, archive: Path, speech: Speech, wanted: Wanted, licence: str) -> dict[str, Any]:
     """Put the overlay together.
 
     Args:
