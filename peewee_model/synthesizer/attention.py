@@ -1,6 +1,7 @@
-"""Location-sensitive attention, one decoder step at a time: plain, and what inference runs.
+"""Location-sensitive attention: its weights, and one decoder step of it, plainly written.
 
-`attention_loop` does the same for all the steps of a known mel at once; tests hold the two together.
+`attention_loop` does the same for all the steps of a known mel at once, `inference` for a mel that is not known yet;
+tests hold both to the step that stands here.
 
 Source: Chorowski et al. 2015, arXiv:1506.07503; as used in arXiv:1712.05884, section 2.2.
 """

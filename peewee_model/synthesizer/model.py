@@ -10,6 +10,7 @@ it equals torchaudio's `Tacotron2` where nothing is padded; where something is, 
 encoder's and the postnet's convolutions and into batch statistics, and this model does not.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from peewee_model.errors import ShapeError
 from peewee_model.synthesizer.attention import Memory
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
 from peewee_model.synthesizer.decoder import Decoder
+from peewee_model.synthesizer.inference import DecoderRun, PackedDecoder
 from peewee_model.synthesizer.layers import Encoder, Postnet, length_mask
 from peewee_model.weights import load_config, load_weights
 
@@ -149,8 +151,9 @@ class Tacotron2(nn.Module):
         *,
         max_frames: Tensor | int,
         stop_threshold: float = 0.5,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
         attention_window: int | None = None,
+        packed: PackedDecoder | None = None,
     ) -> InferOutput:
         """Speak texts, each frame from the model's own before it.
 
@@ -160,9 +163,11 @@ class Tacotron2(nn.Module):
             speaker_embedding: (B, E), or None as in `forward`.
             max_frames: Where to give up, for all or for each text. (B,)
             stop_threshold: A text ends at the first step whose stop probability is above it.
-            generator: For the prenet's dropout, which is on at inference too; None for torch's global generator.
+            generator: For the prenet's dropout, which is on at inference too; None for torch's global generator. With
+                one for each text, what is said does not depend on the other texts, up to rounding.
             attention_window: Tokens that attention may move from the token it looked at most in the step before,
                 to either side; None for all. Keeps it from skipping and starting over on difficult texts.
+            packed: This model's decoder, packed once for many calls; None to pack it now, in the default precision.
 
         Raises:
             ShapeError: If an argument does not fit the config or the others.
@@ -172,8 +177,7 @@ class Tacotron2(nn.Module):
         limits = torch.as_tensor(max_frames, device=device).expand(len(tokens))
         step_limits = n_decoder_steps(limits, factor)
         memory = self._encode(tokens, token_lengths, speaker_embedding)
-        weights = self.decoder.attention_weights()
-        state = self.decoder.start(memory, weights)
+        run = DecoderRun(packed or PackedDecoder(self.decoder), memory, _generators(generator, len(tokens)))
         frame = memory.values.new_zeros(len(tokens), n_mels)
         positions = torch.arange(tokens.shape[1], device=device)
         groups, stops, alignments = [], [], []
@@ -182,14 +186,12 @@ class Tacotron2(nn.Module):
         for _ in range(int(step_limits.max())):
             window = None
             if attention_window is not None:  # before the first step the alignment is zero, so its maximum is token 0
-                centre = state.attention.alignment.argmax(dim=1, keepdim=True)
+                centre = run.alignment.argmax(dim=1, keepdim=True)
                 window = (positions - centre).abs() <= attention_window
-            group, stop, state = self.decoder.step(
-                frame, state, memory, weights, drop=True, generator=generator, window=window
-            )
+            group, stop = run.step(frame, window)
             groups.append(group)
             stops.append(stop)
-            alignments.append(state.attention.alignment)
+            alignments.append(run.alignment.clone())
             frame = group[:, -n_mels:]
             running = ~stopped & (n_steps < step_limits)
             n_steps += running
@@ -230,6 +232,16 @@ class Tacotron2(nn.Module):
         after = before + self.postnet(before, channel_mask)
         mean, scale = self.mel_mean[:, None], self.mel_scale[:, None]
         return (before * scale + mean) * channel_mask, (after * scale + mean) * channel_mask
+
+
+def _generators(
+    generator: torch.Generator | Sequence[torch.Generator] | None, n_items: int
+) -> Sequence[torch.Generator | None]:
+    if generator is None or isinstance(generator, torch.Generator):
+        return [generator] * n_items
+    if len(generator) != n_items:
+        raise ShapeError(f"there are {len(generator)} generators for {n_items} texts; give one, or one for each text")
+    return generator
 
 
 def load_synthesizer(folder: Path) -> Tacotron2:

@@ -2,12 +2,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.synthesizer.inference import DecoderRun, PackedDecoder
 from peewee_model.synthesizer.model import (
     SynthesizerConfig,
     Tacotron2,
@@ -172,31 +174,31 @@ def test_batch_statistics_ignore_padding(make_config: MakeConfig) -> None:
 
 
 @contextmanager
-def teacher(model: Tacotron2, mel: Tensor) -> Iterator[None]:
+def teacher(mel: Tensor, factor: int) -> Iterator[None]:
     """Let `infer` start each step from a known mel's frame instead of its own."""
-    step, factor, calls = model.decoder.step, model.config.reduction_factor, iter(range(10**6))
+    step, calls = DecoderRun.step, iter(range(10**6))
 
-    def forced(frame: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def forced(run: DecoderRun, frame: Tensor, window: Tensor | None = None) -> Any:
         call = next(calls)
-        return step(frame if call == 0 else mel[:, :, call * factor - 1], *args, **kwargs | {"drop": False})
+        return step(run, frame if call == 0 else mel[:, :, call * factor - 1], window)
 
-    model.decoder.step = forced  # type: ignore[method-assign]
-    yield
-    model.decoder.step = step  # type: ignore[method-assign]
+    with mock.patch.object(DecoderRun, "step", forced):
+        yield
 
 
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
 def test_steps_of_inference_equal_teacher_forcing(make_config: MakeConfig, reduction_factor: int) -> None:
-    model = Tacotron2(make_config(reduction_factor=reduction_factor)).eval()
+    model = Tacotron2(make_config(reduction_factor=reduction_factor, prenet_dropout=0.0)).eval()
     batch = make_batch([9, 5], [20, 20])
     forced = model(**batch)
-    with teacher(model, batch["mel"]):
+    with teacher(batch["mel"], reduction_factor):
         inferred = model.infer(
             batch["tokens"],
             batch["token_lengths"],
             batch["speaker_embedding"],
             max_frames=20,
             stop_threshold=1.0,
+            packed=PackedDecoder(model.decoder, "float32"),
         )
     torch.testing.assert_close(inferred.mel, forced.mel_after, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(inferred.alignment, forced.alignment, rtol=1e-4, atol=1e-5)
@@ -225,10 +227,11 @@ def test_padding_changes_nothing_in_inference(make_config: MakeConfig) -> None:
     model = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=2)).eval()
     batch = make_batch([9, 5, 2], [1, 1, 1])
     limits = torch.tensor([21, 8, 13])
-    together = infer(model, batch, max_frames=limits, stop_threshold=1.0)
+    options = {"stop_threshold": 1.0, "packed": PackedDecoder(model.decoder, "float32")}
+    together = infer(model, batch, max_frames=limits, **options)
     assert together.mel_lengths.tolist() == [21, 8, 13]
     for index in range(3):
-        alone = infer(model, item_alone(batch, index), max_frames=int(limits[index]), stop_threshold=1.0)
+        alone = infer(model, item_alone(batch, index), max_frames=int(limits[index]), **options)
         n_frames, (n_steps, n_tokens) = alone.mel.shape[2], alone.alignment.shape[1:]
         torch.testing.assert_close(together.mel[index, :, :n_frames], alone.mel[0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(together.alignment[index, :n_steps, :n_tokens], alone.alignment[0])

@@ -1,0 +1,79 @@
+"""Products with packed weights, against the plain product in double precision."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from peewee_model.errors import ConfigError
+from peewee_model.synthesizer import packed_products
+from peewee_model.synthesizer.packed_products import Precision, check_precision, default_precision, make_product
+
+CPU = torch.device("cpu")
+BOUNDS: dict[Precision, float] = {"float32": 1e-6, "float16": 5e-4, "int8": 1e-2}
+"""Of an error's norm to the result's: half precision has 11 bits, and a range of 255 steps spans some 6 deviations."""
+
+
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    return float(torch.linalg.vector_norm(found - expected) / torch.linalg.vector_norm(expected))
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 17])
+@pytest.mark.parametrize("shape", [(1, 5), (81, 40), (256, 3), (700, 300)], ids=str)
+@pytest.mark.parametrize("biased", [True, False])
+def test_product_is_near_the_plain_one(precision: Precision, n_rows: int, shape: tuple[int, int], biased: bool) -> None:
+    weight, rows = torch.randn(shape), torch.randn(n_rows, shape[1])
+    bias = torch.randn(shape[0]) if biased else None
+    expected = torch.nn.functional.linear(rows.double(), weight.double(), None if bias is None else bias.double())
+    found = make_product(weight, bias, precision)(rows)
+    assert found.dtype == torch.float32 and found.shape == expected.shape
+    assert relative_error(found, expected) < BOUNDS[precision]
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_rounding_is_really_that_of_the_precision(precision: Precision) -> None:
+    """Else a product in full precision would pass for one in few bits."""
+    weight, rows = torch.randn(700, 300), torch.randn(1, 300)
+    error = relative_error(make_product(weight, None, precision)(rows), rows.double() @ weight.double().t())
+    assert BOUNDS[precision] / 10 < error < BOUNDS[precision]
+
+
+def test_eight_bits_multiply_one_row_and_many_with_the_same_weights() -> None:
+    """Many rows take another kernel: between the two is the rounding of half precision, not of eight bits."""
+    weight, rows = torch.randn(700, 300), torch.randn(5, 300)
+    product = make_product(weight, torch.randn(700), "int8")
+    alone = torch.cat([product(row) for row in rows[:, None]])
+    assert relative_error(product(rows), alone) < 5e-4
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_packed_weight_is_a_copy(precision: Precision) -> None:
+    weight, bias, rows = torch.randn(300, 20), torch.randn(300), torch.randn(2, 20)
+    product = make_product(weight, bias, precision)
+    before = product(rows)
+    weight.zero_()
+    bias.zero_()
+    assert torch.equal(product(rows), before)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_nothing_that_torch_will_remove_is_used(precision: Precision) -> None:
+    make_product(torch.randn(300, 20), None, precision)(torch.randn(1, 20))
+
+
+def test_precision_that_can_not_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="there is no precision 'int4'; take one of float32, float16, int8"):
+        check_precision("int4", CPU)
+    with pytest.raises(ConfigError, match="precision int8 is for CPUs, not for meta; take float32"):
+        check_precision("int8", torch.device("meta"))
+    monkeypatch.setattr(packed_products, "_engine", lambda: "qnnpack")
+    with pytest.raises(ConfigError, match="precision float16 needs torch's engine x86 or fbgemm, here it is qnnpack"):
+        check_precision("float16", CPU)
+    assert default_precision(CPU) == "float32"
+    assert check_precision("float32", CPU) == "float32"
+
+
+def test_default_is_eight_bits_on_a_cpu_and_full_precision_elsewhere() -> None:
+    assert default_precision(CPU) == "int8"
+    assert default_precision(torch.device("meta")) == "float32"
