@@ -8,8 +8,10 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release import verify_release
+from peewee_model.release import read_manifest, verify_release
 from peewee_model.store import open_store
+from pipeline.adaptation.settings import pin
+from pipeline.corpora.sources import masked
 from pipeline.stages.fetch_base import fetch_base
 from pipeline.warm_start import BASE, RECORD, RELEASE
 from tests.peewee_model.releases import write_release
@@ -87,3 +89,28 @@ def test_contradictions_in_the_section_are_named(published, release, parts, prob
     name_base(release, parts)
     with pytest.raises(ConfigError, match=problem):
         fetch_base()
+
+
+@pytest.mark.parametrize("place", ["", "/deep/prefix"])
+def test_release_of_a_bucket_is_fetched_by_the_name_that_adapt_writes(published, moto_bucket, place):
+    """As it is shown and published too: nothing in the name looks like a password."""
+    address = f"s3://{moto_bucket}{place}"
+    write_release(Path("made"))
+    open_store(address).publish(Path("made"), "stable", "for a test")
+    pinned = pin(f"{address}@stable")
+    assert pinned.manifest == read_manifest(Path("made"))[0]
+    assert masked(pinned.reference) == pinned.reference
+    name_base(pinned.reference, ["encoder"])
+    fetch_base()
+    assert json.loads(RECORD.read_text()) == {
+        "release": f"{address}@{published}", "store": address, "version": published,
+    }  # fmt: skip
+    verify_release(RELEASE, published)
+
+
+def test_secret_in_the_name_of_a_base_is_not_repeated(published):
+    """In no message."""
+    name_base("s3://key:hunter2@bucket/prefix@stable")
+    with pytest.raises(ReleaseNotFoundError) as caught:
+        fetch_base()
+    assert "hunter2" not in str(caught.value)
