@@ -55,7 +55,7 @@ class TdnnSizes(_Windows):
     """Bottleneck of the attention of the pooling."""
     input_statistics: bool
     """Whether the embedding is also made of the mean and deviation of each mel band and of its change from frame to
-    frame: the long-term spectrum, of which a small network trained on few speakers learns to keep too little."""
+    frame: the long-term spectrum, there without having to be learnt. Not in the paper."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

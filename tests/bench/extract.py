@@ -53,7 +53,7 @@ def _child(*arguments: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _voice(seed: int) -> np.ndarray:
+def made_up_voice(seed: int) -> np.ndarray:
     """Harmonics under a formant in syllables, with a breath of noise that FLAC can't make small."""
     generator = np.random.default_rng(seed)
     moment = np.arange(int(DURATIONS_S[seed % len(DURATIONS_S)] * RATE)) / RATE
@@ -68,7 +68,7 @@ def _utterances(recordings: list[Path]) -> list[np.ndarray]:
     from peewee_model.audio.clip import read_clip, resample
 
     if not recordings:
-        return [_voice(seed) for seed in range(N_UTTERANCES)]
+        return [made_up_voice(seed) for seed in range(N_UTTERANCES)]
     clips = [read_clip(path) for path in recordings]
     samples = np.concatenate([resample(clip.samples, clip.sample_rate, RATE) for clip in clips])
     cuts = np.cumsum(np.resize(DURATIONS_S, len(samples) // RATE)) * RATE
@@ -189,7 +189,7 @@ def _measure_memory(folder: Path, n_utterances: int) -> dict[str, float]:
     from peewee_model.audio.clip import encode_flac
     from pipeline.stages.extract_mels import extract_corpus
 
-    flacs = [encode_flac(_voice(seed), RATE) for seed in range(4)]
+    flacs = [encode_flac(made_up_voice(seed), RATE) for seed in range(4)]
     shard = folder / "corpus/part-00000.parquet"
     _write_corpus(shard, [flacs[number % 4] for number in range(n_utterances)])
     before = _peak_mib()
