@@ -1,7 +1,7 @@
 """Train the synthesizer, Tacotron 2 in many voices: `models/synthesizer`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.synthesizer.model import Tacotron2
@@ -11,6 +11,7 @@ from pipeline import tables
 from pipeline.params import Section, read
 from pipeline.training.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop import train, write_history
+from pipeline.training.one_voice import is_of_one_voice, start_from_one_voice
 from pipeline.training.starting_weights import keep_weights, start_from
 from pipeline.training.synthesizer_learner import (
     NotAlignedError,
@@ -51,7 +52,9 @@ def train_synthesizer() -> None:
     run = f"train_synthesizer/{fingerprint(params.model_dump_json(include={'synthesizer', 'text'}), inputs)}"
     learner = SynthesizerLearner(CORPUS, MELS, SPEAKERS / "utterances.parquet", params.synthesizer, params.text)
     model = learner.modules["synthesizer"]
-    if start:
+    if start and learner.config.speaker_embedding_dim and is_of_one_voice(start):
+        start_from_one_voice(start, cast(Tacotron2, model))
+    elif start:
         start_from(start, model, learner.config)
     history = train(learner, schedule, run, warm=start is not None)
     _check_alignment(history, params.synthesizer.training.min_diagonality)
