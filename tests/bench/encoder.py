@@ -172,9 +172,7 @@ def _measure_embedding(recordings: list[str]) -> dict[str, float]:
     best = _in_turn(resemblyzer=resemblyzer, **networks)
     duration_s = sum(len(samples) / rate for samples, rate in clips)
     speeds = {f"embed_{name}_x_realtime": duration_s / taken for name, taken in best.items()}
-    return speeds | {
-        f"embed_{name}_to_resemblyzer": best["resemblyzer"] / best[name] for name in networks
-    }
+    return speeds | {f"embed_{name}_to_resemblyzer": best["resemblyzer"] / best[name] for name in networks}
 
 
 if __name__ == "__main__":
