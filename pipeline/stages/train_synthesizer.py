@@ -48,7 +48,8 @@ def train_synthesizer() -> None:
     if schedule.steps == 0:
         _keep(params, start)
         return
-    inputs = [CORPUS, MELS, SPEAKERS, *([start] if start else [])]
+    voices = [SPEAKERS] if params.synthesizer.speaker_conditioning else []
+    inputs = [CORPUS, MELS, *voices, *([start] if start else [])]
     run = f"train_synthesizer/{fingerprint(params.model_dump_json(include={'synthesizer', 'text'}), inputs)}"
     learner = SynthesizerLearner(CORPUS, MELS, SPEAKERS / "utterances.parquet", params.synthesizer, params.text)
     model = learner.modules["synthesizer"]
