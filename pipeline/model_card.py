@@ -100,7 +100,7 @@ def _title(
         ]
     return [
         *lines,
-        "A speaker encoder (GE2E), a synthesizer (Tacotron 2 with the speaker embedding joined to the encoded text) "
+        "A speaker encoder, a synthesizer (Tacotron 2 with the speaker embedding joined to the encoded text) "
         "and a vocoder: from a recorded voice and a text to speech in that voice, as in arXiv:1806.04558 (SV2TTS). "
         f"It speaks at {mel['acoustic']['sample_rate']} Hz.",
         *(["", _descent(parent)] if parent else []),
