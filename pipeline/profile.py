@@ -185,6 +185,9 @@ def command(
     licence: Annotated[
         str, typer.Option(help="With --archive: terms of the recordings, for the release's manifest.")
     ] = "as stated by the archives' owner",
+    base: Annotated[
+        str | None, typer.Option(help="STORE@CHANNEL or STORE@VERSION: the release that single-voice starts from.")
+    ] = None,
 ) -> None:
     """Merge a profile into params.yaml and print the difference."""
     overlay = load_overlay(name)
@@ -193,6 +196,14 @@ def command(
         raise PeeweeError(
             f"profiles {', '.join(own)} take --archive PATH, once for each archive; no other profile takes it"
         )
+    starts_from_a_release = bool(overlay.get("base", {}).get("parts"))
+    if starts_from_a_release != (base is not None):
+        need = "starts from a release: add --base STORE@CHANNEL" if starts_from_a_release else "takes no --base"
+        raise PeeweeError(f"profile {name} {need}")
+    if base is not None:
+        from pipeline.adaptation import settings
+
+        settings.start_from(overlay, settings.pin(base))
     if archive:
         with_archives(overlay, local_sources(archive, licence))
     difference = apply(overlay)

@@ -51,6 +51,12 @@ def pin(reference: str) -> PinnedRelease:
     return PinnedRelease(f"{named.address}{slash}@{version}", store.read_manifest(version))
 
 
+def start_from(overlay: dict[str, Any], base: PinnedRelease) -> None:
+    """Let a profile's overlay start from a release, in place: it is named, and what is fixed is as it is there."""
+    profile.merge(overlay, _of_release(base.manifest))
+    profile.merge(overlay, {"base": {"release": base.reference}})
+
+
 def overlay(base: PinnedRelease, archive: Path, speech: Speech, wanted: Wanted, licence: str) -> dict[str, Any]:
     """Put the overlay together.
 
@@ -69,13 +75,13 @@ def overlay(base: PinnedRelease, archive: Path, speech: Speech, wanted: Wanted, 
         source["url"] = f"file:{archive.as_posix()}"
         source.pop("ids", None)  # the name that we gave the person is nobody else's
     found = profile.with_archives(profile.load_overlay(PROFILE), [source])
-    profile.merge(found, _of_release(base.manifest))
+    start_from(found, base)
     training = {"schedule": _schedule(wanted.steps), "decay_from": wanted.steps // 2}
     within = {CORPUS: {"validation": _share(speech, 12, 2, 10), "test": _share(speech, 6, 4, 20)}}
     profile.merge(
         found,
         {
-            "base": {"release": base.reference, "parts": ["encoder", "synthesizer", "vocoder"]},
+            "base": {"parts": ["encoder", "synthesizer", "vocoder"]},
             "ingest": {"split": {"within": within}},
             "synthesizer": {"training": training},
             "publish": {"channel": wanted.channel},

@@ -158,6 +158,12 @@ def test_command_merges_local_archives_into_the_parameters(params, tmp_path):
     assert f"+      url: {train.resolve().as_uri()}" in first.stdout
     assert settings(params)["corpus"]["sources"][1]["subset"] == "dev-clean"
     assert "already" in run("local", "--archive", train.name, "--archive", dev.name).stdout
+    assert "single-voice starts from a release: add --base" in run("single-voice", "--archive", train.name).stderr
+    assert "profile local takes no --base" in run("local", "--archive", train.name, "--base", "store@stable").stderr
+    assert (
+        "nowhere has no channel 'stable'"
+        in run("single-voice", "--archive", train.name, "--base", "nowhere@stable").stderr
+    )
     slip = run("libri")
     assert (slip.returncode, slip.stdout) == (2, "")
     assert "no profile 'libri'" in slip.stderr
