@@ -16,6 +16,7 @@ from peewee_model.audio.mel import MelConfig
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.model import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
+from peewee_model.reference import MARGIN_S
 from peewee_model.store import open_store
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
 from peewee_model.text.config import TextConfig
@@ -274,12 +275,62 @@ def test_voice_that_does_not_stop_is_cut_off_and_flagged(speaker: VoiceCloner, c
     assert len(short.alignment[0]) < len(long.alignment[0]) < 24000 / 256 / 5 * 20
 
 
+TEXTS = ["One two. And a longer sentence, for the batch.", "Three.", "Four five six. Seven."]
+
+
+def test_many_texts_are_each_spoken_as_alone(speaker: VoiceCloner, clip: Clip) -> None:
+    """In their order, whatever was spoken beside them: seeds, alignments and lengths are a sentence's own."""
+    other = Clip(voice(2.0, pitch=300.0), 16000)
+    references = [[clip], [other], [clip]]
+    together = speaker.clone_many(TEXTS, references, seed=3)
+    for text, reference, found in zip(TEXTS, references, together, strict=True):
+        alone = speaker.clone(text, reference, seed=3)
+        assert found.text == alone.text and found.truncated == alone.truncated
+        assert len(found.samples) == len(alone.samples)
+        for ours, theirs in zip(found.alignment, alone.alignment, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=2e-3)
+    again = speaker.clone_many(TEXTS, references, seed=3)
+    assert [speech.samples.tobytes() for speech in again] == [speech.samples.tobytes() for speech in together]
+
+
+def test_many_texts_in_one_voice_need_one_reference(speaker: VoiceCloner, clip: Clip) -> None:
+    one = speaker.clone_many(TEXTS[1:], [[clip]])
+    each = speaker.clone_many(TEXTS[1:], [[clip], clip])
+    assert [speech.samples.tobytes() for speech in one] == [speech.samples.tobytes() for speech in each]
+    assert speaker.clone_many([], [[clip]]) == []
+
+
+def test_sentences_of_a_text_are_drawn_for_on_their_own(speaker: VoiceCloner, clip: Clip) -> None:
+    """The same sentence twice is not the same speech twice, and what follows a sentence does not change it."""
+    twice = speaker.clone("One two. One two.", [clip]).alignment
+    assert not np.allclose(twice[0], twice[1], atol=1e-4)
+    np.testing.assert_allclose(speaker.clone("One two.", [clip]).alignment[0], twice[0], atol=2e-3)
+
+
+def test_many_texts_with_unusable_arguments_are_refused(speaker: VoiceCloner, clip: Clip) -> None:
+    with pytest.raises(TextError, match="text 2: the text has nothing to say"):
+        speaker.clone_many(["Hi.", " "], [[clip]])
+    with pytest.raises(ConfigError, match="2 references for 3 texts; give a list of one, or one for each"):
+        speaker.clone_many(TEXTS, [clip, clip])
+    with pytest.raises(ConfigError, match="no list of references for 1 texts"):
+        speaker.clone_many(["Hi."], "me.wav")
+    with pytest.raises(ConfigError, match="there is no precision 'int3'"):
+        VoiceCloner(make_encoder(), make_synthesizer(), make_vocoder(), precision="int3")
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_precision_of_a_release_is_its_user_s_choice(store: tuple[str, str], clip: Clip, precision: str) -> None:
+    chosen = VoiceCloner.load(store[0], precision=precision).clone("Hello.", [clip])
+    default = VoiceCloner.load(store[0]).clone("Hello.", [clip])
+    assert (chosen.samples.tobytes() == default.samples.tobytes()) == (precision == "int8")
+
+
 def test_silence_at_the_end_of_what_is_said_is_cut_off(monkeypatch: pytest.MonkeyPatch, clip: Clip) -> None:
     vocoder = make_vocoder()
     spoken = np.concatenate([voice(0.5, 24000), np.zeros(24000, np.float32)])
     monkeypatch.setattr(vocoder, "synthesize", lambda mel: spoken)
     speech = VoiceCloner(make_encoder(), make_synthesizer(AT_ONCE), vocoder).clone("Hi.", [clip])
-    assert 0.5 <= speech.duration_s < 0.5 + 2 * cloner.MARGIN_S + 0.03
+    assert 0.5 <= speech.duration_s < 0.5 + 2 * MARGIN_S + 0.03
 
 
 def test_loud_samples_are_scaled_and_not_clipped(monkeypatch: pytest.MonkeyPatch, clip: Clip) -> None:

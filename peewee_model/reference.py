@@ -1,0 +1,55 @@
+"""Recordings of a voice, read and made ready to be heard: what a user gives is checked here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from peewee_model.audio.clip import Clip, read_clip, trim_silence
+from peewee_model.errors import AudioError
+
+MIN_SPEECH_S = 1.0
+MAX_REFERENCE_S = 610.0  # ten minutes, and what a recorder adds to them
+SILENCE_DB = 40.0  # below the loudest part of a clip
+MARGIN_S = 0.05  # of silence left at each edge
+MAX_PEAK = 2.0  # beyond this, samples are integers that somebody forgot to scale
+
+Recording = Path | str | bytes | Clip
+"""A file, by its path; its content; or samples."""
+Reference = Recording | Sequence[Recording]
+"""Recordings of one voice."""
+
+
+def read_recording(source: Recording, name: str) -> Clip:
+    """Read one recording of a reference and cut the silence off its edges.
+
+    Args:
+        source: The recording.
+        name: What an error calls it if it has no path.
+
+    Raises:
+        AudioError: If it can't be used.
+    """
+    if isinstance(source, Clip):
+        clip = _checked(source, name)
+    else:
+        clip = read_clip(Path(source) if isinstance(source, str) else source, max_duration_s=MAX_REFERENCE_S)
+    if not isinstance(source, Clip | bytes):
+        name = str(source)
+    try:
+        samples, _ = trim_silence(clip.samples, clip.sample_rate, top_db=SILENCE_DB, margin_s=MARGIN_S)
+    except AudioError as error:
+        raise AudioError(error.reason, f"{name}: {error}") from None
+    return Clip(samples, clip.sample_rate)
+
+
+def _checked(clip: Clip, name: str) -> Clip:
+    """What `read_clip` would have refused in a file is refused in an array."""
+    samples = np.asarray(clip.samples, dtype=np.float32)
+    if samples.ndim != 1 or samples.size == 0:
+        raise AudioError("unreadable", f"{name} has shape {samples.shape}; a Clip's samples are one channel, (S,)")
+    if not np.isfinite(samples).all():
+        raise AudioError("non_finite", f"{name} holds NaN or infinity; repair the recording")
+    if np.abs(samples).max() > MAX_PEAK:
+        raise AudioError("out_of_range", f"{name} reaches {np.abs(samples).max():g}; scale it so that full scale is 1")
+    return Clip(samples, clip.sample_rate)

@@ -1,0 +1,121 @@
+"""Sentences to samples, several at a time."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from peewee_model.audio.clip import trim_silence
+from peewee_model.errors import AudioError
+from peewee_model.reference import MARGIN_S, SILENCE_DB
+from peewee_model.synthesizer.inference import PackedDecoder
+from peewee_model.synthesizer.model import Tacotron2
+from peewee_model.vocoder.vocoder import Vocoder
+
+MAX_SECONDS_PER_SYMBOL = 0.25  # slow speech has 0.1: who needs more has lost the thread
+MAX_SENTENCES = 32
+MAX_SYMBOLS = 4096  # padding included, so that long sentences take no more memory than short ones
+
+
+@dataclass(frozen=True)
+class Line:
+    """A sentence to say."""
+
+    text: str
+    tokens: tuple[int, ...]
+    seed: int
+    """Of all that is drawn for it. 63 bits."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What was said of a sentence."""
+
+    samples: NDArray[np.float32]
+    """(S,)"""
+    alignment: NDArray[np.float32]
+    """(T', L)"""
+    truncated: bool
+    """Whether it did not end by itself."""
+
+
+def batches(lengths: Sequence[int], max_items: int = MAX_SENTENCES, max_symbols: int = MAX_SYMBOLS) -> list[list[int]]:
+    """Put sentences of like lengths together.
+
+    Args:
+        lengths: Their symbols.
+        max_items: Sentences in a batch.
+        max_symbols: Symbols in a batch, padding included; a sentence that has more is alone.
+
+    Returns:
+        The indices of each batch's sentences, from long to short: every index once.
+    """
+    found: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        batch = found[-1] if found else []
+        if batch and len(batch) < max_items and (len(batch) + 1) * lengths[batch[0]] <= max_symbols:
+            batch.append(index)
+        else:
+            found.append([index])
+    return found
+
+
+class SentenceSpeaker:
+    """A synthesizer and a vocoder.
+
+    Args:
+        synthesizer: Its decoder is packed once, here.
+        vocoder: Of the same mels.
+        precision: Of the decoder; None for the default of its device.
+
+    Raises:
+        ConfigError: If the device does not have the precision.
+    """
+
+    def __init__(self, synthesizer: Tacotron2, vocoder: Vocoder, precision: str | None = None) -> None:
+        self._synthesizer, self._vocoder = synthesizer, vocoder
+        self._packed = PackedDecoder(synthesizer.decoder, precision)
+
+    def speak(self, lines: Sequence[Line], voices: Sequence[Tensor]) -> list[Spoken]:
+        """Say sentences, in batches.
+
+        Args:
+            lines: The sentences.
+            voices: The speaker embedding of each. (E,)
+
+        Returns:
+            One for each, in their order.
+        """
+        spoken: dict[int, Spoken] = {}
+        for batch in batches([len(line.tokens) for line in lines]):
+            said = self._say([lines[index] for index in batch], [voices[index] for index in batch])
+            spoken |= zip(batch, said, strict=True)
+        return [spoken[index] for index in range(len(lines))]
+
+    @torch.inference_mode()
+    def _say(self, lines: Sequence[Line], voices: Sequence[Tensor]) -> list[Spoken]:
+        config, device = self._synthesizer.config, voices[0].device
+        tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(line.tokens) for line in lines], batch_first=True)
+        frames_per_s = config.mel.sample_rate / config.mel.hop_length
+        limits = [round((1 + MAX_SECONDS_PER_SYMBOL * len(line.tokens)) * frames_per_s) for line in lines]
+        output = self._synthesizer.infer(
+            tokens.to(device),
+            torch.tensor([len(line.tokens) for line in lines], device=device),
+            torch.stack(list(voices)) if config.speaker_embedding_dim else None,
+            max_frames=torch.tensor(limits, device=device),
+            generator=[torch.Generator(device).manual_seed(line.seed) for line in lines],
+            packed=self._packed,
+        )
+        said = []
+        for item, (line, n_frames) in enumerate(zip(lines, output.mel_lengths.tolist(), strict=True)):
+            n_steps = -(-n_frames // config.reduction_factor)
+            samples = self._vocoder.synthesize(output.mel[item, :, :n_frames])
+            with contextlib.suppress(AudioError):  # nothing but silence: what was made is what the user gets
+                samples, _ = trim_silence(samples, config.mel.sample_rate, top_db=SILENCE_DB, margin_s=MARGIN_S)
+            alignment = output.alignment[item, :n_steps, : len(line.tokens)].cpu().numpy()
+            said.append(Spoken(samples, alignment, bool(output.truncated[item])))
+        return said

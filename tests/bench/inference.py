@@ -1,0 +1,123 @@
+"""Speaking on one core: our Tacotron 2 and torchaudio's side by side, several texts at once, and the vocoders.
+
+    python -m tests.bench.inference
+
+Full size (torchaudio's defaults), same weights, drawn at random; no stop, so that all say as many frames. Times are of
+the core, not of the clock, so that other work on the machine counts as little as it can.
+"""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from peewee_model.audio.mel import MelConfig
+from peewee_model.synthesizer.inference import PackedDecoder
+from peewee_model.synthesizer.model import Tacotron2
+from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig
+from tests.bench.synthesizer import _config
+from tests.reference import our_name, torchaudio_tacotron2
+
+N_TOKENS, N_FRAMES, N_RUNS = 80, 400, 3
+BATCHES = (1, 8, 32)
+PRECISIONS = ("float32", "float16", "int8")
+GRIFFIN_LIM: dict[str, Any] = {"arch": "griffin_lim", "n_iterations": 60, "momentum": 0.99, "n_inversion_updates": 32}
+SMALL: dict[str, Any] = {  # as in params.yaml
+    "arch": "hifi_gan",
+    "upsample_rates": (8, 8, 4),
+    "upsample_kernel_sizes": (16, 16, 8),
+    "upsample_initial_channels": 128,
+    "resblock_kernel_sizes": (3, 5, 7),
+    "resblock_dilations": ((1, 2), (2, 6), (3, 12)),
+    "resblock_n_convolutions": 1,
+    "leaky_relu_slope": 0.1,
+}
+V1 = SMALL | {
+    "upsample_rates": (8, 8, 2, 2),
+    "upsample_kernel_sizes": (16, 16, 4, 4),
+    "upsample_initial_channels": 512,
+    "resblock_kernel_sizes": (3, 7, 11),
+    "resblock_dilations": ((1, 3, 5),) * 3,
+    "resblock_n_convolutions": 2,
+}
+
+
+def _models() -> tuple[Tacotron2, Any]:
+    theirs = torchaudio_tacotron2()(decoder_max_step=N_FRAMES, gate_threshold=2.0)
+    ours = Tacotron2(_config())
+    weights = {our_name(name): tensor for name, tensor in theirs.state_dict().items()}
+    ours.load_state_dict(weights | {"mel_mean": ours.mel_mean, "mel_scale": ours.mel_scale})
+    return ours.eval(), theirs.eval()
+
+
+def _seconds(tasks: dict[str, Callable[[], object]], n_runs: int) -> dict[str, float]:
+    """Median seconds of the core for each, in turn, after one run each to warm up."""
+    times: dict[str, list[float]] = {name: [] for name in tasks}
+    for turn in range(n_runs + 1):
+        for name, task in tasks.items():
+            start = time.thread_time()
+            task()
+            if turn:
+                times[name].append(time.thread_time() - start)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _synthesizers(n_runs: int) -> dict[str, float]:
+    """Frames a second: of one text for each precision, then of several in the default."""
+    ours, theirs = _models()
+    packed = {precision: PackedDecoder(ours.decoder, precision) for precision in PRECISIONS}
+
+    def speak(precision: str, n_texts: int) -> Callable[[], object]:
+        tokens, lengths = torch.randint(1, 148, (n_texts, N_TOKENS)), torch.full((n_texts,), N_TOKENS)
+        options: dict[str, Any] = {"max_frames": N_FRAMES, "stop_threshold": 1.0, "packed": packed[precision]}
+        return lambda: ours.infer(tokens, lengths, **options)
+
+    tokens = torch.randint(1, 148, (1, N_TOKENS))
+    tasks: dict[str, Callable[[], object]] = {"torchaudio": lambda: theirs.infer(tokens, torch.tensor([N_TOKENS]))}
+    tasks |= {precision: speak(precision, 1) for precision in PRECISIONS}
+    found = {f"{name}_frames_per_s": N_FRAMES / taken for name, taken in _seconds(tasks, n_runs).items()}
+    for precision in PRECISIONS:
+        found[f"{precision}_to_torchaudio"] = found[f"{precision}_frames_per_s"] / found["torchaudio_frames_per_s"]
+    several = _seconds({str(n): speak("int8", n) for n in BATCHES}, max(1, n_runs // 2))
+    return found | {f"batch_{n}_frames_per_s": n * N_FRAMES / several[str(n)] for n in BATCHES}
+
+
+def _vocoders(n_runs: int) -> dict[str, float]:
+    """Real-time factors: seconds of the core for a second of speech."""
+    mel: MelConfig = _config().mel
+    frames = torch.randn(mel.n_mels, 2 * mel.sample_rate // mel.hop_length)
+    vocoders = {
+        "griffin_lim": GriffinLim(GriffinLimConfig(**GRIFFIN_LIM, mel=mel)),
+        "hifi_gan_small": HiFiGan(HiFiGanConfig(**SMALL, mel=mel)),
+        "hifi_gan_v1": HiFiGan(HiFiGanConfig(**V1, mel=mel)),
+    }
+    taken = _seconds({name: lambda v=v: v.eval().synthesize(frames) for name, v in vocoders.items()}, n_runs)  # type: ignore[misc]
+    speech_s = (frames.shape[1] - 1) * mel.hop_length / mel.sample_rate
+    return {f"{name}_real_time_factor": seconds / speech_s for name, seconds in taken.items()}
+
+
+def _bandwidth() -> float:
+    """Bytes that this core reads in a second, in GB: what bounds one text."""
+    numbers = torch.zeros(1 << 26)
+    return numbers.numel() * 4 / _seconds({"sum": numbers.sum}, 5)["sum"] / 1e9
+
+
+def run(n_runs: int = N_RUNS) -> dict[str, float]:
+    """Measure all of it on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore", UserWarning)  # torchaudio's, that it was cut off
+        found = {"bandwidth_gb_per_s": _bandwidth()} | _synthesizers(n_runs) | _vocoders(n_runs)
+    torch.set_num_threads(threads)
+    return found
+
+
+if __name__ == "__main__":
+    for name, value in run().items():
+        print(f"{name:28} {value:10.3f}")
