@@ -6,7 +6,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 
-.PHONY: repro setup test check bench s3 faults lock graph airflow setup-airflow kubeflow
+.PHONY: repro setup test check bench bench-gpu s3 faults lock graph airflow setup-airflow kubeflow
 
 repro: setup  ## archive to released model, then say what came out
 	@dvc repro
@@ -34,6 +34,9 @@ check: setup  ## ruff, mypy, the architecture
 
 bench: setup  ## ratios side by side; figures are kept in docs/benchmarks.md
 	@python -m tests.bench
+
+bench-gpu: setup  ## the synthesizer's training step on a GPU, by CUDA graphs and without, and torchaudio's
+	@python -m tests.bench.gpu
 
 s3: setup  ## a local S3 server until Ctrl-C; prints the environment that uses it
 	@python infra/s3/server.py

@@ -1,36 +1,17 @@
 """The decoder: attention LSTM and attention, a second LSTM, and the projections to frames and stop logits.
 
 Two ways through it, held together by tests: `forward` knows the mel (teacher forcing) and loops over nothing but the
-attention; `step` goes on from its own last frame.
+attention; `DecoderRun` in `inference` goes on from its own last frame.
 """
-
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from peewee_model.synthesizer.attention import (
-    AttentionState,
-    AttentionWeights,
-    LocationSensitiveAttention,
-    Memory,
-    attention_step,
-    initial_state,
-)
-from peewee_model.synthesizer.attention_loop import attention_loop
+from peewee_model.synthesizer.attention import AttentionWeights, LocationSensitiveAttention, Memory
+from peewee_model.synthesizer.attention_graphs import fastest_attention_loop
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import Prenet, dropout, xavier
 from peewee_model.synthesizer.products import linear
-
-
-class DecoderState(NamedTuple):
-    """What one decoder step hands to the next."""
-
-    attention: AttentionState
-    hidden: Tensor
-    """(B, decoder_rnn_dim)"""
-    cell: Tensor
-    """(B, decoder_rnn_dim)"""
 
 
 class Decoder(nn.Module):
@@ -95,47 +76,9 @@ class Decoder(nn.Module):
             if self.training and self.attention_dropout > 0:
                 ones = gates.new_ones((*gates.shape[:2], self.attention_rnn.hidden_size), dtype=exact)
                 dropout_masks = dropout(ones, self.attention_dropout)
-            states, alignment = attention_loop(gates.to(exact), memory, weights, dropout_masks)
+            states, alignment = fastest_attention_loop(gates.to(exact), memory, weights, dropout_masks)
         hidden, _ = self.decoder_rnn(states)
         if self.training:
             hidden = dropout(hidden, self.decoder_dropout)
         found = torch.cat((hidden, states[..., self.attention_rnn.hidden_size :]), dim=2).transpose(0, 1)
         return self.mel_projection(found), self.stop_projection(found)[..., 0], alignment.transpose(0, 1)
-
-    def start(self, memory: Memory, weights: AttentionWeights) -> DecoderState:
-        """Begin a text: all zero."""
-        zeros = memory.values.new_zeros(len(memory.values), self.decoder_rnn.hidden_size)
-        return DecoderState(initial_state(memory, weights), zeros, zeros)
-
-    def step(
-        self,
-        frame: Tensor,
-        state: DecoderState,
-        memory: Memory,
-        weights: AttentionWeights,
-        *,
-        drop: bool,
-        generator: torch.Generator | None = None,
-        window: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor, DecoderState]:
-        """Predict one group of frames, as in evaluation mode.
-
-        Args:
-            frame: The last frame before it. (B, M)
-            state: The step before.
-            memory: The encoded text.
-            weights: From `attention_weights`.
-            drop: Whether the prenet's dropout is on.
-            generator: Where its randomness comes from.
-            window: True for tokens that may be looked at; None for all. (B, L)
-
-        Returns:
-            The group (B, r x M), stop logits (B,) and the state after.
-        """
-        gates = self.input_gates(self.prenet(frame, drop=drop, generator=generator))
-        attention = attention_step(gates, state.attention, memory, weights, window=window)
-        found = torch.cat((attention.hidden, attention.context), dim=1)
-        hidden, cell = torch.lstm_cell(found, (state.hidden, state.cell), *self.decoder_rnn.all_weights[0])
-        found = torch.cat((hidden, attention.context), dim=1)
-        group, stop_logits = self.mel_projection(found), self.stop_projection(found)[:, 0]
-        return group, stop_logits, DecoderState(attention, hidden, cell)

@@ -86,7 +86,7 @@ class Ragged:
         starts = self._lengths_and_starts()[1]
         if not target.size:
             return
-        wanted = memoryview(target).cast("B")
+        wanted = memoryview(target).cast("B")  # type: ignore[arg-type]
         offset = int(starts[index]) * self.width * self._dtype.itemsize
         done = 0
         while done < len(wanted):  # a read may end early

@@ -97,3 +97,16 @@ def test_phonemes_are_a_parameter(speech, params):
     assert phonemes.config.n_symbols > graphemes.config.n_symbols
     assert phonemes.config.text == {"units": "phonemes", "language": "en-us"}
     assert phonemes._train.tokens[0].tolist() != graphemes._train.tokens[0].tolist()
+
+
+def test_mixed_precision_stays_near_single_precision(speech, params):
+    """With bf16-mixed the hand-written attention loop gets what autocast made, and stays in single precision itself."""
+    losses = {}
+    for precision in ("32-true", "bf16-mixed"):
+        schedule = params.training.schedule.model_copy(update={"precision": precision})
+        training = params.training.model_copy(update={"schedule": schedule})
+        rows = train(make(params.model_copy(update={"training": training})), schedule, precision)
+        losses[precision] = {(row["step"], row["split"], name): row[name] for row in rows for name in ("loss", "stop")}
+    single, mixed = losses["32-true"], losses["bf16-mixed"]
+    assert mixed != single
+    assert mixed == pytest.approx(single, rel=0.02)
