@@ -65,11 +65,10 @@ def _in_turn(**jobs: Callable[[], object]) -> dict[str, float]:
 
 
 def _encoder_params() -> dict:
-    """`encoder` of the profile `local`, with the network and the batches of GE2E's paper but for their number."""
+    """`encoder` of the profile with GE2E's network and loss, with smaller batches."""
     from pipeline.profile import load_overlay
 
-    encoder = load_overlay("local")["encoder"]
-    encoder["architecture"]["lstm"] |= {"n_layers": 3, "hidden_dim": 768, "projection_dim": 256, "embedding_dim": 256}
+    encoder = load_overlay("libritts-clean-100")["encoder"]
     encoder["training"] |= {
         "n_speakers": N_SPEAKERS, "n_utterances": N_UTTERANCES, "partial_frames_min": N_FRAMES,
         "partial_frames_max": N_FRAMES,
