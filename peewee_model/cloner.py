@@ -235,7 +235,8 @@ class VoiceCloner:
         return nn.functional.normalize(total, dim=0)
 
     def _lines(self, text: str, seed: int) -> list[Line]:
-        sentences = [normalize(sentence) for sentence in split_sentences(normalize(text))]
+        pieces = split_sentences(normalize(text))  # of a long word that was cut, punctuation alone may be left
+        sentences = [normalize(piece) for piece in pieces if any(character.isalnum() for character in piece)]
         if not sentences:
             raise TextError("the text is empty; give something to say")
         return [

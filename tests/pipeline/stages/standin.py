@@ -58,6 +58,8 @@ match stage:
         mels = [{"utterance_id": row["utterance_id"], "mel": [0.5]} for row in rows]
         for mel in ("acoustic", "speaker"):
             table(f"data/mels/{mel}/part-00000.parquet", mels)
+    case "fetch_base":
+        put("models/base/base.json", json.dumps({"release": None}))
     case "train_encoder":
         model("encoder", {"sample_rate": 16000})
     case "embed_speakers":
@@ -88,7 +90,8 @@ GRAPH: dict[str, tuple[list[str], list[str], list[str]]] = {
     "download": ([], ["corpus"], ["data/archives"]),
     "ingest": (["data/archives", "exclusions.csv"], ["corpus", "ingest"], TABLES),
     "extract_mels": (["data/corpus"], [], MELS),
-    "train_encoder": (["data/mels/speaker"], [], ["models/encoder"]),
+    "fetch_base": ([], [], ["models/base"]),
+    "train_encoder": (["data/mels/speaker", "models/base"], [], ["models/encoder"]),
     "embed_speakers": (["data/mels/speaker", "models/encoder"], [], ["data/speakers"]),
     "train_synthesizer": (["data/corpus", "data/mels/acoustic", "data/speakers"], [], ["models/synthesizer"]),
     "train_vocoder": (["data/mels/acoustic", "models/synthesizer"], [], ["models/vocoder"]),
@@ -122,7 +125,7 @@ def write_graph(folder: Path) -> None:
     links = [f"links/{name}.json" for name in GRAPH]
     stages["bundle"] = {
         "cmd": f"{sys.executable} -m pipeline bundle",
-        "deps": [*TABLES[2:], *MODELS, *REPORTS, *links, *tracked],
+        "deps": [*TABLES[2:], "models/base", *MODELS, *REPORTS, *links, *tracked],
         "outs": ["release"],
     }
     stages["publish"] = {
