@@ -6,7 +6,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 
-.PHONY: repro setup test check bench bench-gpu s3 faults lock graph airflow setup-airflow kubeflow
+.PHONY: repro setup test check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
 
 repro: setup  ## archive to released model, then say what came out
 	@dvc repro
@@ -37,6 +37,9 @@ bench: setup  ## ratios side by side; figures are kept in docs/benchmarks.md
 
 bench-gpu: setup  ## the synthesizer's training step on a GPU, by CUDA graphs and without, and torchaudio's
 	@python -m tests.bench.gpu
+
+ablation: setup  ## the speaker encoder with one thing changed at a time, on the project's tables; long
+	@OMP_NUM_THREADS=1 python -m tests.bench.ablation
 
 s3: setup  ## a local S3 server until Ctrl-C; prints the environment that uses it
 	@python infra/s3/server.py
