@@ -252,6 +252,14 @@ def _origin(code: CodeEntry) -> list[str]:
         "peewee-tts release verify VERSION --store STORE   # every byte; --public-key KEY.pem asks for a signature too",
         "peewee-tts audit verify VERSION                   # in the repository: every step from the archives on",
         "```",
+        "",
+        "To train it again, with the archives where the parameters name them (`corpus.sources`):",
+        "",
+        "```sh",
+        f"git checkout {code.commit or 'COMMIT'}",
+        "peewee-tts profile --release STORE@VERSION        # its parameters into params.yaml",
+        "dvc repro",
+        "```",
     ]
 
 

@@ -1,6 +1,6 @@
 """`peewee-tts profile NAME`: merge an overlay into params.yaml, and show the difference.
 
-An overlay is a file of `pipeline/profiles/`; it may extend another. Mappings are merged, values and lists replaced;
+An overlay is a file of `pipeline/profiles/`, which may extend another, or what a release was made with. Mappings are merged, values and lists replaced;
 keys that the overlay does not name are kept, comments too (ruamel.yaml; considered: DVC's own
 `dvc exp run --set-param`, which leaves no trace in git before a run).
 """
@@ -174,7 +174,9 @@ def takes_archives(overlay: dict[str, Any]) -> bool:
 
 
 def command(
-    name: Annotated[str, typer.Argument(help="One of pipeline/profiles: mini, local, single-voice, libritts-960, ...")],
+    name: Annotated[
+        str | None, typer.Argument(help="One of pipeline/profiles: mini, local, single-voice, libritts-960, ...")
+    ] = None,
     archive: Annotated[
         list[str] | None,
         typer.Option(
@@ -188,8 +190,27 @@ def command(
     base: Annotated[
         str | None, typer.Option(help="STORE@CHANNEL or STORE@VERSION: the release that single-voice starts from.")
     ] = None,
+    release: Annotated[
+        str | None, typer.Option(help="STORE@CHANNEL or STORE@VERSION, in place of NAME: to train that release again.")
+    ] = None,
 ) -> None:
     """Merge a profile into params.yaml and print the difference."""
+    if (name is None) == (release is None):
+        raise PeeweeError("name a profile or a --release, one of the two")
+    if name is None:
+        from pipeline.adaptation import settings
+
+        if archive or base:
+            raise PeeweeError("--release names its own archives and base; leave --archive and --base out")
+        overlay, name = settings.pin(str(release)).manifest.params, f"that of {release}"
+    else:
+        overlay = _named_overlay(name, archive or [], licence, base)
+    difference = apply(overlay)
+    typer.echo(difference or f"params.yaml is profile {name} already.")
+
+
+def _named_overlay(name: str, archive: list[str], licence: str, base: str | None) -> dict[str, Any]:
+    """A profile with the archives and the release to start from that it asks for."""
     overlay = load_overlay(name)
     if takes_archives(overlay) != bool(archive):
         own = [known for known in names() if takes_archives(load_overlay(known))]
@@ -206,5 +227,4 @@ def command(
         settings.start_from(overlay, settings.pin(base))
     if archive:
         with_archives(overlay, local_sources(archive, licence))
-    difference = apply(overlay)
-    typer.echo(difference or f"params.yaml is profile {name} already.")
+    return overlay
