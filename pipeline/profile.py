@@ -1,8 +1,8 @@
 """`peewee-tts profile NAME`: merge an overlay into params.yaml, and show the difference.
 
-An overlay is a file of `pipeline/profiles/`, which may extend another, or what a release was made with. Mappings are merged, values and lists replaced;
-keys that the overlay does not name are kept, comments too (ruamel.yaml; considered: DVC's own
-`dvc exp run --set-param`, which leaves no trace in git before a run).
+An overlay is a file of `pipeline/profiles/`, which may extend another, or what a release was made with. Mappings are
+merged, values and lists replaced; keys that the overlay does not name are kept, comments too (ruamel.yaml; considered:
+DVC's own `dvc exp run --set-param`, which leaves no trace in git before a run).
 """
 
 import difflib
@@ -181,14 +181,15 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="[NAME=]PATH",
-            help="For local, multi-speaker and single-voice: a .tar.gz in LibriTTS's layout; may be given again.",
+            help="For local, multi-speaker, further, single-voice: a .tar.gz in LibriTTS's layout; may be given again.",
         ),
     ] = None,
     licence: Annotated[
         str, typer.Option(help="With --archive: terms of the recordings, for the release's manifest.")
     ] = "as stated by the archives' owner",
     base: Annotated[
-        str | None, typer.Option(help="STORE@CHANNEL or STORE@VERSION: the release that single-voice starts from.")
+        str | None,
+        typer.Option(help="STORE@CHANNEL or STORE@VERSION: the release that further and single-voice go on from."),
     ] = None,
     release: Annotated[
         str | None, typer.Option(help="STORE@CHANNEL or STORE@VERSION, in place of NAME: to train that release again.")
