@@ -104,6 +104,7 @@ class Tacotron2(nn.Module):
         speaker_embedding: Tensor | None = None,
         *,
         generator: torch.Generator | None = None,
+        frame_dropout: float = 0.0,
     ) -> Tacotron2Output:
         """Predict each frame from the true ones before it (teacher forcing).
 
@@ -114,6 +115,8 @@ class Tacotron2(nn.Module):
             mel_lengths: At least 1. (B,)
             speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
             generator: For the prenet's dropout. In evaluation mode there is no dropout without it.
+            frame_dropout: Share of the true frames that the decoder is told as the mean frame instead, so that it
+                learns to read the text. arXiv:1909.01145, section 3.1, has 0.2.
 
         Returns:
             T' decoder steps of `reduction_factor` frames each; T need not be a multiple of it.
@@ -134,6 +137,8 @@ class Tacotron2(nn.Module):
         # The last frame of each group but the last, after a frame of zeros. (T', B, M)
         last_frames = normalised[:, :, factor - 1 : n_frames - 1 : factor].permute(2, 0, 1)
         frames = torch.cat((last_frames.new_zeros(1, n_items, n_mels), last_frames))
+        if frame_dropout:
+            frames = frames * (torch.rand_like(frames[..., :1]) >= frame_dropout)
         memory = self._encode(tokens, token_lengths, speaker_embedding)
         groups, stop_logits, alignment = self.decoder(memory, frames, generator)
         before, after = self._finish(groups, mask)

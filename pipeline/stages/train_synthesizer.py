@@ -37,7 +37,7 @@ class Params(Section):
 
 
 def train_synthesizer() -> None:
-    """Train until the schedule ends, and keep the weights with the lowest loss on the validation utterances.
+    """Train until the schedule ends, and keep the weights that draw the validation utterances best.
 
     Raises:
         ConfigError: If the release to start from has another synthesizer than params.yaml asks for.
@@ -72,7 +72,8 @@ def _keep(params: Params, start: Path | None) -> None:
 
 
 def _check_alignment(history: list[dict[str, Any]], wanted: float) -> None:
-    best = min((row for row in history if row["split"] == "validation"), key=lambda row: float(row["loss"]))
+    rows = (row for row in history if row["split"] == "validation")
+    best = min(rows, key=lambda row: float(row[SynthesizerLearner.monitor]))
     if best["diagonality"] < wanted:
         raise NotAlignedError(
             f"after {history[-1]['step']} steps the alignments' diagonality is {best['diagonality']:.2f}, "
