@@ -317,6 +317,24 @@ def test_mixed_precision_trains_and_stays_near_full_precision(make_config: MakeC
     assert similarity > 0.98
 
 
+def test_frame_that_is_not_told_can_not_be_heard(make_config: MakeConfig) -> None:
+    """With all frames left out a prediction is the text's and the voice's; with half of them, it hears the others."""
+    torch.manual_seed(0)
+    model = Tacotron2(make_config()).eval()
+    batch = make_batch([6, 4], [12, 9])
+    other = batch | {"mel": torch.randn_like(batch["mel"])}
+
+    def drawn(which: dict[str, Tensor], frame_dropout: float) -> Tensor:
+        torch.manual_seed(1)
+        return model(**which, frame_dropout=frame_dropout).mel_after
+
+    nothing_told = 1 - 1e-9
+    assert torch.equal(drawn(batch, nothing_told), drawn(other, nothing_told))
+    assert not torch.equal(drawn(batch, 0.5), drawn(other, 0.5))
+    assert not torch.equal(drawn(batch, 0.5), drawn(batch, nothing_told))
+    assert torch.equal(drawn(batch, 0.0), model(**batch).mel_after)
+
+
 def test_steps_are_rounded_up() -> None:
     assert n_decoder_steps(torch.tensor([1, 2, 3, 4, 6, 7]), 3).tolist() == [1, 1, 1, 2, 2, 3]
 

@@ -58,6 +58,30 @@ def test_validation_reports_losses_and_alignment(speech, params):
         assert {"loss", "mel_after", "stop", "diagonality", "focus_rate"} <= row.keys()
 
 
+def test_frames_are_left_out_in_training_alone(speech, params):
+    """The same weights and draws: another training loss, the same validation."""
+    from lightning_fabric import Fabric
+
+    def figures(frame_dropout):
+        training = params.training.model_copy(update={"frame_dropout": frame_dropout})
+        learner = make(params.model_copy(update={"training": training}))
+        learner.modules["synthesizer"].eval()
+        with torch.no_grad():
+            measured = learner.validate()
+        fabric = Fabric(accelerator="cpu")
+        for kind, things, setup in (
+            ("adam", learner.optimizers, fabric.setup_optimizers),
+            ("synthesizer", learner.modules, fabric.setup_module),
+        ):
+            things[kind] = setup(things[kind])
+        torch.manual_seed(0)
+        return measured, float(learner.train_step(learner.batch(0), 0, fabric)["loss"].detach())
+
+    (told, told_loss), (untold, untold_loss) = figures(0.0), figures(0.5)
+    assert told == untold
+    assert told_loss != untold_loss
+
+
 def test_voice_comes_from_another_utterance_of_the_speaker(speech, params):
     """Never the target's own embedding, never another speaker's."""
     learner = make(params)
