@@ -47,7 +47,7 @@ class SynthesizerTraining(Section):
     gradient_clip: float
     """L2 norm above which the gradient is scaled down."""
     frame_dropout: float = Field(ge=0, lt=1)
-    """Share of the frames before that the decoder is not told in training. With little speech it otherwise learns to go
+    """Share of the frames before that the decoder is not told in training and validation. With little speech it otherwise learns to go
     on from true frames rather than to read, and mumbles when it goes on from its own. arXiv:1909.01145: 0.2."""
     n_validation: int
     """Utterances of validation speakers that are measured, the first by id."""
@@ -144,13 +144,13 @@ class SynthesizerLearner:
         model = self.modules["synthesizer"]
         self.optimizers["adam"].zero_grad()
         if n_parts == 1:
-            losses = self._losses(self._predict(model, batch, self._params.training.frame_dropout), batch)
+            losses = self._losses(self._predict(model, batch), batch)
             fabric.backward(losses["loss"])
             return losses
         sums: dict[str, Tensor] = {}
         for rows in torch.arange(len(batch.tokens)).tensor_split(n_parts):
             part = batch.part(rows.to(batch.tokens.device))
-            output = self._predict(model, part, self._params.training.frame_dropout)
+            output = self._predict(model, part)
             losses = self._shares(self._losses(output, part), part, batch)
             fabric.backward(losses["loss"])
             for name, value in losses.items():
@@ -172,14 +172,14 @@ class SynthesizerLearner:
         done = (step - training.decay_from) / max(1, training.schedule.steps - training.decay_from)
         return float(training.learning_rate * (training.final_learning_rate / training.learning_rate) ** max(0.0, done))
 
-    def _predict(self, model: nn.Module, batch: SynthesizerBatch, frame_dropout: float = 0.0) -> Tacotron2Output:
+    def _predict(self, model: nn.Module, batch: SynthesizerBatch) -> Tacotron2Output:
         output: Tacotron2Output = model(
             batch.tokens,
             batch.token_lengths,
             batch.mel,
             batch.mel_lengths,
             batch.speaker_embedding if self._params.speaker_conditioning else None,
-            frame_dropout=frame_dropout,
+            frame_dropout=self._params.training.frame_dropout,
         )
         return output
 

@@ -1,0 +1,125 @@
+"""The voice that the repository carries, `examples/store`: whole, small, and as good as its card says."""
+
+import subprocess
+import tarfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from ruamel.yaml import YAML
+
+from peewee_model import VoiceCloner
+from peewee_model.audio.clip import Clip, encode_flac, read_clip, resample
+from peewee_model.audio.mel import log_mel
+from peewee_model.store import open_store
+from peewee_model.vocoder.vocoder import load_vocoder
+from pipeline import profile
+from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates
+from pipeline.verification import all_pairs, equal_error_rate
+from tests.peewee_model.test_cloner import voice
+
+STORE = Path(__file__).parents[1] / "examples" / "store"
+MAX_BYTES = 25_000_000
+N_SENTENCES = 12
+
+
+@pytest.fixture(scope="module")
+def cloner() -> VoiceCloner:
+    return VoiceCloner.load(f"{STORE}@stable")
+
+
+@pytest.fixture(scope="module")
+def manifest():
+    store = open_store(str(STORE))
+    return store.verify(store.resolve("stable"))
+
+
+@pytest.fixture(scope="module")
+def held_out(shared_data: Path) -> list[tuple[str, Clip]]:
+    """The last sentences of Kathleen's, which the release was tested on, not trained: text and recording."""
+    texts, clips = {}, {}
+    with tarfile.open(shared_data / "kathleen" / "train-clean.tar.gz") as archive:
+        for member in archive:
+            name, _, kind = Path(member.name).name.partition(".")
+            if kind == "normalized.txt":
+                texts[name] = archive.extractfile(member).read().decode().strip()
+            elif kind in ("flac", "wav"):
+                clips[name] = archive.extractfile(member).read()
+    last = sorted(texts)[-N_SENTENCES:]
+    return [(texts[name], read_clip(clips[name])) for name in last]
+
+
+def test_store_is_small_and_git_has_all_of_it():
+    files = {path.relative_to(STORE).as_posix() for path in STORE.rglob("*") if path.is_file()}
+    assert sum((STORE / name).stat().st_size for name in files) <= MAX_BYTES
+    known = subprocess.run(["git", "ls-files", "-z"], cwd=STORE, capture_output=True, text=True, check=True).stdout
+    assert files == set(known.strip("\0").split("\0"))
+
+
+def test_release_is_whole_in_half_precision_and_names_its_sources(manifest):
+    """`verify` hashed every file; the card credits each archive with its terms."""
+    assert manifest.params["weights"]["dtype"] == "float16"
+    assert {(corpus.corpus, corpus.subset) for corpus in manifest.corpora} == {
+        ("kathleen", "train-clean"), ("libritts-human", "train-clean"), ("dev", "dev-clean"),
+        ("speechocean", "train-clean"),
+    }  # fmt: skip
+    store = open_store(str(STORE))
+    folder, _ = store.fetch("stable")
+    card = (folder / "MODEL_CARD.md").read_text()
+    for corpus in manifest.corpora:
+        assert corpus.licence in card and "owner" not in corpus.licence
+    assert f"git checkout {manifest.code.commit}" in card
+
+
+def test_parameters_of_the_release_can_be_had_again(manifest, tmp_path, monkeypatch):
+    """`profile --release` gives params.yaml what every stage of the release ran with."""
+    path = tmp_path / "params.yaml"
+    path.write_text((STORE.parents[1] / "params.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    profile.command(release=f"{STORE}@stable")
+    found = YAML(typ="safe").load(path.read_text())
+    assert {name: found[name] for name in manifest.params} == manifest.params
+
+
+def test_it_speaks_in_a_voice_that_it_never_heard(cloner):
+    """Longer for a longer text, with an end, in finite numbers, whatever the voice."""
+    texts = ["Hello there.", "Hello there, and welcome to the house on the hill.", "One. Two. Three."]
+    spoken = cloner.clone_many(texts, [[encode_flac(voice(5.0), 16000)]])
+    for speech in spoken:
+        assert not speech.truncated
+        assert np.isfinite(speech.samples).all() and np.abs(speech.samples).max() > 0.01
+    assert all(short.duration_s < long.duration_s for short, long in pairwise(spoken[:2]))
+
+
+def test_encoder_tells_held_out_people_apart(cloner, shared_data):
+    """EER over all pairs of the 36 recordings of the 7 people of dev-clean, of whom nothing was trained on."""
+    voices, speakers = [], []
+    with tarfile.open(shared_data / "libritts-human" / "dev-clean.tar.gz") as archive:
+        for member in archive:
+            if member.name.endswith((".wav", ".flac")):
+                voices.append(cloner.embed_voice(archive.extractfile(member).read()))
+                speakers.append(member.name.split("/")[-3])
+    assert len(set(speakers)) == 7
+    eer, _ = equal_error_rate(*all_pairs(torch.stack(voices).numpy(), np.array(speakers)))
+    assert eer <= 0.025
+
+
+def test_it_is_understood_nearly_as_well_as_its_vocoder_allows(cloner, shared_data, held_out):
+    """CER of sentences that nothing was trained on, beside that of their recordings through the same vocoder."""
+    texts = [text for text, _ in held_out]
+    speeches = cloner.clone_many(texts, [shared_data / "references" / "kathleen.flac"])
+    folder, _ = open_store(str(STORE)).fetch("stable")
+    vocoder = load_vocoder(folder / "vocoder")
+    mel = vocoder.config.mel
+    copies = [
+        vocoder.synthesize(torch.from_numpy(log_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel)))
+        for _, clip in held_out
+    ]
+    recognizer = PocketSphinx()
+    heard = [recognizer.recognize(speech.samples, speech.sample_rate) for speech in speeches]
+    copied = [recognizer.recognize(samples, mel.sample_rate) for samples in copies]
+    assert not any(speech.truncated for speech in speeches)
+    synthesized_cer, copied_cer = (transcription_error_rates(texts, found)[0] for found in (heard, copied))
+    assert synthesized_cer <= 1.5 * copied_cer, (synthesized_cer, copied_cer)
