@@ -19,7 +19,7 @@ from tests.pipeline.training import test_encoder_learner
 from tests.pipeline.training.test_synthesizer_learner import SIZES
 
 STAGES = {"encoder": train_encoder.train_encoder, "synthesizer": train_synthesizer.train_synthesizer}
-METRIC = {"encoder": "eer", "synthesizer": "loss"}
+METRIC = {"encoder": "eer", "synthesizer": "mel_after"}
 VERSION = "0123456789abcdef"
 NO_DATA = Path("data/mels/speaker/part-00000.parquet")
 
@@ -89,9 +89,8 @@ def test_training_starts_from_the_weights_of_the_base(released, ask):
     first = history(model)[0]
     assert (first["step"], first["split"]) == (0, "validation")
     assert first[METRIC[model]] == pytest.approx(best, rel=1e-6)
-    if model == "synthesizer":  # the encoder's EER is 0 already, so that nothing is better
-        before, after = weights(RELEASE / model), weights(f"models/{model}")
-        assert any(not torch.equal(before[name], after[name]) for name in before)
+    if model == "synthesizer":  # the encoder's EER is 0 already, and does not move
+        assert history(model)[-1][METRIC[model]] != first[METRIC[model]]
 
 
 def test_training_without_a_base_measures_nothing_before_its_first_step(released, ask):
