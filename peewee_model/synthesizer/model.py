@@ -116,7 +116,7 @@ class Tacotron2(nn.Module):
             speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
             generator: For the prenet's dropout. In evaluation mode there is no dropout without it.
             frame_dropout: Share of the true frames that the decoder is told as the mean frame instead, so that it
-                learns to read the text. arXiv:1909.01145, section 3.1, has 0.2.
+                learns to read the text: the local information preference of arXiv:1909.01145.
 
         Returns:
             T' decoder steps of `reduction_factor` frames each; T need not be a multiple of it.

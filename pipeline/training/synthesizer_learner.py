@@ -48,7 +48,7 @@ class SynthesizerTraining(Section):
     """L2 norm above which the gradient is scaled down."""
     frame_dropout: float = Field(ge=0, lt=1)
     """Share of the frames before that the decoder is not told, in training and validation. With little speech it else
-    learns to go on from true frames, not to read, and mumbles when it goes on from its own. arXiv:1909.01145: 0.2."""
+    learns to go on from true frames, not to read, and mumbles when it goes on from its own (arXiv:1909.01145)."""
     n_validation: int
     """Utterances of validation speakers that are measured, the first by id."""
     min_diagonality: float
