@@ -41,6 +41,14 @@ class SynthesizerArchitecture(BaseModel):
     """Units of the second decoder LSTM. Paper: 1024."""
     decoder_dropout: Probability
     """Dropout of the second decoder LSTM's output, not in its recurrence. For the paper's zoneout of 0.1."""
+    second_pass_channels: Annotated[int, Field(ge=0)] = 0
+    """Channels of a second pass, which draws the mel anew; 0 for none, as in the paper."""
+    second_pass_n_convolutions: Size = 5
+    """Residual convolutions of the second pass."""
+    second_pass_kernel_size: Size = 5
+    """Decoder steps that one of them spans; odd."""
+    second_pass_dropout: Probability = 0.1
+    """Dropout after each of them."""
     postnet_n_convolutions: Size
     """Convolutions that correct the mel. Paper: 5."""
     postnet_channels: Size
@@ -54,7 +62,12 @@ class SynthesizerArchitecture(BaseModel):
 
     @model_validator(mode="after")
     def _check_symmetry(self) -> Self:
-        for name in ("encoder_kernel_size", "attention_location_kernel_size", "postnet_kernel_size"):
+        for name in (
+            "encoder_kernel_size",
+            "attention_location_kernel_size",
+            "second_pass_kernel_size",
+            "postnet_kernel_size",
+        ):
             if getattr(self, name) % 2 == 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; make it odd, so that a kernel has a centre")
         if self.symbol_embedding_dim % 2:

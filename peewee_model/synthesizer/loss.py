@@ -15,7 +15,7 @@ Weight = Annotated[float, Field(ge=0.0)]
 
 
 class SynthesizerLossConfig(BaseModel):
-    """How the parts of the loss are weighed. The two mels' L1 + L2 have a weight of 1."""
+    """How the parts of the loss are weighed. Each mel's L1 + L2 has a weight of 1."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,6 +41,8 @@ class SynthesizerLosses(NamedTuple):
     """Cross-entropy per step."""
     attention: Tensor
     """Penalty per step, in [0, 1]; see `guided_attention_loss`."""
+    mel_draft: Tensor | None
+    """As the other mels', of what the decoder drew, where a second pass draws anew; None where none does."""
 
 
 def synthesizer_loss(
@@ -69,7 +71,11 @@ def synthesizer_loss(
     stop = stop_loss(output.stop_logits, step_lengths, config.stop_positive_weight)
     attention = guided_attention_loss(output.alignment, step_lengths, token_lengths, config.guided_attention_sigma)
     total = before + after + config.stop_weight * stop + config.guided_attention_weight * attention
-    return SynthesizerLosses(total, before, after, stop, attention)
+    draft = None
+    if output.mel_draft is not None:
+        draft = _mel_loss(output.mel_draft, mel, frame_mask)
+        total = total + draft
+    return SynthesizerLosses(total, before, after, stop, attention, draft)
 
 
 def _mel_loss(predicted: Tensor, mel: Tensor, mask: Tensor) -> Tensor:

@@ -5,9 +5,10 @@ text, so that attention and both decoder LSTMs meet it at every step).
 
 Deviations from the paper, as in the implementations that people compare with: dropout in place of zoneout (of the
 attention LSTM's hidden state, recurrence included; of the second LSTM's output only, so that one fused kernel runs
-over all steps), and an encoder whose width equals its embedding's. With speaker_embedding_dim 0 and reduction_factor 1
-it equals torchaudio's `Tacotron2` where nothing is padded; where something is, torchaudio lets padding leak into the
-encoder's and the postnet's convolutions and into batch statistics, and this model does not.
+over all steps), and an encoder whose width equals its embedding's. A second pass, which the paper does not have, can
+draw the mel anew (`second_pass`). Without one, with speaker_embedding_dim 0 and reduction_factor 1 it equals
+torchaudio's `Tacotron2` where nothing is padded; where something is, torchaudio lets padding leak into the encoder's
+and the postnet's convolutions and into batch statistics, and this model does not.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from peewee_model.synthesizer.config import SynthesizerArchitecture, Synthesizer
 from peewee_model.synthesizer.decoder import Decoder
 from peewee_model.synthesizer.inference import DecoderRun, PackedDecoder
 from peewee_model.synthesizer.layers import Encoder, Postnet, length_mask
+from peewee_model.synthesizer.second_pass import SecondPass
 from peewee_model.weights import load_config, load_weights
 
 __all__ = [
@@ -47,6 +49,8 @@ class Tacotron2Output(NamedTuple):
     """Whether the mel ends with this step. (B, T')"""
     alignment: Tensor
     """Share of attention of each step for each token. (B, T', L)"""
+    mel_draft: Tensor | None = None
+    """What the decoder drew, where a second pass draws anew; None where none does. (B, M, T)"""
 
 
 class InferOutput(NamedTuple):
@@ -80,6 +84,7 @@ class Tacotron2(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
+        self.second_pass = SecondPass(config) if config.second_pass_channels else None
         self.postnet = Postnet(config)
         self.register_buffer("mel_mean", torch.zeros(config.mel.n_mels))
         self.register_buffer("mel_scale", torch.ones(config.mel.n_mels))
@@ -133,7 +138,7 @@ class Tacotron2(nn.Module):
             )
         factor = self.config.reduction_factor
         mask = length_mask(mel_lengths, n_frames)
-        normalised = ((mel - self.mel_mean[:, None]) / self.mel_scale[:, None]).masked_fill(~mask[:, None], 0.0)
+        normalised = self.normalised(mel, mask)
         # The last frame of each group but the last, after a frame of zeros. (T', B, M)
         last_frames = normalised[:, :, factor - 1 : n_frames - 1 : factor].permute(2, 0, 1)
         frames = torch.cat((last_frames.new_zeros(1, n_items, n_mels), last_frames))
@@ -141,11 +146,14 @@ class Tacotron2(nn.Module):
             frames = frames * (torch.rand_like(frames[..., :1]) >= frame_dropout)
         memory = self._encode(tokens, token_lengths, speaker_embedding)
         groups, stop_logits, alignment = self.decoder(memory, frames, generator)
-        before, after = self._finish(groups, mask)
-        step_mask = length_mask(n_decoder_steps(mel_lengths, factor), groups.shape[1])
-        return Tacotron2Output(
-            before, after, stop_logits.masked_fill(~step_mask, 0.0), alignment * step_mask[..., None]
-        )
+        step_lengths = n_decoder_steps(mel_lengths, factor)
+        step_mask = length_mask(step_lengths, groups.shape[1])
+        stop_logits, alignment = stop_logits.masked_fill(~step_mask, 0.0), alignment * step_mask[..., None]
+        if self.second_pass is None:
+            return Tacotron2Output(*self._finish(groups, mask), stop_logits, alignment)
+        draft = self._denormalised(self._frames(groups, mask), mask)
+        groups = self.second_pass(alignment @ memory.values, step_lengths)
+        return Tacotron2Output(*self._finish(groups, mask), stop_logits, alignment, draft)
 
     @torch.no_grad()
     def infer(
@@ -206,8 +214,11 @@ class Tacotron2(nn.Module):
         mel_lengths = torch.minimum(n_steps * factor, limits)
         step_mask = length_mask(n_steps, len(groups))
         mask = length_mask(mel_lengths, int(mel_lengths.max()))
-        _, after = self._finish(torch.stack(groups, dim=1), mask)
         alignment = torch.stack(alignments, dim=1) * step_mask[..., None]
+        drawn = torch.stack(groups, dim=1)
+        if self.second_pass is not None:
+            drawn = self.second_pass(alignment @ memory.values, n_steps)
+        _, after = self._finish(drawn, mask)
         return InferOutput(after, mel_lengths, alignment, torch.stack(stops, dim=1) * step_mask, ~stopped)
 
     def _check(self, tokens: Tensor, token_lengths: Tensor, speaker_embedding: Tensor | None) -> None:
@@ -230,13 +241,22 @@ class Tacotron2(nn.Module):
 
     def _finish(self, groups: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Groups of frames (B, T', r x M) to mels before and after the postnet (B, M, T), T as the mask (B, T) has."""
-        n_mels, n_frames = self.config.mel.n_mels, mask.shape[1]
-        frames = groups.reshape(len(groups), -1, n_mels)[:, :n_frames]
-        channel_mask = mask[:, None].to(groups.dtype)
-        before = frames.transpose(1, 2) * channel_mask
-        after = before + self.postnet(before, channel_mask)
-        mean, scale = self.mel_mean[:, None], self.mel_scale[:, None]
-        return (before * scale + mean) * channel_mask, (after * scale + mean) * channel_mask
+        before = self._frames(groups, mask)
+        after = before + self.postnet(before, mask[:, None].to(before.dtype))
+        return self._denormalised(before, mask), self._denormalised(after, mask)
+
+    def _frames(self, groups: Tensor, mask: Tensor) -> Tensor:
+        """Groups (B, T', r x M) to frames, zero at padding. (B, M, T)"""
+        frames = groups.reshape(len(groups), -1, self.config.mel.n_mels)[:, : mask.shape[1]]
+        return frames.transpose(1, 2) * mask[:, None].to(groups.dtype)
+
+    def normalised(self, mel: Tensor, mask: Tensor) -> Tensor:
+        """A mel of the config as the network knows it, zero where the mask (B, T) is. Both (B, M, T)"""
+        return ((mel - self.mel_mean[:, None]) / self.mel_scale[:, None]).masked_fill(~mask[:, None], 0.0)
+
+    def _denormalised(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Frames of the network to those of the config, zero at padding. Both (B, M, T)"""
+        return (frames * self.mel_scale[:, None] + self.mel_mean[:, None]) * mask[:, None].to(frames.dtype)
 
 
 def _generators(

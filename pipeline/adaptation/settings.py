@@ -105,7 +105,8 @@ def _of_release(manifest: Manifest) -> dict[str, Any]:
     encoder.pop("mel")
     vocoder.pop("mel")
     arch = str(vocoder.pop("arch"))
-    architecture = {name: synthesizer[name] for name in SynthesizerArchitecture.model_fields if name in synthesizer}
+    said = {name: synthesizer[name] for name in SynthesizerArchitecture.model_fields if name in synthesizer}
+    architecture = SynthesizerArchitecture.model_validate(said).model_dump()  # what it does not say has its default
     weights = manifest.params.get("weights")
     return {
         "mel": manifest.mel,

@@ -1,7 +1,7 @@
 """The synthesizer's view of the corpus: texts, their mels and the voices that read them, in batches."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,8 +41,17 @@ class SpokenTexts:
     train together, each has a scratch file of its own, of the whole split.
     """
 
-    def __init__(self, corpus: Path, mels: Path, embeddings: Path, split: str, tokenizer: Tokenizer, n_mels: int):
-        """Stream a split to disk.
+    def __init__(
+        self,
+        corpus: Path,
+        mels: Path,
+        embeddings: Path,
+        split: str,
+        tokenizer: Tokenizer,
+        n_mels: int,
+        corpora: Collection[str] = (),
+    ) -> None:
+        """Stream a split to disk, of some corpora or, where none is named, of all.
 
         Raises:
             TableError: If the tables are not of the same utterances in the same order.
@@ -54,7 +63,7 @@ class SpokenTexts:
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for text, mel, voice in _side_by_side(corpus, mels, embeddings):
-                if mel["split"] == split:
+                if mel["split"] == split and (not corpora or text["corpus"] in corpora):
                     speakers.append(number_of.setdefault(mel["speaker_id"], len(number_of)))
                     self.tokens.append(np.array(tokenizer.encode(text["normalized_text"]), dtype=np.int16)[:, None])
                     self.embeddings.append(voice["embedding"][None])
@@ -99,7 +108,7 @@ def _embedding_dim(embeddings: Path) -> int:
 
 
 def _side_by_side(corpus: Path, mels: Path, embeddings: Path) -> Iterator[tuple[dict[str, Any], ...]]:
-    texts = tables.iter_rows(corpus, ["utterance_id", "normalized_text"])
+    texts = tables.iter_rows(corpus, ["utterance_id", "corpus", "normalized_text"])
     frames = tables.iter_rows(mels, ["utterance_id", "speaker_id", "split", "mel"])
     voices = tables.iter_rows(embeddings, ["utterance_id", "embedding"])
     for rows in zip(texts, frames, voices, strict=True):

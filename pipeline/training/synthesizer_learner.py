@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,7 +17,9 @@ from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import PeeweeError
 from peewee_model.synthesizer.alignment import alignment_figures
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
+from peewee_model.synthesizer.layers import length_mask
 from peewee_model.synthesizer.loss import SynthesizerLossConfig, synthesizer_loss
+from peewee_model.synthesizer.mel_discriminator import MelDiscriminator
 from peewee_model.synthesizer.model import Tacotron2, Tacotron2Output, n_decoder_steps
 from peewee_model.text.config import TextConfig
 from peewee_model.text.symbols import Tokenizer
@@ -30,10 +33,26 @@ from pipeline.training.spoken_texts import SpokenTexts, SynthesizerBatch
 log = logging.getLogger(__name__)
 
 
+class AdversarialTraining(Section):
+    """A judge of mels that the synthesizer is trained against (`synthesizer.training.adversarial`)."""
+
+    weight: float = Field(ge=0)
+    """What mels that the judge tells from recordings' cost the synthesizer, beside their L1 + L2; 0 for none."""
+    from_step: int = Field(ge=0)
+    """Step from which there is a judge: there is nothing to learn of mels that are nothing yet."""
+    channels: tuple[int, ...] = Field(min_length=1)
+    """Of its convolutions."""
+    learning_rate: float
+    """Adam's step size for it."""
+
+
 class SynthesizerTraining(Section):
     """How the synthesizer is trained (`synthesizer.training`)."""
 
     schedule: Schedule
+    corpora: tuple[str, ...]
+    """Corpora that it learns from and is validated on; none for all. Speech that tells people apart need not be fit to
+    be imitated: SV2TTS trains the encoder and the synthesizer on different corpora (arXiv:1806.04558, section 3)."""
     frame_budget: int
     """Padded mel frames in a batch, at most: what memory and time follow."""
     learning_rate: float
@@ -49,6 +68,7 @@ class SynthesizerTraining(Section):
     frame_dropout: float = Field(ge=0, lt=1)
     """Share of the frames before that the decoder is not told, in training and validation. With little speech it else
     learns to go on from true frames, not to read, and mumbles when it goes on from its own (arXiv:1909.01145)."""
+    adversarial: AdversarialTraining
     n_validation: int
     """Utterances of validation speakers that are measured, the first by id."""
     min_diagonality: float
@@ -81,19 +101,21 @@ class SynthesizerLearner:
     """
 
     released = "synthesizer"
-    monitor = "mel_after"
-    """What is heard. The whole loss turns earlier: the stop prediction soon grows sure, on unseen voices wrongly."""
 
     def __init__(self, corpus: Path, mels: Path, embeddings: Path, params: SynthesizerParams, text: TextConfig) -> None:
         mel = MelConfig.model_validate(tables.read_metadata(mels)["mel"])
         tokenizer = Tokenizer(text)
         self._params = params
-        self._train = SpokenTexts(corpus, mels, embeddings, "train", tokenizer, mel.n_mels)
-        self._validation = SpokenTexts(corpus, mels, embeddings, "validation", tokenizer, mel.n_mels)
+        corpora = params.training.corpora
+        self._train, self._validation = (
+            SpokenTexts(corpus, mels, embeddings, split, tokenizer, mel.n_mels, corpora)
+            for split in ("train", "validation")
+        )
         if not len(self._train) or not len(self._validation):
+            wanted = f" of {', '.join(corpora)} (synthesizer.training.corpora)" if corpora else ""
             raise PeeweeError(
-                f"{len(self._train)} training and {len(self._validation)} validation utterances in {corpus}; both are "
-                "needed. Raise ingest.split.validation_fraction or add speakers"
+                f"{len(self._train)} training and {len(self._validation)} validation utterances{wanted} in {corpus}; "
+                "both are needed. Raise ingest.split.validation_fraction or add speakers"
             )
         seed, budget = params.training.schedule.seed, params.training.frame_budget
         self._buckets = LengthBuckets(self._train.mels.lengths, budget, seed)
@@ -105,6 +127,14 @@ class SynthesizerLearner:
         optimizer = Adam(model.parameters(), training.learning_rate, (0.9, 0.999), 1e-6, training.weight_decay)
         self.modules: dict[str, nn.Module] = {"synthesizer": model}
         self.optimizers: dict[str, Optimizer] = {"adam": optimizer}
+        # What is heard. The whole loss turns earlier: the stop prediction soon grows sure, on unseen voices wrongly. A
+        # judge asks for mels that are further from the truth than a blur, so that with one the postnet's say nothing.
+        self.monitor = "mel_before" if training.adversarial.weight else "mel_after"
+        if training.adversarial.weight:
+            judge = MelDiscriminator(training.adversarial.channels)
+            self.modules["discriminator"] = judge
+            rate = training.adversarial.learning_rate
+            self.optimizers["discriminator"] = Adam(judge.parameters(), rate, (0.5, 0.9))  # arXiv:1511.06434 has 0.5
 
     def batch(self, index: int) -> SynthesizerBatch:
         """Make batch `index`: utterances of like length, and for each a voice heard elsewhere."""
@@ -119,6 +149,8 @@ class SynthesizerLearner:
         model, optimizer = self.modules["synthesizer"], self.optimizers["adam"]
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
+        adversarial = self._params.training.adversarial
+        is_judged = adversarial.weight > 0 and step >= adversarial.from_step
         buffers = [buffer.clone() for buffer in model.buffers()]
 
         def accumulate(n_parts: int) -> dict[str, Tensor]:
@@ -126,7 +158,7 @@ class SynthesizerLearner:
                 torch.manual_seed(torch.initial_seed())
                 for buffer, before in zip(model.buffers(), buffers, strict=True):
                     buffer.copy_(before)
-            return self._accumulate(batch, n_parts, fabric)
+            return self._accumulate(batch, n_parts, fabric, is_judged)
 
         losses = in_parts_that_fit(
             accumulate,
@@ -137,14 +169,20 @@ class SynthesizerLearner:
         )
         fabric.clip_gradients(model, optimizer, max_norm=self._params.training.gradient_clip)
         optimizer.step()
+        if is_judged:
+            self.optimizers["discriminator"].step()
         return losses
 
-    def _accumulate(self, batch: SynthesizerBatch, n_parts: int, fabric: Fabric) -> dict[str, Tensor]:
-        """Set the gradient to the batch's, passed in parts of like numbers of items; return its losses."""
+    def _accumulate(self, batch: SynthesizerBatch, n_parts: int, fabric: Fabric, is_judged: bool) -> dict[str, Tensor]:
+        """Set the gradients to the batch's, passed in parts of like numbers of items; return its losses."""
         model = self.modules["synthesizer"]
-        self.optimizers["adam"].zero_grad()
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad()
         if n_parts == 1:
-            losses = self._losses(self._predict(model, batch), batch)
+            output = self._predict(model, batch)
+            losses = self._losses(output, batch)
+            if is_judged:
+                losses = self._judged(losses, output, batch, batch, fabric)
             fabric.backward(losses["loss"])
             return losses
         sums: dict[str, Tensor] = {}
@@ -152,20 +190,49 @@ class SynthesizerLearner:
             part = batch.part(rows.to(batch.tokens.device))
             output = self._predict(model, part)
             losses = self._shares(self._losses(output, part), part, batch)
+            if is_judged:
+                losses = self._judged(losses, output, part, batch, fabric)
             fabric.backward(losses["loss"])
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.detach()
         return sums
+
+    def _judged(
+        self,
+        losses: dict[str, Tensor],
+        output: Tacotron2Output,
+        part: SynthesizerBatch,
+        batch: SynthesizerBatch,
+        fabric: Fabric,
+    ) -> dict[str, Tensor]:
+        """Teach the judge on a part of a batch, and add what it asks for to the part's losses.
+
+        Both are its share of the batch's, and both meet the judge as it was before this step.
+        """
+        wrapped = self.modules["discriminator"]
+        judge = cast(MelDiscriminator, original(wrapped))
+        lengths, mask = part.mel_lengths, length_mask(part.mel_lengths, part.mel.shape[2])
+        share = judge.n_patches(lengths).sum() / judge.n_patches(batch.mel_lengths).sum()
+        synthesizer = cast(Tacotron2, original(self.modules["synthesizer"]))
+        recorded, drawn = (synthesizer.normalised(mel, mask) for mel in (part.mel, output.mel_after))
+        real, fake = wrapped(torch.cat((recorded, drawn.detach()))).chunk(2)
+        told_apart = judge.distance(real, 1.0, lengths) + judge.distance(fake, 0.0, lengths)
+        fabric.backward(share * told_apart)
+        judge.requires_grad_(False)  # it is asked, not taught; without its wrapper, which would wait for gradients
+        adversarial = share * judge.distance(judge(drawn), 1.0, lengths)
+        judge.requires_grad_(True)
+        total = losses["loss"] + self._params.training.adversarial.weight * adversarial
+        return losses | {"loss": total, "adversarial": adversarial, "discriminator": share * told_apart.detach()}
 
     def _shares(self, losses: dict[str, Tensor], part: SynthesizerBatch, batch: SynthesizerBatch) -> dict[str, Tensor]:
         """Weigh a part's losses so that their sum over the parts is the batch's: by its frames and decoder steps."""
         factor, config = self._params.architecture.reduction_factor, self._params.loss
         frames = part.mel_lengths.sum() / batch.mel_lengths.sum()
         steps = n_decoder_steps(part.mel_lengths, factor).sum() / n_decoder_steps(batch.mel_lengths, factor).sum()
-        shares = {name: losses[name] * frames for name in ("mel_before", "mel_after")}
-        shares |= {name: losses[name] * steps for name in ("stop", "attention")}
-        weighed = config.stop_weight * shares["stop"] + config.guided_attention_weight * shares["attention"]
-        return {"loss": shares["mel_before"] + shares["mel_after"] + weighed, **shares}
+        mels = {name: loss * frames for name, loss in losses.items() if name.startswith("mel_")}
+        others = {name: losses[name] * steps for name in ("stop", "attention")}
+        weighed = config.stop_weight * others["stop"] + config.guided_attention_weight * others["attention"]
+        return {"loss": torch.stack(tuple(mels.values())).sum() + weighed, **mels, **others}
 
     def _learning_rate(self, step: int) -> float:
         training = self._params.training
@@ -192,7 +259,8 @@ class SynthesizerLearner:
             reduction_factor=self._params.architecture.reduction_factor,
             config=self._params.loss,
         )
-        return {"loss" if name == "total" else name: value for name, value in losses._asdict().items()}
+        found = {name: value for name, value in losses._asdict().items() if value is not None}
+        return {"loss": found.pop("total"), **found}
 
     def validate(self) -> Mapping[str, float]:
         """Losses under teacher forcing, and the alignments' figures, on speakers never trained on."""

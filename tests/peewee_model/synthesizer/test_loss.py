@@ -26,6 +26,7 @@ def make_output(n_items: int, n_mels: int, n_frames: int, n_steps: int, n_tokens
         torch.randn(n_items, n_mels, n_frames),
         torch.randn(n_items, n_steps),
         torch.rand(n_items, n_steps, n_tokens).softmax(2),
+        torch.randn(n_items, n_mels, n_frames),
     )
 
 
@@ -76,7 +77,7 @@ def test_padding_adds_nothing_to_the_loss() -> None:
     """Whatever stands at padding, in the output or in the target; its gradient is zero."""
     output, mel = make_output(1, 3, 7, 4, 5), torch.randn(1, 3, 7)
     alone = loss_of(output, mel, [7], [5])
-    pads = ((0, 6), (0, 6), (0, 3), (0, 4, 0, 3))
+    pads = ((0, 6), (0, 6), (0, 3), (0, 4, 0, 3), (0, 6))
     padded = Tacotron2Output(
         *(
             torch.nn.functional.pad(tensor, pad, value=3.0).requires_grad_()
@@ -103,7 +104,11 @@ def test_total_weighs_the_parts() -> None:
     lengths = torch.tensor([8, 5]), torch.tensor([5, 3])
     losses = synthesizer_loss(output, mel, *lengths, reduction_factor=2, config=config)
     expected = losses.mel_before + losses.mel_after + 0.3 * losses.stop + 7.0 * losses.attention
-    torch.testing.assert_close(losses.total, expected)
+    assert losses.mel_draft is not None
+    torch.testing.assert_close(losses.total, expected + losses.mel_draft)
+    one_pass = synthesizer_loss(output._replace(mel_draft=None), mel, *lengths, reduction_factor=2, config=config)
+    torch.testing.assert_close(one_pass.total, expected)
+    assert one_pass.mel_draft is None
 
 
 def test_config_refuses_a_negative_weight() -> None:

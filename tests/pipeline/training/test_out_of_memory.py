@@ -8,7 +8,7 @@ from torch import nn
 from peewee_model.synthesizer.layers import MaskedBatchNorm
 from peewee_model.synthesizer.model import Tacotron2
 from pipeline.training.out_of_memory import BatchTooLargeError, in_parts_that_fit
-from tests.pipeline.training.test_synthesizer_learner import make, params  # noqa: F401 - a fixture
+from tests.pipeline.training.test_synthesizer_learner import judged, make, params  # noqa: F401 - a fixture
 
 
 @dataclass
@@ -58,13 +58,17 @@ def step(learner, index=0):
             module.eval()  # the one part whose result depends on which items are together
     torch.manual_seed(5)
     losses = learner.train_step(learner.batch(index), index, Device())
-    gradients = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
+    parameters = [named for module in learner.modules.values() for named in module.named_parameters()]
+    gradients = {name: parameter.grad.clone() for name, parameter in parameters}
     return {name: float(value.detach()) for name, value in losses.items()}, gradients
 
 
+@pytest.mark.parametrize("is_judged", [False, True])
 @pytest.mark.parametrize(("n_fit", "tried"), [(7, [13, 7, 6]), (4, [13, 7, 4, 3, 3, 3])])
-def test_parts_have_the_gradient_of_the_whole_batch(speech, undisturbed, small_device, caplog, n_fit, tried):
+def test_parts_have_the_gradient_of_the_whole_batch(speech, undisturbed, small_device, caplog, n_fit, tried, is_judged):
     """T10: a batch that does not fit is trained on in halves, or their halves, and it is said."""
+    if is_judged:
+        undisturbed = judged(undisturbed, from_step=0, second_pass_channels=6)
     undisturbed = undisturbed.model_copy(
         update={"training": undisturbed.training.model_copy(update={"frame_budget": 600})}
     )

@@ -5,6 +5,7 @@ import pytest
 import torch
 import yaml
 
+from peewee_model.errors import PeeweeError
 from peewee_model.text.config import TextConfig
 from pipeline.tables import TableError
 from pipeline.training.loop import PreemptedError, train
@@ -36,9 +37,20 @@ def make(params):
     return SynthesizerLearner(CORPUS, MELS, SPEAKERS, params, TextConfig(units="graphemes", language="en-us"))
 
 
+def judged(params, from_step=5, **architecture):
+    """The same, against a judge of mels from the sixth step on."""
+    adversarial = params.training.adversarial.model_copy(update={"weight": 0.5, "from_step": from_step})
+    training = params.training.model_copy(update={"adversarial": adversarial})
+    sizes = params.architecture.model_copy(update=architecture)
+    return params.model_copy(update={"training": training, "architecture": sizes})
+
+
+@pytest.mark.parametrize("is_judged", [False, True])
 @pytest.mark.parametrize("stop_at", [1, 3, 4, 9, 11])
-def test_resumed_tacotron_training_is_equal_to_the_bit(speech, params, stop_at):
-    """T7: dropouts, batches and voices drawn after a restart are those of the uninterrupted run."""
+def test_resumed_tacotron_training_is_equal_to_the_bit(speech, params, stop_at, is_judged):
+    """T7: dropouts, batches and voices drawn after a restart are those of the uninterrupted run; the judge too."""
+    if is_judged:
+        params = judged(params, second_pass_channels=6)
     whole = make(params)
     history = train(whole, params.training.schedule, "whole")
     with pytest.raises(PreemptedError):
@@ -56,6 +68,51 @@ def test_validation_reports_losses_and_alignment(speech, params):
     assert [row["step"] for row in rows] == [4, 8, 12]
     for row in rows:
         assert {"loss", "mel_after", "stop", "diagonality", "focus_rate"} <= row.keys()
+
+
+def test_judge_is_there_from_its_step(speech, params):
+    """Until then training is what it is without one; then the judge is paid, and changes the weights and itself."""
+    plain, against = make(params), make(judged(params))
+    unlearned = {name: value.clone() for name, value in against.modules["discriminator"].state_dict().items()}
+    rows = [train(learner, params.training.schedule, f"{index}") for index, learner in enumerate((plain, against))]
+    told = [[row for row in history if row["split"] == "train"] for history in rows]
+    assert "adversarial" not in told[0][-1]
+    assert told[0][0] == told[1][0]  # steps 1 to 4
+    assert told[1][-1]["adversarial"] > 0 < told[1][-1]["discriminator"]
+    assert told[1][-1]["mel_after"] != told[0][-1]["mel_after"]
+    learned = against.modules["discriminator"].state_dict()
+    assert all(not torch.equal(learned[name], value) for name, value in unlearned.items())
+
+
+def test_second_pass_is_paid_for_with_its_draft(speech, params):
+    """Validations have both, and the whole loss is their sum."""
+    (row, *_) = [
+        row for row in train(make(judged(params, second_pass_channels=6)), params.training.schedule, "run")
+        if row["split"] == "validation"
+    ]  # fmt: skip
+    weights = params.loss
+    parts = weights.stop_weight * row["stop"] + weights.guided_attention_weight * row["attention"]
+    assert row["loss"] == pytest.approx(row["mel_draft"] + row["mel_before"] + row["mel_after"] + parts)
+
+
+def test_only_the_corpora_that_are_named_are_spoken(speech, params):
+    """Others may be there for the encoder. One that is not there is named."""
+    from pipeline import tables
+
+    rows = list(tables.iter_rows(CORPUS))
+    for number, row in enumerate(rows):
+        row["corpus"] = "clear" if number % 2 else "noisy"
+    tables.write_shard(CORPUS / "part-00000.parquet", tables.CORPUS, rows)
+
+    def of(*corpora):
+        return make(params.model_copy(update={"training": params.training.model_copy(update={"corpora": corpora})}))
+
+    everything, clear = of(), of("clear")
+    assert (len(everything._train), len(everything._validation)) == (36, 12)
+    assert (len(clear._train), len(clear._validation)) == (18, 6)
+    assert clear._train.tokens[0].tolist() == everything._train.tokens[1].tolist()
+    with pytest.raises(PeeweeError, match=r"0 training and 0 validation utterances of other \(synthesizer.tr"):
+        of("other")
 
 
 def test_frames_are_left_out_in_training_and_validation(speech, params):

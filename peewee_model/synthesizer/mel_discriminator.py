@@ -1,0 +1,51 @@
+"""What a synthesizer can be trained against: a judge of patches of mels, and what they cost.
+
+Errors of single frames are least for the mean of all ways to say a sound, which is a blur that nobody says. A judge who
+has seen mels of recordings asks for one of the ways. Source: Saito et al. 2018, arXiv:1709.08041, with the least
+squares of arXiv:1611.04076.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from peewee_model.synthesizer.layers import length_mask
+
+
+class MelDiscriminator(nn.Module):
+    """Convolutions over bands and frames, each with a stride of 2; the first along the bands only."""
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        pairs = zip((1, *channels[:-1]), channels, strict=True)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(before, after, 3, stride=(2, 2 if layer else 1), padding=1)
+            for layer, (before, after) in enumerate(pairs)
+        )
+        self.scores = nn.Conv2d(channels[-1], 1, 3, padding=1)
+        self.stride = 2 ** (len(channels) - 1)
+        """Frames from one score to the next."""
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Judge normalised mels (B, M, T), zero at padding: a score for each patch. (B, M', T')"""
+        values = mel[:, None]
+        for convolution in self.convolutions:
+            values = F.leaky_relu(convolution(values), 0.2)
+        scores: Tensor = self.scores(values)
+        return scores[:, 0]
+
+    def distance(self, scores: Tensor, target: float, mel_lengths: Tensor) -> Tensor:
+        """Mean square from a target, of the patches that do not begin in padding. ()
+
+        Args:
+            scores: Of mels of these lengths. (B, M', T')
+            target: 1 for recordings, 0 for what was drawn; for its drawer, 1.
+            mel_lengths: (B,)
+        """
+        mask = length_mask(self.n_patches(mel_lengths), scores.shape[2])[:, None]
+        squares = (scores - target).square().masked_fill(~mask, 0.0)
+        return squares.sum() / (mask.sum() * scores.shape[1])
+
+    def n_patches(self, mel_lengths: Tensor) -> Tensor:
+        """Count the patches along mels of these lengths (B,) that do not begin in padding. (B,)"""
+        return torch.div(mel_lengths + self.stride - 1, self.stride, rounding_mode="floor")
