@@ -100,14 +100,20 @@ def overlay(base: PinnedRelease, archive: Path, speech: Speech, wanted: Wanted, 
 
 
 def _of_release(manifest: Manifest) -> dict[str, Any]:
-    """What must be as it is in the release: mels, symbols, networks, and the type of the weights."""
+    """What is as it is in the release: mels, symbols, networks, the type of the weights, and whether there is a judge.
+
+    Without the judge that a synthesizer was trained against, its mels would blur again.
+    """
     encoder, synthesizer, vocoder = (dict(manifest.models[name]) for name in ("encoder", "synthesizer", "vocoder"))
     encoder.pop("mel")
     vocoder.pop("mel")
     arch = str(vocoder.pop("arch"))
     said = {name: synthesizer[name] for name in SynthesizerArchitecture.model_fields if name in synthesizer}
     architecture = SynthesizerArchitecture.model_validate(said).model_dump()  # what it does not say has its default
-    weights = manifest.params.get("weights")
+    params: dict[str, Any] = manifest.params
+    weights = params.get("weights")
+    weight = params.get("synthesizer", {}).get("training", {}).get("adversarial", {}).get("weight", 0.0)
+    judge = {"training": {"adversarial": {"weight": weight, "from_step": 0}}}
     return {
         "mel": manifest.mel,
         "text": synthesizer["text"],
@@ -115,6 +121,7 @@ def _of_release(manifest: Manifest) -> dict[str, Any]:
         "synthesizer": {
             "architecture": architecture,
             "speaker_conditioning": bool(synthesizer["speaker_embedding_dim"]),
+            **(judge if weight else {}),
         },
         "vocoder": {"arch": arch, arch: {"generator": vocoder} if arch == "hifi_gan" else vocoder},
         **({"weights": weights} if isinstance(weights, dict) else {}),

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tomllib
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +23,7 @@ from peewee_model.release import MANIFEST, hash_file, read_manifest
 from peewee_model.store import open_store
 from peewee_model.weights import save_model
 from pipeline import profile
-from pipeline.adaptation import command
+from pipeline.adaptation import command, settings
 from pipeline.adaptation.command import AdaptationError, before_and_after
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Request, audit
@@ -245,6 +246,17 @@ def test_mistakes_are_told_before_params_are_touched(project, arguments, kind, p
     assert isinstance(answer.exception, kind)
     assert problem in str(answer.exception)
     assert Path("params.yaml").read_bytes() == before
+
+
+@pytest.mark.parametrize("params", [{}, {"synthesizer": {"training": {"adversarial": {"weight": 0.4}}}}])
+def test_judge_that_a_release_was_trained_against_goes_on(project, tmp_path, params):
+    """From the first step; a release that had none, or is of a time before, gets none."""
+    base = settings.pin("store@stable")
+    base = replace(base, manifest=base.manifest.model_copy(update={"params": params}))
+    overlay = {"synthesizer": {"training": {"adversarial": {"weight": 0.0, "from_step": 9}}}}
+    settings.start_from(overlay, base)
+    found = overlay["synthesizer"]["training"]["adversarial"]
+    assert found == ({"weight": 0.4, "from_step": 0} if params else {"weight": 0.0, "from_step": 9})
 
 
 def test_adapt_outside_a_project_says_where_to_run(tmp_path, monkeypatch):
