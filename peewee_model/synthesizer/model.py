@@ -152,7 +152,7 @@ class Tacotron2(nn.Module):
         if self.second_pass is None:
             return Tacotron2Output(*self._finish(groups, mask), stop_logits, alignment)
         draft = self._denormalised(self._frames(groups, mask), mask)
-        groups = self.second_pass(alignment @ memory.values, step_lengths)
+        groups = self.second_pass(alignment.detach() @ memory.values, step_lengths)
         return Tacotron2Output(*self._finish(groups, mask), stop_logits, alignment, draft)
 
     @torch.no_grad()

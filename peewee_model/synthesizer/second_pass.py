@@ -6,6 +6,9 @@ will last. The second pass is told no frame at all: it sees, for every step, the
 attention made, of the steps to come too. The decoder's own frames, the draft, only keep the attention in time. So what
 is heard is learned as in models with durations (Non-Attentive Tacotron, arXiv:2010.04301), and durations need no
 aligner, for attention finds them (docs/adr/0009).
+
+No gradient of the second pass reaches the alignment: it would teach attention, which does know the frames before, to
+tell of them by how it spreads, and then nothing is read once these frames are the model's own.
 """
 
 import torch

@@ -367,6 +367,10 @@ def test_second_pass_is_told_no_frame_and_draws_anew(make_config: MakeConfig) ->
     assert two.second_pass is not None
     passes = [two.second_pass(values, torch.tensor([10]))[:, 0] for values in (contexts, later)]
     assert not torch.equal(*passes)
+    found = gradients(two, (redrawn.mel_after,), [torch.randn_like(redrawn.mel_after)])
+    assert found["encoder.embedding.weight"].abs().max() > 0
+    assert not any(name.startswith("decoder.") for name in found)  # nor does it teach attention to tell of frames
+
     ended = [two.second_pass(values, torch.tensor([9]))[:, :9] for values in (contexts, later)]
     assert torch.equal(*ended)  # of what comes after the end it knows nothing
 
