@@ -58,7 +58,7 @@ def train_synthesizer() -> None:
     elif start:
         start_from(start, model, learner.config)
     history = train(learner, schedule, run, warm=start is not None)
-    _check_alignment(history, learner.monitor, params.synthesizer.training.min_diagonality)
+    _check_alignment(history, learner, params.synthesizer.training.min_diagonality)
     save_model(MODEL, model, learner.config, params.weights.dtype)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)
@@ -71,9 +71,9 @@ def _keep(params: Params, start: Path | None) -> None:
     keep_weights(start, MODEL, Tacotron2(config), config, params.weights.dtype)
 
 
-def _check_alignment(history: list[dict[str, Any]], monitor: str, wanted: float) -> None:
-    rows = (row for row in history if row["split"] == "validation")
-    best = min(rows, key=lambda row: float(row[monitor]))
+def _check_alignment(history: list[dict[str, Any]], learner: SynthesizerLearner, wanted: float) -> None:
+    rows = (row for row in history if row["split"] == "validation" and row["step"] >= learner.candidates_from)
+    best = min(rows, key=lambda row: float(row[learner.monitor]))
     if best["diagonality"] < wanted:
         raise NotAlignedError(
             f"after {history[-1]['step']} steps the alignments' diagonality is {best['diagonality']:.2f}, "

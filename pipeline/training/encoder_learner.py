@@ -86,6 +86,7 @@ class EncoderLearner:
 
     released = "encoder"
     monitor = "eer"
+    candidates_from = 0
 
     def __init__(self, mels: Path, params: EncoderParams) -> None:
         mel = MelConfig.model_validate(tables.read_metadata(mels)["mel"])

@@ -63,6 +63,8 @@ class Learner(Protocol):
     """The module whose best weights are the result."""
     monitor: str
     """The validation metric that decides which weights are best: the lower, the better."""
+    candidates_from: int
+    """Step from which weights can be best: a later part of a training may ask for something else than the first."""
 
     def batch(self, index: int) -> Any:
         """Make batch `index`, on the CPU: a function of the learner's seed and `index` alone.
@@ -208,6 +210,9 @@ def _validate(learner: Learner, fabric: Fabric, folder: Path, step: int, state: 
     state.history.append({"step": step, "split": "validation", **metrics})
     shown = {**{f"train_{name}": value for name, value in means.items()}, **metrics}
     log.info("step=%d %s", step, " ".join(f"{name}={value:.4g}" for name, value in shown.items()))
+    if step < learner.candidates_from:
+        fabric.barrier()
+        return
     state.since_best += 1
     if metrics[learner.monitor] < state.best or state.best_step is None:
         state.best, state.best_step, state.since_best = metrics[learner.monitor], step, 0

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from peewee_model.errors import ConfigError
 from peewee_model.text.symbols import Tokenizer
 from pipeline import tables
 from pipeline.training.ragged import Ragged
@@ -54,15 +55,18 @@ class SpokenTexts:
         """Stream a split to disk, of some corpora or, where none is named, of all.
 
         Raises:
+            ConfigError: If there is no corpus of a name.
             TableError: If the tables are not of the same utterances in the same order.
         """
         self.tokens = Ragged((), np.int16, 1)
         self.embeddings = Ragged((), np.float32, _embedding_dim(embeddings))
         speakers = array("q")
         number_of: dict[str, int] = {}
+        there: set[str] = set()
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for text, mel, voice in _side_by_side(corpus, mels, embeddings):
+                there.add(text["corpus"])
                 if mel["split"] == split and (not corpora or text["corpus"] in corpora):
                     speakers.append(number_of.setdefault(mel["speaker_id"], len(number_of)))
                     self.tokens.append(np.array(tokenizer.encode(text["normalized_text"]), dtype=np.int16)[:, None])
@@ -70,6 +74,11 @@ class SpokenTexts:
                     yield mel["mel"].reshape(n_mels, -1).T
 
         self.mels = Ragged(frames(), np.float32, n_mels)
+        if absent := set(corpora) - there:
+            raise ConfigError(
+                f"synthesizer.training.corpora names {', '.join(sorted(absent))}, but {corpus} holds "
+                f"{', '.join(sorted(there))}; name corpora of these"
+            )
         self._speakers = np.array(speakers, dtype=np.int64)
         order = np.argsort(self._speakers, kind="stable")
         self._utterances_of = np.split(order, np.cumsum(np.bincount(self._speakers))[:-1])

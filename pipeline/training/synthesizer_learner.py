@@ -4,12 +4,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Self
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
@@ -17,33 +17,20 @@ from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import PeeweeError
 from peewee_model.synthesizer.alignment import alignment_figures
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
-from peewee_model.synthesizer.layers import length_mask
 from peewee_model.synthesizer.loss import SynthesizerLossConfig, synthesizer_loss
-from peewee_model.synthesizer.mel_discriminator import MelDiscriminator
 from peewee_model.synthesizer.model import Tacotron2, Tacotron2Output, n_decoder_steps
 from peewee_model.text.config import TextConfig
 from peewee_model.text.symbols import Tokenizer
 from pipeline import tables
 from pipeline.params import Section
+from pipeline.training import mel_judge
 from pipeline.training.batching import LengthBuckets
 from pipeline.training.loop import Schedule, original
+from pipeline.training.mel_judge import AdversarialTraining, MelJudge
 from pipeline.training.out_of_memory import in_parts_that_fit
 from pipeline.training.spoken_texts import SpokenTexts, SynthesizerBatch
 
 log = logging.getLogger(__name__)
-
-
-class AdversarialTraining(Section):
-    """A judge of mels that the synthesizer is trained against (`synthesizer.training.adversarial`)."""
-
-    weight: float = Field(ge=0)
-    """What mels that the judge tells from recordings' cost the synthesizer, beside their L1 + L2; 0 for none."""
-    from_step: int = Field(ge=0)
-    """Step from which there is a judge: there is nothing to learn of mels that are nothing yet."""
-    channels: tuple[int, ...] = Field(min_length=1)
-    """Of its convolutions."""
-    learning_rate: float
-    """Adam's step size for it."""
 
 
 class SynthesizerTraining(Section):
@@ -73,6 +60,15 @@ class SynthesizerTraining(Section):
     """Utterances of validation speakers that are measured, the first by id."""
     min_diagonality: float
     """The training fails if the best weights' alignments on validation speakers are less diagonal than this."""
+
+    @model_validator(mode="after")
+    def _judged_in_time(self) -> Self:
+        judge, steps = self.adversarial, self.schedule.steps
+        if judge.weight and 0 < steps <= judge.from_step:
+            raise ValueError(
+                f"adversarial.from_step is {judge.from_step}, but schedule.steps only {steps}: no weights would be kept"
+            )
+        return self
 
 
 class SynthesizerParams(Section):
@@ -128,13 +124,12 @@ class SynthesizerLearner:
         self.modules: dict[str, nn.Module] = {"synthesizer": model}
         self.optimizers: dict[str, Optimizer] = {"adam": optimizer}
         # What is heard. The whole loss turns earlier: the stop prediction soon grows sure, on unseen voices wrongly. A
-        # judge asks for mels that are further from the truth than a blur, so that with one the postnet's say nothing.
+        # judge asks for mels further from the truth than a blur, of the postnet's most: with one these say nothing.
         self.monitor = "mel_before" if training.adversarial.weight else "mel_after"
+        self._judge, self.candidates_from = None, 0
         if training.adversarial.weight:
-            judge = MelDiscriminator(training.adversarial.channels)
-            self.modules["discriminator"] = judge
-            rate = training.adversarial.learning_rate
-            self.optimizers["discriminator"] = Adam(judge.parameters(), rate, (0.5, 0.9))  # arXiv:1511.06434 has 0.5
+            self._judge = MelJudge(training.adversarial, self.modules, self.optimizers)
+            self.candidates_from = training.adversarial.from_step
 
     def batch(self, index: int) -> SynthesizerBatch:
         """Make batch `index`: utterances of like length, and for each a voice heard elsewhere."""
@@ -149,8 +144,7 @@ class SynthesizerLearner:
         model, optimizer = self.modules["synthesizer"], self.optimizers["adam"]
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
-        adversarial = self._params.training.adversarial
-        is_judged = adversarial.weight > 0 and step >= adversarial.from_step
+        is_judged = self._judge is not None and self._judge.speaks(step)
         buffers = [buffer.clone() for buffer in model.buffers()]
 
         def accumulate(n_parts: int) -> dict[str, Tensor]:
@@ -170,7 +164,7 @@ class SynthesizerLearner:
         fabric.clip_gradients(model, optimizer, max_norm=self._params.training.gradient_clip)
         optimizer.step()
         if is_judged:
-            self.optimizers["discriminator"].step()
+            self.optimizers[mel_judge.NAME].step()
         return losses
 
     def _accumulate(self, batch: SynthesizerBatch, n_parts: int, fabric: Fabric, is_judged: bool) -> dict[str, Tensor]:
@@ -182,7 +176,7 @@ class SynthesizerLearner:
             output = self._predict(model, batch)
             losses = self._losses(output, batch)
             if is_judged:
-                losses = self._judged(losses, output, batch, batch, fabric)
+                losses = self._judged(losses, output.mel_after, batch, batch, fabric)
             fabric.backward(losses["loss"])
             return losses
         sums: dict[str, Tensor] = {}
@@ -191,7 +185,7 @@ class SynthesizerLearner:
             output = self._predict(model, part)
             losses = self._shares(self._losses(output, part), part, batch)
             if is_judged:
-                losses = self._judged(losses, output, part, batch, fabric)
+                losses = self._judged(losses, output.mel_after, part, batch, fabric)
             fabric.backward(losses["loss"])
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.detach()
@@ -200,29 +194,15 @@ class SynthesizerLearner:
     def _judged(
         self,
         losses: dict[str, Tensor],
-        output: Tacotron2Output,
+        mel_after: Tensor,
         part: SynthesizerBatch,
         batch: SynthesizerBatch,
         fabric: Fabric,
     ) -> dict[str, Tensor]:
-        """Teach the judge on a part of a batch, and add what it asks for to the part's losses.
-
-        Both are its share of the batch's, and both meet the judge as it was before this step.
-        """
-        wrapped = self.modules["discriminator"]
-        judge = cast(MelDiscriminator, original(wrapped))
-        lengths, mask = part.mel_lengths, length_mask(part.mel_lengths, part.mel.shape[2])
-        share = judge.n_patches(lengths).sum() / judge.n_patches(batch.mel_lengths).sum()
-        synthesizer = cast(Tacotron2, original(self.modules["synthesizer"]))
-        recorded, drawn = (synthesizer.normalised(mel, mask) for mel in (part.mel, output.mel_after))
-        real, fake = wrapped(torch.cat((recorded, drawn.detach()))).chunk(2)
-        told_apart = judge.distance(real, 1.0, lengths) + judge.distance(fake, 0.0, lengths)
-        fabric.backward(share * told_apart)
-        judge.requires_grad_(False)  # it is asked, not taught; without its wrapper, which would wait for gradients
-        adversarial = share * judge.distance(judge(drawn), 1.0, lengths)
-        judge.requires_grad_(True)
-        total = losses["loss"] + self._params.training.adversarial.weight * adversarial
-        return losses | {"loss": total, "adversarial": adversarial, "discriminator": share * told_apart.detach()}
+        """A part's losses with what the judge asks for."""
+        assert self._judge is not None
+        asked = dict(self._judge.losses(mel_after, part, batch, fabric))
+        return losses | {"loss": losses["loss"] + asked.pop("total")} | asked
 
     def _shares(self, losses: dict[str, Tensor], part: SynthesizerBatch, batch: SynthesizerBatch) -> dict[str, Tensor]:
         """Weigh a part's losses so that their sum over the parts is the batch's: by its frames and decoder steps."""

@@ -119,6 +119,7 @@ class HiFiGanLearner:
     """
 
     released = "generator"
+    candidates_from = 0
 
     def __init__(self, corpus: Path, mels: Path, forced_mels: Callable[[str], Ragged], params: VocoderParams) -> None:
         self._training = training = params.hifi_gan.training

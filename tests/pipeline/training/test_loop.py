@@ -20,6 +20,7 @@ class Line:
 
     released = "line"
     monitor = "error"
+    candidates_from = 0
 
     def __init__(self, stop_at: int | None = None, nan_at: int | None = None) -> None:
         torch.manual_seed(SCHEDULE.seed)
@@ -59,6 +60,29 @@ def assert_equal(left, right):
     assert left.keys() == right.keys()
     for name in left:
         assert torch.equal(left[name], right[name]), name
+
+
+def test_weights_from_before_the_candidates_are_not_kept():
+    """Though they were better: here the error rises, for what is minimised changes its sign."""
+
+    class Turning(Line):
+        def train_step(self, batch, step, fabric):
+            for group in self.optimizers["adam"].param_groups:
+                group["maximize"] = step >= 40
+            return super().train_step(batch, step, fabric)
+
+    kept = {}
+    for start in (0, 41):
+        learner = Turning()
+        learner.candidates_from = start
+        rows = [row for row in train(learner, SCHEDULE, f"{start}") if row["split"] == "validation"]
+        learner.modules["line"].eval()
+        with torch.no_grad():
+            kept[start] = learner.validate()["error"]
+    errors = [row["error"] for row in rows]
+    assert [row["step"] for row in rows] == [20, 40, 60]
+    assert kept[0] == pytest.approx(min(errors)) and errors.index(min(errors)) == 1
+    assert kept[41] == pytest.approx(errors[2])
 
 
 @pytest.mark.parametrize("stop_at", sorted(random.Random(5).sample(range(1, 60), 5)))

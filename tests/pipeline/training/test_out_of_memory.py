@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from peewee_model.synthesizer.layers import MaskedBatchNorm
+from peewee_model.synthesizer.mel_discriminator import MelDiscriminator
 from peewee_model.synthesizer.model import Tacotron2
 from pipeline.training.out_of_memory import BatchTooLargeError, in_parts_that_fit
 from tests.pipeline.training.test_synthesizer_learner import judged, make, params  # noqa: F401 - a fixture
@@ -86,6 +87,26 @@ def test_parts_have_the_gradient_of_the_whole_batch(speech, undisturbed, small_d
     for name, gradient in gradients.items():
         torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
         assert gradient.abs().max() > 0, name
+
+
+def test_judge_that_runs_out_of_memory_is_taught_in_parts(speech, undisturbed, monkeypatch):
+    """Also where it fails while it is asked, between its own backward pass and the synthesizer's."""
+    wanted = judged(undisturbed, from_step=0)
+    losses, gradients = step(make(wanted))
+    forward, calls = MelDiscriminator.forward, []
+
+    def limited(self, mel):
+        calls.append(len(mel))
+        if len(calls) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, mel)
+
+    monkeypatch.setattr(MelDiscriminator, "forward", limited)
+    found, parts = step(make(wanted))
+    assert len(calls) == 6  # taught and asked: whole, which failed, and two halves
+    assert found == pytest.approx(losses, rel=1e-5)
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
 
 
 def test_failed_attempt_leaves_no_trace(speech, params, small_device):  # noqa: F811 - the fixture

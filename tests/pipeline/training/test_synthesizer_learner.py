@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from pydantic import ValidationError
 
-from peewee_model.errors import PeeweeError
+from peewee_model.errors import ConfigError
 from peewee_model.text.config import TextConfig
 from pipeline.tables import TableError
 from pipeline.training.loop import PreemptedError, train
@@ -80,6 +81,7 @@ def test_judge_is_there_from_its_step(speech, params):
     assert told[0][0] == told[1][0]  # steps 1 to 4
     assert told[1][-1]["adversarial"] > 0 < told[1][-1]["discriminator"]
     assert told[1][-1]["mel_after"] != told[0][-1]["mel_after"]
+    assert (plain.candidates_from, against.candidates_from) == (0, 5)
     learned = against.modules["discriminator"].state_dict()
     assert all(not torch.equal(learned[name], value) for name, value in unlearned.items())
 
@@ -111,8 +113,15 @@ def test_only_the_corpora_that_are_named_are_spoken(speech, params):
     assert (len(everything._train), len(everything._validation)) == (36, 12)
     assert (len(clear._train), len(clear._validation)) == (18, 6)
     assert clear._train.tokens[0].tolist() == everything._train.tokens[1].tolist()
-    with pytest.raises(PeeweeError, match=r"0 training and 0 validation utterances of other \(synthesizer.tr"):
-        of("other")
+    with pytest.raises(ConfigError, match="names other, but data/corpus holds clear, noisy; name corpora of these"):
+        of("clear", "other")
+
+
+def test_judge_comes_before_the_end(params):
+    """Else none of the weights would be kept."""
+    section = judged(params, from_step=12).model_dump()
+    with pytest.raises(ValidationError, match=r"from_step is 12, but schedule\.steps only 12"):
+        SynthesizerParams.model_validate(section)
 
 
 def test_frames_are_left_out_in_training_and_validation(speech, params):
