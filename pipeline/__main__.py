@@ -24,7 +24,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     # OpenMP's threads spin while they wait. Where another process wants the core, a training step took five times as
     # long (1.66 s against 0.32 s) as with threads that sleep. On an idle machine sleeping ones are the slower (1.05 s
-    # against 0.67 s for the synthesizer of multi-speaker): whoever has one sets the variable to `active`.
+    # against 0.67 s for a synthesizer of 4.7 million weights): whoever has one sets the variable to `active`.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     (stage,) = arguments
     if (code := before_stage(stage)) is not None:
