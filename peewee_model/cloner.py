@@ -20,7 +20,8 @@ from peewee_model.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Reference, rea
 from peewee_model.release import read_manifest, verify_release
 from peewee_model.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.store import open_store, parse_reference
-from peewee_model.synthesizer.model import Tacotron2, load_synthesizer
+from peewee_model.synthesizer.base import Synthesizer
+from peewee_model.synthesizer.model import load_synthesizer
 from peewee_model.text.config import TextConfig
 from peewee_model.text.normalize import normalize
 from peewee_model.text.sentences import split_sentences
@@ -79,7 +80,7 @@ class VoiceCloner:
     """
 
     def __init__(
-        self, encoder: SpeakerEncoder, synthesizer: Tacotron2, vocoder: Vocoder, precision: str | None = None
+        self, encoder: SpeakerEncoder, synthesizer: Synthesizer, vocoder: Vocoder, precision: str | None = None
     ) -> None:
         self._encoder = encoder
         self._vocoder = vocoder
@@ -250,7 +251,7 @@ def _line_seed(seed: int, number: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:8]) >> 1
 
 
-def _check_fit(encoder: SpeakerEncoder, synthesizer: Tacotron2, vocoder: Vocoder, tokenizer: Tokenizer) -> None:
+def _check_fit(encoder: SpeakerEncoder, synthesizer: Synthesizer, vocoder: Vocoder, tokenizer: Tokenizer) -> None:
     ours, theirs = synthesizer.config.mel, vocoder.config.mel
     for field in type(ours).model_fields:
         if getattr(ours, field) != getattr(theirs, field):

@@ -12,8 +12,7 @@ from torch import Tensor
 from peewee_model.audio.clip import trim_silence
 from peewee_model.errors import AudioError
 from peewee_model.reference import MARGIN_S, SILENCE_DB
-from peewee_model.synthesizer.inference import PackedDecoder
-from peewee_model.synthesizer.model import Tacotron2
+from peewee_model.synthesizer.base import Synthesizer
 from peewee_model.vocoder.vocoder import Vocoder
 
 MAX_SECONDS_PER_SYMBOL = 0.25  # slow speech has 0.1: who needs more has lost the thread
@@ -68,7 +67,7 @@ class SentenceSpeaker:
     """A synthesizer and a vocoder.
 
     Args:
-        synthesizer: Its decoder is packed once, here.
+        synthesizer: Its weights are packed once, here.
         vocoder: Of the same mels.
         precision: Of the decoder; None for the default of its device.
 
@@ -76,9 +75,9 @@ class SentenceSpeaker:
         ConfigError: If the device does not have the precision.
     """
 
-    def __init__(self, synthesizer: Tacotron2, vocoder: Vocoder, precision: str | None = None) -> None:
+    def __init__(self, synthesizer: Synthesizer, vocoder: Vocoder, precision: str | None = None) -> None:
         self._synthesizer, self._vocoder = synthesizer, vocoder
-        self._packed = PackedDecoder(synthesizer.decoder, precision)
+        self._packed = synthesizer.pack(precision)
 
     def speak(self, lines: Sequence[Line], voices: Sequence[Tensor]) -> list[Spoken]:
         """Say sentences, in batches.

@@ -1,6 +1,6 @@
 """What a synthesizer is: the sizes that params.yaml sets, and the facts of its data that a saved model carries."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -15,6 +15,9 @@ class SynthesizerArchitecture(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    timing: Literal["attention", "durations"] = "attention"
+    """What says which token is being spoken: attention that moves as frames are drawn one after the other (Tacotron 2),
+    or a duration of each token, with all frames drawn at once (Non-Attentive Tacotron, arXiv:2010.04301)."""
     symbol_embedding_dim: Size
     """Dimensions of a symbol's embedding, of the encoder's convolutions and of its output; even. Paper: 512."""
     encoder_n_convolutions: Size
@@ -41,13 +44,23 @@ class SynthesizerArchitecture(BaseModel):
     """Units of the second decoder LSTM. Paper: 1024."""
     decoder_dropout: Probability
     """Dropout of the second decoder LSTM's output, not in its recurrence. For the paper's zoneout of 0.1."""
-    second_pass_channels: Annotated[int, Field(ge=0)] = 0
-    """Channels of a second pass, which draws the mel anew; 0 for none, as in the paper."""
-    second_pass_n_convolutions: Size = 5
-    """Residual convolutions of the second pass."""
-    second_pass_kernel_size: Size = 5
+    aligner_channels: Size = 128
+    """Channels of the aligner, which finds durations in training."""
+    duration_predictor_channels: Size = 128
+    """Channels of what predicts durations."""
+    duration_predictor_n_convolutions: Size = 2
+    """Its residual convolutions."""
+    duration_predictor_kernel_size: Size = 3
+    """Tokens that one of them spans; odd."""
+    duration_predictor_dropout: Probability = 0.2
+    """Dropout after each of them."""
+    frame_decoder_channels: Size = 256
+    """Channels of what draws frames from tokens that last."""
+    frame_decoder_n_convolutions: Size = 6
+    """Its residual convolutions."""
+    frame_decoder_kernel_size: Size = 5
     """Decoder steps that one of them spans; odd."""
-    second_pass_dropout: Probability = 0.1
+    frame_decoder_dropout: Probability = 0.1
     """Dropout after each of them."""
     postnet_n_convolutions: Size
     """Convolutions that correct the mel. Paper: 5."""
@@ -65,7 +78,8 @@ class SynthesizerArchitecture(BaseModel):
         for name in (
             "encoder_kernel_size",
             "attention_location_kernel_size",
-            "second_pass_kernel_size",
+            "duration_predictor_kernel_size",
+            "frame_decoder_kernel_size",
             "postnet_kernel_size",
         ):
             if getattr(self, name) % 2 == 0:

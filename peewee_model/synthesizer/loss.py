@@ -1,14 +1,18 @@
 """What a synthesizer is trained on. Padding adds to none of it."""
 
-from typing import Annotated, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from peewee_model.synthesizer.aligner import alignment_loss
+from peewee_model.synthesizer.base import n_decoder_steps
 from peewee_model.synthesizer.layers import length_mask
-from peewee_model.synthesizer.model import Tacotron2Output, n_decoder_steps
+from peewee_model.synthesizer.model import Tacotron2Output
+from peewee_model.synthesizer.non_attentive import NonAttentiveOutput
 
 Positive = Annotated[float, Field(gt=0.0)]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -20,40 +24,58 @@ class SynthesizerLossConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     stop_weight: Weight
-    """Weight of the stop loss."""
+    """Weight of the stop loss, where attention times."""
     stop_positive_weight: Positive
     """How much more an utterance's last step counts in it than each step before: there is one such step only."""
     guided_attention_weight: Weight
-    """Weight of attention off the diagonal."""
+    """Weight of attention off the diagonal, where attention times."""
     guided_attention_sigma: Positive
     """How far off, in shares of the text, attention may be before it counts. arXiv:1710.08969: 0.2."""
+    aligner_weight: Positive
+    """Weight of what the aligner can't explain, where durations time."""
+    duration_weight: Positive
+    """Weight of the predicted durations, where durations time."""
+
+    def total(self, parts: Mapping[str, Tensor]) -> Tensor:
+        """Weigh the parts of a loss, by their names in `UNITS`, and add them up."""
+        weights = {
+            "stop": self.stop_weight,
+            "attention": self.guided_attention_weight,
+            "aligner": self.aligner_weight,
+            "duration": self.duration_weight,
+        }
+        return torch.stack([weights.get(name, 1.0) * part for name, part in parts.items()]).sum()
 
 
-class SynthesizerLosses(NamedTuple):
-    """The loss, and its parts before they are weighed. Scalars."""
+UNITS: dict[str, Literal["frames", "steps", "tokens"]] = {
+    "mel_before": "frames",
+    "mel_after": "frames",
+    "stop": "steps",
+    "attention": "steps",
+    "aligner": "steps",
+    "duration": "tokens",
+}
+"""The parts of a loss, and what each is a mean over.
 
-    total: Tensor
-    mel_before: Tensor
-    """L1 + L2 per band and frame, before the postnet."""
-    mel_after: Tensor
-    """The same, after it."""
-    stop: Tensor
-    """Cross-entropy per step."""
-    attention: Tensor
-    """Penalty per step, in [0, 1]; see `guided_attention_loss`."""
-    mel_draft: Tensor | None
-    """As the other mels', of what the decoder drew, where a second pass draws anew; None where none does."""
+- mel_before: L1 + L2 per band, before the postnet.
+- mel_after: The same, after it.
+- stop: Cross-entropy.
+- attention: Penalty in [0, 1]; see `guided_attention_loss`.
+- aligner: Negative log-likelihood; see `alignment_loss`.
+- duration: How much less likely the aligner's durations are by the predicted ones than by themselves; see
+  `duration_loss`.
+"""
 
 
-def synthesizer_loss(
-    output: Tacotron2Output,
+def synthesizer_losses(
+    output: Tacotron2Output | NonAttentiveOutput,
     mel: Tensor,
     mel_lengths: Tensor,
     token_lengths: Tensor,
     *,
     reduction_factor: int,
     config: SynthesizerLossConfig,
-) -> SynthesizerLosses:
+) -> dict[str, Tensor]:
     """Compare a prediction with the truth.
 
     Args:
@@ -63,19 +85,43 @@ def synthesizer_loss(
         token_lengths: (B,)
         reduction_factor: The model's.
         config: The weights.
+
+    Returns:
+        The parts of the loss that such a model has, by the names in `UNITS`, before they are weighed. () each
     """
     frame_mask = length_mask(mel_lengths, mel.shape[2])
     step_lengths = n_decoder_steps(mel_lengths, reduction_factor)
-    before = _mel_loss(output.mel_before, mel, frame_mask)
-    after = _mel_loss(output.mel_after, mel, frame_mask)
-    stop = stop_loss(output.stop_logits, step_lengths, config.stop_positive_weight)
-    attention = guided_attention_loss(output.alignment, step_lengths, token_lengths, config.guided_attention_sigma)
-    total = before + after + config.stop_weight * stop + config.guided_attention_weight * attention
-    draft = None
-    if output.mel_draft is not None:
-        draft = _mel_loss(output.mel_draft, mel, frame_mask)
-        total = total + draft
-    return SynthesizerLosses(total, before, after, stop, attention, draft)
+    mels = {name: _mel_loss(getattr(output, name), mel, frame_mask) for name in ("mel_before", "mel_after")}
+    if isinstance(output, NonAttentiveOutput):
+        return mels | {
+            "aligner": alignment_loss(output.shares, step_lengths, token_lengths),
+            "duration": duration_loss(output.log_durations, output.durations, token_lengths),
+        }
+    return mels | {
+        "stop": stop_loss(output.stop_logits, step_lengths, config.stop_positive_weight),
+        "attention": guided_attention_loss(
+            output.alignment, step_lengths, token_lengths, config.guided_attention_sigma
+        ),
+    }
+
+
+def duration_loss(log_durations: Tensor, durations: Tensor, token_lengths: Tensor) -> Tensor:
+    """Deviance of durations under Poisson distributions, whose best mean is the mean: texts last as long as recordings.
+
+    The logarithm's squared error, which FastSpeech has, is best at the geometric mean, and speaks too fast.
+
+    Args:
+        log_durations: Of the predicted means. (B, L)
+        durations: (B, L)
+        token_lengths: (B,)
+
+    Returns:
+        Half the deviance a token, at least 0. ()
+    """
+    mask = length_mask(token_lengths, durations.shape[1])
+    found = durations.to(log_durations.dtype)
+    deviance = log_durations.exp() - found - found * log_durations + torch.xlogy(found, found)
+    return deviance.masked_fill(~mask, 0.0).sum() / mask.sum()
 
 
 def _mel_loss(predicted: Tensor, mel: Tensor, mask: Tensor) -> Tensor:

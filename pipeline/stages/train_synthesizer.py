@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.synthesizer.model import Tacotron2
+from peewee_model.synthesizer.base import Synthesizer
+from peewee_model.synthesizer.model import make_synthesizer
 from peewee_model.text.config import TextConfig
 from peewee_model.weights import WeightsConfig, save_model
 from pipeline import tables
@@ -54,7 +55,7 @@ def train_synthesizer() -> None:
     learner = SynthesizerLearner(CORPUS, MELS, SPEAKERS / "utterances.parquet", params.synthesizer, params.text)
     model = learner.modules["synthesizer"]
     if start and learner.config.speaker_embedding_dim and is_of_one_voice(start):
-        start_from_one_voice(start, cast(Tacotron2, model))
+        start_from_one_voice(start, cast(Synthesizer, model))
     elif start:
         start_from(start, model, learner.config)
     history = train(learner, schedule, run, warm=start is not None)
@@ -68,7 +69,7 @@ def _keep(params: Params, start: Path | None) -> None:
     mel = MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
     voice = next(tables.iter_rows(SPEAKERS / "utterances.parquet", ["embedding"]))["embedding"]
     config = synthesizer_config(mel, len(voice), params.synthesizer, params.text)
-    keep_weights(start, MODEL, Tacotron2(config), config, params.weights.dtype)
+    keep_weights(start, MODEL, make_synthesizer(config), config, params.weights.dtype)
 
 
 def _check_alignment(history: list[dict[str, Any]], learner: SynthesizerLearner, wanted: float) -> None:

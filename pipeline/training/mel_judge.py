@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Adam, Optimizer
 
+from peewee_model.synthesizer.base import Synthesizer
 from peewee_model.synthesizer.layers import length_mask
 from peewee_model.synthesizer.mel_discriminator import MelDiscriminator
-from peewee_model.synthesizer.model import Tacotron2
 from pipeline.params import Section
 from pipeline.training.loop import original
 from pipeline.training.spoken_texts import SynthesizerBatch
@@ -71,7 +71,7 @@ class MelJudge:
         """
         wrapped = self._modules[NAME]
         judge = cast(MelDiscriminator, original(wrapped))
-        synthesizer = cast(Tacotron2, original(self._modules["synthesizer"]))
+        synthesizer = cast(Synthesizer, original(self._modules["synthesizer"]))
         lengths, mask = part.mel_lengths, length_mask(part.mel_lengths, part.mel.shape[2])
         share = judge.n_patches(lengths).sum() / judge.n_patches(batch.mel_lengths).sum()
         recorded, drawn = (synthesizer.normalised(mel, mask) for mel in (part.mel, mel_after))

@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peewee_model.synthesizer.model import Tacotron2, load_synthesizer
+from peewee_model.synthesizer.base import Synthesizer
+from peewee_model.synthesizer.model import load_synthesizer
 from pipeline.training.starting_weights import check_same_model
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ def is_of_one_voice(folder: Path) -> bool:
     return bool(json.loads((folder / "config.json").read_bytes()).get("speaker_embedding_dim") == 0)
 
 
-def start_from_one_voice(folder: Path, model: Tacotron2) -> None:
+def start_from_one_voice(folder: Path, model: Synthesizer) -> None:
     """Fill a synthesizer of many voices with the weights of one that takes no speaker embedding, in place.
 
     What hears the encoded text hears the embedding behind it; those columns of its weights are zero. So the training

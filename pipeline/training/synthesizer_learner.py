@@ -17,8 +17,9 @@ from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import PeeweeError
 from peewee_model.synthesizer.alignment import alignment_figures
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
-from peewee_model.synthesizer.loss import SynthesizerLossConfig, synthesizer_loss
-from peewee_model.synthesizer.model import Tacotron2, Tacotron2Output, n_decoder_steps
+from peewee_model.synthesizer.loss import UNITS, SynthesizerLossConfig, synthesizer_losses
+from peewee_model.synthesizer.model import Tacotron2Output, make_synthesizer, n_decoder_steps
+from peewee_model.synthesizer.non_attentive import NonAttentiveOutput
 from peewee_model.text.config import TextConfig
 from peewee_model.text.symbols import Tokenizer
 from pipeline import tables
@@ -31,6 +32,8 @@ from pipeline.training.out_of_memory import in_parts_that_fit
 from pipeline.training.spoken_texts import SpokenTexts, SynthesizerBatch
 
 log = logging.getLogger(__name__)
+
+Output = Tacotron2Output | NonAttentiveOutput
 
 
 class SynthesizerTraining(Section):
@@ -117,7 +120,7 @@ class SynthesizerLearner:
         self._buckets = LengthBuckets(self._train.mels.lengths, budget, seed)
         torch.manual_seed(seed)
         self.config = synthesizer_config(mel, self._train.embeddings.width, params, text)
-        model = Tacotron2(self.config)
+        model = make_synthesizer(self.config)
         model.set_mel_statistics(*map(torch.from_numpy, self._train.mels.statistics()))
         training = params.training
         optimizer = Adam(model.parameters(), training.learning_rate, (0.9, 0.999), 1e-6, training.weight_decay)
@@ -205,22 +208,24 @@ class SynthesizerLearner:
         return losses | {"loss": losses["loss"] + asked.pop("total")} | asked
 
     def _shares(self, losses: dict[str, Tensor], part: SynthesizerBatch, batch: SynthesizerBatch) -> dict[str, Tensor]:
-        """Weigh a part's losses so that their sum over the parts is the batch's: by its frames and decoder steps."""
-        factor, config = self._params.architecture.reduction_factor, self._params.loss
-        frames = part.mel_lengths.sum() / batch.mel_lengths.sum()
-        steps = n_decoder_steps(part.mel_lengths, factor).sum() / n_decoder_steps(batch.mel_lengths, factor).sum()
-        mels = {name: loss * frames for name, loss in losses.items() if name.startswith("mel_")}
-        others = {name: losses[name] * steps for name in ("stop", "attention")}
-        weighed = config.stop_weight * others["stop"] + config.guided_attention_weight * others["attention"]
-        return {"loss": torch.stack(tuple(mels.values())).sum() + weighed, **mels, **others}
+        """Weigh a part's losses so that their sum over the parts is the batch's: by what each is a mean over."""
+        factor = self._params.architecture.reduction_factor
+
+        def counted(items: SynthesizerBatch) -> dict[str, Tensor]:
+            steps = n_decoder_steps(items.mel_lengths, factor)
+            return {"frames": items.mel_lengths.sum(), "steps": steps.sum(), "tokens": items.token_lengths.sum()}
+
+        of_part, of_all = counted(part), counted(batch)
+        parts = {name: losses[name] * of_part[unit] / of_all[unit] for name, unit in UNITS.items() if name in losses}
+        return {"loss": self._params.loss.total(parts), **parts}
 
     def _learning_rate(self, step: int) -> float:
         training = self._params.training
         done = (step - training.decay_from) / max(1, training.schedule.steps - training.decay_from)
         return float(training.learning_rate * (training.final_learning_rate / training.learning_rate) ** max(0.0, done))
 
-    def _predict(self, model: nn.Module, batch: SynthesizerBatch) -> Tacotron2Output:
-        output: Tacotron2Output = model(
+    def _predict(self, model: nn.Module, batch: SynthesizerBatch) -> Output:
+        output: Output = model(
             batch.tokens,
             batch.token_lengths,
             batch.mel,
@@ -230,8 +235,8 @@ class SynthesizerLearner:
         )
         return output
 
-    def _losses(self, output: Tacotron2Output, batch: SynthesizerBatch) -> dict[str, Tensor]:
-        losses = synthesizer_loss(
+    def _losses(self, output: Output, batch: SynthesizerBatch) -> dict[str, Tensor]:
+        parts = synthesizer_losses(
             output,
             batch.mel,
             batch.mel_lengths,
@@ -239,8 +244,7 @@ class SynthesizerLearner:
             reduction_factor=self._params.architecture.reduction_factor,
             config=self._params.loss,
         )
-        found = {name: value for name, value in losses._asdict().items() if value is not None}
-        return {"loss": found.pop("total"), **found}
+        return {"loss": self._params.loss.total(parts), **parts}
 
     def validate(self) -> Mapping[str, float]:
         """Losses under teacher forcing, and the alignments' figures, on speakers never trained on."""

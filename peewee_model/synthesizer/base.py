@@ -1,0 +1,140 @@
+"""What all synthesizers have: a text encoder before the frames and a postnet after them, and the units of mels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from peewee_model.errors import ShapeError
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.inference import PackedDecoder
+from peewee_model.synthesizer.layers import Encoder, Postnet, length_mask
+
+
+class InferOutput(NamedTuple):
+    """What the model says on its own; zero at padding."""
+
+    mel: Tensor
+    """(B, M, T)"""
+    mel_lengths: Tensor
+    """Frames. (B,)"""
+    alignment: Tensor
+    """Share of each token in each decoder step. (B, T', L)"""
+    truncated: Tensor
+    """True where max_frames came before the end. (B,)"""
+    stop_logits: Tensor | None = None
+    """Of each step, where attention times; None where durations do. (B, T')"""
+
+
+def n_decoder_steps(mel_lengths: Tensor, reduction_factor: int) -> Tensor:
+    """Count the decoder steps that frames take: rounded up."""
+    return torch.div(mel_lengths + reduction_factor - 1, reduction_factor, rounding_mode="floor")
+
+
+class Synthesizer(nn.Module, ABC):
+    """Tokens and a voice to a log-mel spectrogram."""
+
+    mel_mean: Tensor
+    mel_scale: Tensor
+    postnet: Postnet
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.register_buffer("mel_mean", torch.zeros(config.mel.n_mels))
+        self.register_buffer("mel_scale", torch.ones(config.mel.n_mels))
+
+    @torch.no_grad()
+    def set_mel_statistics(self, mean: Tensor, deviation: Tensor) -> None:
+        """Let the network work on normalised mels; what goes in and comes out stays in the config's units.
+
+        Args:
+            mean: Of the training mels, per band. (M,)
+            deviation: Of the training mels, per band. (M,)
+        """
+        self.mel_mean.copy_(mean)
+        self.mel_scale.copy_(deviation.clamp(min=1e-3))  # a band that never moves would otherwise divide by zero
+
+    @abstractmethod
+    def pack(self, precision: str | None = None) -> PackedDecoder | None:
+        """Prepare weights once for many calls of `infer`; None where nothing is to be prepared.
+
+        Args:
+            precision: Of the large weights; None for the fastest that the device has without loss of quality.
+
+        Raises:
+            ConfigError: If the precision can't be had.
+        """
+
+    @abstractmethod
+    def infer(
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        speaker_embedding: Tensor | None = None,
+        *,
+        max_frames: Tensor | int,
+        stop_threshold: float = 0.5,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        attention_window: int | None = None,
+        packed: PackedDecoder | None = None,
+    ) -> InferOutput:
+        """Speak texts.
+
+        Args:
+            tokens: int64. (B, L)
+            token_lengths: (B,)
+            speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
+            max_frames: Where to give up, for all or for each text. (B,)
+            stop_threshold: Of attention's stop probability; durations know where a text ends.
+            generator: For what is random in it: nothing, where durations time.
+            attention_window: Of attention; durations never skip a token.
+            packed: What `pack` made; None to make it now.
+
+        Raises:
+            ShapeError: If an argument does not fit the config or the others.
+        """
+
+    def normalised(self, mel: Tensor, mask: Tensor) -> Tensor:
+        """A mel of the config as the network knows it, zero where the mask (B, T) is. Both (B, M, T)"""
+        return ((mel - self.mel_mean[:, None]) / self.mel_scale[:, None]).masked_fill(~mask[:, None], 0.0)
+
+    def _check(self, tokens: Tensor, token_lengths: Tensor, speaker_embedding: Tensor | None) -> None:
+        expected = self.config.speaker_embedding_dim
+        found = 0 if speaker_embedding is None else speaker_embedding.shape[-1]
+        if found != expected:
+            raise ShapeError(f"the speaker embedding has {found} dimensions, this synthesizer was made for {expected}")
+        if tokens.ndim != 2 or token_lengths.shape != tokens.shape[:1]:
+            raise ShapeError(
+                f"tokens are {tuple(tokens.shape)}, their lengths {tuple(token_lengths.shape)}; give (B, L), (B,)"
+            )
+
+    def _check_mel(self, mel: Tensor, mel_lengths: Tensor, tokens: Tensor) -> None:
+        if mel.shape[1] != self.config.mel.n_mels or len(mel) != len(tokens) or len(mel_lengths) != len(mel):
+            raise ShapeError(
+                f"mel is {tuple(mel.shape)} with {len(mel_lengths)} lengths, for {len(tokens)} texts and "
+                f"{self.config.mel.n_mels} bands"
+            )
+
+    def _encode(self, tokens: Tensor, token_lengths: Tensor, speaker_embedding: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The text's vectors with the voice's behind them, zero at padding (B, L, D), and what is valid (B, L)."""
+        mask = length_mask(token_lengths, tokens.shape[1])
+        values = self.encoder(tokens, token_lengths, mask)
+        if speaker_embedding is not None:
+            joined = speaker_embedding[:, None].expand(-1, tokens.shape[1], -1) * mask[..., None]
+            values = torch.cat((values, joined), dim=2)
+        return values, mask
+
+    def _finish(self, groups: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Groups of frames (B, T', r x M) to mels before and after the postnet (B, M, T), T as the mask (B, T) has."""
+        frames = groups.reshape(len(groups), -1, self.config.mel.n_mels)[:, : mask.shape[1]]
+        before = frames.transpose(1, 2) * mask[:, None].to(groups.dtype)
+        after = before + self.postnet(before, mask[:, None].to(before.dtype))
+        return self._denormalised(before, mask), self._denormalised(after, mask)
+
+    def _denormalised(self, frames: Tensor, mask: Tensor) -> Tensor:
+        """Frames of the network to those of the config, zero at padding. Both (B, M, T)"""
+        return (frames * self.mel_scale[:, None] + self.mel_mean[:, None]) * mask[:, None].to(frames.dtype)

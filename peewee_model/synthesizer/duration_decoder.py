@@ -1,0 +1,130 @@
+"""What is between the encoded text and the postnet in a synthesizer that is timed by durations.
+
+Every token's vector is held for as many steps as the token lasts, with where in it a step is; convolutions over these
+steps, which see what comes as well as what was, draw all frames at once. No frame is told to draw another, so that what
+is drawn in training and in use differs by the durations alone.
+
+Source: Shen et al. 2020, "Non-Attentive Tacotron", arXiv:2010.04301 (durations and the position in a token); the
+decoder is convolutional, as FastSpeech's feed-forward blocks are (arXiv:1905.09263), and has no attention.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.layers import ConvolutionBlock, length_mask, xavier
+
+_N_PLACES = 2
+"""Features of where in its token a step is."""
+_LONGEST_TOKEN_S = 3.0
+"""A predicted duration is cut here: a pause as long as anyone makes."""
+
+
+class _ResidualConvolutions(nn.Module):
+    """A projection and residual convolutions over time; zero at padding."""
+
+    def __init__(self, n_in: int, channels: int, n_convolutions: int, kernel_size: int, dropout: float) -> None:
+        super().__init__()
+        self.entry = nn.Linear(n_in, channels)
+        self.blocks = nn.ModuleList(
+            ConvolutionBlock(channels, channels, kernel_size, "relu", dropout) for _ in range(n_convolutions)
+        )
+        xavier(self.entry, "linear")
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+        """From (B, T', D) and a mask of what is valid (B, T') to (B, T', C)."""
+        channel_mask = mask[:, None].to(values.dtype)
+        values = self.entry(values).transpose(1, 2) * channel_mask  # (B, C, T'), as convolutions want it
+        for block in self.blocks:
+            values = values + block(values, channel_mask)
+        return values.transpose(1, 2)
+
+
+class DurationPredictor(nn.Module):
+    """How many decoder steps a token lasts, from the text's vectors around it."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        channels = config.duration_predictor_channels
+        n_memory = config.symbol_embedding_dim + config.speaker_embedding_dim
+        self.convolutions = _ResidualConvolutions(
+            n_memory,
+            channels,
+            config.duration_predictor_n_convolutions,
+            config.duration_predictor_kernel_size,
+            config.duration_predictor_dropout,
+        )
+        self.projection = nn.Linear(channels, 1)
+        mel = config.mel
+        self._most = _LONGEST_TOKEN_S * mel.sample_rate / mel.hop_length / config.reduction_factor
+
+    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+        """Predict the logarithm of the mean number of steps.
+
+        Args:
+            values: The encoded text. (B, L, D)
+            mask: True where valid. (B, L)
+
+        Returns:
+            What stands at padding means nothing. (B, L)
+        """
+        predicted: Tensor = self.projection(self.convolutions(values, mask))[..., 0]
+        return predicted
+
+    def durations(self, log_durations: Tensor, mask: Tensor) -> Tensor:
+        """Whole steps, at least one a token, whose sums are nowhere half a step or more from the predicted ones'.
+
+        Args:
+            log_durations: As `forward` gives them. (B, L)
+            mask: True where valid. (B, L)
+
+        Returns:
+            int64; zero at padding. (B, L)
+        """
+        lasting = log_durations.double().exp().clamp(min=1.0, max=self._most)
+        ends = (lasting.cumsum(1) + 0.5).floor().long()
+        return ends.diff(dim=1, prepend=ends.new_zeros(len(ends), 1)) * mask
+
+
+class FrameDecoder(nn.Module):
+    """Tokens that last to groups of `reduction_factor` frames."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__()
+        channels = config.frame_decoder_channels
+        n_held = _N_PLACES + config.symbol_embedding_dim + config.speaker_embedding_dim
+        self.convolutions = _ResidualConvolutions(
+            n_held,
+            channels,
+            config.frame_decoder_n_convolutions,
+            config.frame_decoder_kernel_size,
+            config.frame_decoder_dropout,
+        )
+        self.projection = nn.Linear(channels + n_held, config.mel.n_mels * config.reduction_factor)
+        xavier(self.projection, "linear")
+
+    def forward(self, values: Tensor, durations: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
+        """Draw all groups of frames.
+
+        Args:
+            values: The encoded text. (B, L, D)
+            durations: Steps of each token, zero at padding. int64 (B, L)
+            n_steps: T', at least as many as any text lasts.
+
+        Returns:
+            Normalised frames, of which what stands at padding means nothing (B, T', r x M), and the token of each step
+            as an alignment of ones and zeros, zero at padding (B, T', L).
+        """
+        ends, step_lengths = durations.cumsum(1), durations.sum(1)
+        steps = torch.arange(n_steps, device=durations.device)
+        mask = length_mask(step_lengths, n_steps)
+        tokens = torch.searchsorted(ends, steps.expand(len(ends), -1).contiguous(), right=True)
+        tokens = tokens.clamp(max=durations.shape[1] - 1)  # (B, T')
+        lasting = durations.gather(1, tokens).clamp(min=1)
+        before = steps - (ends.gather(1, tokens) - lasting)
+        places = torch.stack(((before + 0.5) / lasting, lasting.log()), dim=2).to(values.dtype)
+        held = torch.cat((places, values.gather(1, tokens[..., None].expand(-1, -1, values.shape[2]))), dim=2)
+        held = held * mask[..., None]
+        drawn = self.projection(torch.cat((self.convolutions(held, mask), held), dim=2))
+        alignment = torch.zeros(*tokens.shape, durations.shape[1], dtype=values.dtype, device=values.device)
+        return drawn, alignment.scatter_(2, tokens[..., None], mask[..., None].to(values.dtype))

@@ -1,0 +1,125 @@
+"""A synthesizer that is timed by durations: Tacotron 2's encoder and postnet, and no attention between them.
+
+Sources: arXiv:2010.04301 (Non-Attentive Tacotron); arXiv:2108.10447 (an aligner learned beside it, so that durations
+need no tool and no label). Deviations: frames are drawn by convolutions, all at once, and token vectors are held
+rather than spread as Gaussians, with the place in the token beside them (docs/adr/0009).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from peewee_model.errors import ConfigError
+from peewee_model.synthesizer.aligner import Aligner, best_durations
+from peewee_model.synthesizer.base import InferOutput, Synthesizer, n_decoder_steps
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.duration_decoder import DurationPredictor, FrameDecoder
+from peewee_model.synthesizer.inference import PackedDecoder
+from peewee_model.synthesizer.layers import Postnet, length_mask
+
+
+class NonAttentiveOutput(NamedTuple):
+    """What is drawn of known recordings; zero at padding. A tuple, because wrappers for devices can map over it."""
+
+    mel_before: Tensor
+    """Before the postnet. (B, M, T)"""
+    mel_after: Tensor
+    """(B, M, T)"""
+    alignment: Tensor
+    """One for the token of each step, else zero. (B, T', L)"""
+    shares: Tensor
+    """The logarithm of the share that the aligner gives each token of each step. (B, T', L)"""
+    durations: Tensor
+    """Steps of each token, by the aligner. int64 (B, L)"""
+    log_durations: Tensor
+    """The logarithm of what was predicted for them. (B, L)"""
+
+
+class NonAttentiveTacotron(Synthesizer):
+    """See the module's docstring."""
+
+    def __init__(self, config: SynthesizerConfig) -> None:
+        super().__init__(config)
+        self.aligner = Aligner(config)
+        self.duration_predictor = DurationPredictor(config)
+        self.frame_decoder = FrameDecoder(config)
+        self.postnet = Postnet(config)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        mel: Tensor,
+        mel_lengths: Tensor,
+        speaker_embedding: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        frame_dropout: float = 0.0,
+    ) -> NonAttentiveOutput:
+        """Draw recordings from their texts and from how long each token lasts in them.
+
+        Args:
+            tokens: int64. (B, L)
+            token_lengths: At least 1. (B,)
+            mel: (B, M, T)
+            mel_lengths: At least 1. (B,)
+            speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
+            generator: As of Tacotron 2, whose prenet draws dropout; here nothing is drawn in evaluation mode.
+            frame_dropout: As of Tacotron 2; here no frame is told.
+
+        Raises:
+            ShapeError: If an argument does not fit the config or the others.
+        """
+        self._check(tokens, token_lengths, speaker_embedding)
+        self._check_mel(mel, mel_lengths, tokens)
+        factor, n_frames = self.config.reduction_factor, mel.shape[2]
+        mask, step_lengths = length_mask(mel_lengths, n_frames), n_decoder_steps(mel_lengths, factor)
+        values, token_mask = self._encode(tokens, token_lengths, speaker_embedding)
+        symbols = self.encoder.embedding(tokens).transpose(1, 2) * token_mask[:, None].to(values.dtype)
+        frames = F.pad(self.normalised(mel, mask), (0, -n_frames % factor)).transpose(1, 2)
+        groups = frames.reshape(len(mel), -1, factor * mel.shape[1]).transpose(1, 2)  # (B, r x M, T')
+        shares = self.aligner(symbols, token_lengths, groups, step_lengths)
+        durations = best_durations(shares, step_lengths, token_lengths)
+        drawn, alignment = self.frame_decoder(values, durations, groups.shape[2])
+        log_durations = self.duration_predictor(values, token_mask).masked_fill(~token_mask, 0.0)
+        return NonAttentiveOutput(*self._finish(drawn, mask), alignment, shares, durations, log_durations)
+
+    @torch.no_grad()
+    def infer(
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        speaker_embedding: Tensor | None = None,
+        *,
+        max_frames: Tensor | int,
+        stop_threshold: float = 0.5,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        attention_window: int | None = None,
+        packed: PackedDecoder | None = None,
+    ) -> InferOutput:
+        """Speak texts, all frames at once: see `Synthesizer.infer`."""
+        self._check(tokens, token_lengths, speaker_embedding)
+        factor = self.config.reduction_factor
+        limits = torch.as_tensor(max_frames, device=tokens.device).expand(len(tokens))
+        step_limits = n_decoder_steps(limits, factor)
+        values, token_mask = self._encode(tokens, token_lengths, speaker_embedding)
+        predictor = self.duration_predictor
+        asked = predictor.durations(predictor(values, token_mask), token_mask).cumsum(1)
+        ends = torch.minimum(asked, step_limits[:, None])
+        durations = ends.diff(dim=1, prepend=ends.new_zeros(len(ends), 1))
+        drawn, alignment = self.frame_decoder(values, durations, int(ends[:, -1].max()))
+        mel_lengths = torch.minimum(ends[:, -1] * factor, limits)
+        _, after = self._finish(drawn, length_mask(mel_lengths, int(mel_lengths.max())))
+        return InferOutput(after, mel_lengths, alignment, asked[:, -1] > step_limits)
+
+    def pack(self, precision: str | None = None) -> PackedDecoder | None:
+        """Nothing: weights are read once for a text, not once for a frame. See `Synthesizer.pack`."""
+        if precision not in (None, "float32"):
+            raise ConfigError(
+                f"precision is {precision}, but a synthesizer that is timed by durations runs in float32, where it is "
+                "fastest; leave the precision out"
+            )
+        return None
