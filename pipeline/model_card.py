@@ -47,7 +47,7 @@ def write_model_card(
     learned = [*corpora, *inherited(corpora, parent)]
     sections = [
         _head(learned, params, parent),
-        _title(learned, mel, parent),
+        _title(learned, mel, params, parent),
         _use(params),
         figures(metrics, params),
         _limits(corpora, parent, metrics, params),
@@ -88,8 +88,13 @@ def _head(corpora: Sequence[CorpusEntry], params: Mapping[str, Any], parent: Par
 
 
 def _title(
-    corpora: Sequence[CorpusEntry], mel: Mapping[str, Mapping[str, Any]], parent: ParentEntry | None
+    corpora: Sequence[CorpusEntry],
+    mel: Mapping[str, Mapping[str, Any]],
+    params: Mapping[str, Any],
+    parent: ParentEntry | None,
 ) -> list[str]:
+    timing = params.get("synthesizer", {}).get("architecture", {}).get("timing")
+    network = "Non-Attentive Tacotron, timed by durations," if timing == "durations" else "Tacotron 2"
     lines = ["# A voice-cloning model of Pee Wee TTS", ""]
     if any(is_synthetic(corpus) for corpus in corpora):
         lines += [
@@ -100,7 +105,7 @@ def _title(
         ]
     return [
         *lines,
-        "A speaker encoder, a synthesizer (Tacotron 2 with the speaker embedding joined to the encoded text) "
+        f"A speaker encoder, a synthesizer ({network} with the speaker embedding joined to the encoded text) "
         "and a vocoder: from a recorded voice and a text to speech in that voice, as in arXiv:1806.04558 (SV2TTS). "
         f"It speaks at {mel['acoustic']['sample_rate']} Hz.",
         *(["", _descent(parent)] if parent else []),

@@ -145,7 +145,8 @@ def describe_model(folder: Path, n_steps: int) -> ModelSummary:
         n_parameters = 0  # its tensors are the filter bank
     if "speaker_embedding_dim" in config:
         heard = "with a speaker embedding" if config["speaker_embedding_dim"] else "of one voice"
-        return ModelSummary(folder.name, f"Tacotron 2 {heard}", n_parameters, n_steps)
+        network = "Non-Attentive Tacotron" if config.get("timing") == "durations" else "Tacotron 2"
+        return ModelSummary(folder.name, f"{network} {heard}", n_parameters, n_steps)
     return ModelSummary(folder.name, _ARCHITECTURES.get(str(config.get("arch")), folder.name), n_parameters, n_steps)
 
 

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from peewee_model.synthesizer.alignment import alignment_figures
-from peewee_model.synthesizer.loss import SynthesizerLossConfig, synthesizer_loss
-from peewee_model.synthesizer.model import InferOutput, SynthesizerConfig, Tacotron2, n_decoder_steps
+from peewee_model.synthesizer.base import InferOutput, Synthesizer, n_decoder_steps
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.loss import SynthesizerLossConfig, synthesizer_losses
+from peewee_model.synthesizer.model import make_synthesizer
 
 N_MELS, N_SYMBOLS, END, FACTOR, N_STEPS = 8, 12, 11, 2, 200
 VOICES = torch.nn.functional.normalize(torch.tensor([[1.0, 0.5, 0.0, -0.5], [-1.0, 0.0, 0.5, 0.5]]), dim=1)
@@ -54,7 +56,7 @@ class Language:
         return Batch(tokens, token_lengths, mel, mel_lengths, voices)
 
 
-def speak(model: Tacotron2, batch: Batch, voices: Tensor) -> InferOutput:
+def speak(model: Synthesizer, batch: Batch, voices: Tensor) -> InferOutput:
     model.eval()
     return model.infer(
         batch.tokens,
@@ -87,9 +89,14 @@ def mel_error(output: InferOutput, batch: Batch) -> float:
     return mean(errors)
 
 
-def train(model: Tacotron2, language: Language) -> None:
+def train(model: Synthesizer, language: Language) -> None:
     weights = SynthesizerLossConfig(
-        stop_weight=1.0, stop_positive_weight=5.0, guided_attention_weight=1.0, guided_attention_sigma=0.2
+        stop_weight=1.0,
+        stop_positive_weight=5.0,
+        guided_attention_weight=1.0,
+        guided_attention_sigma=0.2,
+        aligner_weight=1.0,
+        duration_weight=0.1,
     )
     sounds = torch.cat(language.sounds, dim=1)
     model.set_mel_statistics(sounds.mean(dim=1), sounds.std(dim=1))
@@ -98,11 +105,11 @@ def train(model: Tacotron2, language: Language) -> None:
     for step in range(N_STEPS):
         batch = language.draw(16, seed=1000 + step)
         output = model(batch.tokens, batch.token_lengths, batch.mel, batch.mel_lengths, VOICES[batch.voices])
-        losses = synthesizer_loss(
+        losses = synthesizer_losses(
             output, batch.mel, batch.mel_lengths, batch.token_lengths, reduction_factor=FACTOR, config=weights
         )
         optimizer.zero_grad()
-        losses.total.backward()
+        weights.total(losses).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 
@@ -112,11 +119,13 @@ def language() -> Language:
     return Language()
 
 
+@pytest.mark.parametrize("timing", ["attention", "durations"])
 def test_model_learns_to_read_unseen_texts_in_the_right_voice(
-    make_config: Callable[..., SynthesizerConfig], language: Language
+    make_config: Callable[..., SynthesizerConfig], language: Language, timing: str
 ) -> None:
-    model = Tacotron2(
+    model = make_synthesizer(
         make_config(
+            timing=timing,
             n_symbols=N_SYMBOLS,
             speaker_embedding_dim=VOICES.shape[1],
             reduction_factor=FACTOR,
@@ -128,6 +137,8 @@ def test_model_learns_to_read_unseen_texts_in_the_right_voice(
             attention_location_n_filters=8,
             attention_location_kernel_size=15,
             decoder_rnn_dim=64,
+            aligner_channels=32,
+            frame_decoder_channels=64,
             postnet_channels=32,
             postnet_dropout=0.1,
         )

@@ -8,15 +8,20 @@ from torch import Tensor
 
 from peewee_model.synthesizer.loss import (
     SynthesizerLossConfig,
-    SynthesizerLosses,
+    duration_loss,
     guided_attention_loss,
     stop_loss,
-    synthesizer_loss,
+    synthesizer_losses,
 )
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2, Tacotron2Output
 
 CONFIG = SynthesizerLossConfig(
-    stop_weight=1.0, stop_positive_weight=5.0, guided_attention_weight=1.0, guided_attention_sigma=0.2
+    stop_weight=1.0,
+    stop_positive_weight=5.0,
+    guided_attention_weight=1.0,
+    guided_attention_sigma=0.2,
+    aligner_weight=1.0,
+    duration_weight=0.1,
 )
 
 
@@ -26,23 +31,22 @@ def make_output(n_items: int, n_mels: int, n_frames: int, n_steps: int, n_tokens
         torch.randn(n_items, n_mels, n_frames),
         torch.randn(n_items, n_steps),
         torch.rand(n_items, n_steps, n_tokens).softmax(2),
-        torch.randn(n_items, n_mels, n_frames),
     )
 
 
 def loss_of(
     output: Tacotron2Output, mel: Tensor, mel_lengths: list[int], token_lengths: list[int]
-) -> SynthesizerLosses:
+) -> dict[str, Tensor]:
     lengths = torch.tensor(mel_lengths), torch.tensor(token_lengths)
-    return synthesizer_loss(output, mel, *lengths, reduction_factor=2, config=CONFIG)
+    return synthesizer_losses(output, mel, *lengths, reduction_factor=2, config=CONFIG)
 
 
 def test_mel_loss_is_l1_plus_l2_of_both_mels() -> None:
     mel = torch.zeros(1, 3, 4)
     output = Tacotron2Output(mel + 2.0, mel - 3.0, torch.zeros(1, 2), torch.zeros(1, 2, 5))
     losses = loss_of(output, mel, [4], [5])
-    assert losses.mel_before == pytest.approx(2 + 4)
-    assert losses.mel_after == pytest.approx(3 + 9)
+    assert losses["mel_before"] == pytest.approx(2 + 4)
+    assert losses["mel_after"] == pytest.approx(3 + 9)
 
 
 def test_stop_loss_by_hand() -> None:
@@ -77,7 +81,7 @@ def test_padding_adds_nothing_to_the_loss() -> None:
     """Whatever stands at padding, in the output or in the target; its gradient is zero."""
     output, mel = make_output(1, 3, 7, 4, 5), torch.randn(1, 3, 7)
     alone = loss_of(output, mel, [7], [5])
-    pads = ((0, 6), (0, 6), (0, 3), (0, 4, 0, 3), (0, 6))
+    pads = ((0, 6), (0, 6), (0, 3), (0, 4, 0, 3))
     padded = Tacotron2Output(
         *(
             torch.nn.functional.pad(tensor, pad, value=3.0).requires_grad_()
@@ -85,9 +89,10 @@ def test_padding_adds_nothing_to_the_loss() -> None:
         )
     )
     together = loss_of(padded, torch.nn.functional.pad(mel, (0, 6), value=-50.0), [7], [5])
-    for one, other in zip(alone, together, strict=True):
-        torch.testing.assert_close(one, other)
-    together.total.backward()
+    assert alone.keys() == {"mel_before", "mel_after", "stop", "attention"} == together.keys()
+    for name, value in alone.items():
+        torch.testing.assert_close(together[name], value)
+    CONFIG.total(together).backward()
     for tensor, original in zip(padded, output, strict=True):
         assert tensor.grad is not None
         gradient = tensor.grad.clone()
@@ -97,18 +102,24 @@ def test_padding_adds_nothing_to_the_loss() -> None:
 
 
 def test_total_weighs_the_parts() -> None:
-    output, mel = make_output(2, 3, 8, 4, 5), torch.randn(2, 3, 8)
-    config = SynthesizerLossConfig(
-        stop_weight=0.3, stop_positive_weight=5.0, guided_attention_weight=7.0, guided_attention_sigma=0.2
+    """Mels count as they are; a part that a model does not have costs nothing."""
+    config = CONFIG.model_copy(
+        update={"stop_weight": 0.3, "guided_attention_weight": 7.0, "aligner_weight": 2.0, "duration_weight": 0.5}
     )
-    lengths = torch.tensor([8, 5]), torch.tensor([5, 3])
-    losses = synthesizer_loss(output, mel, *lengths, reduction_factor=2, config=config)
-    expected = losses.mel_before + losses.mel_after + 0.3 * losses.stop + 7.0 * losses.attention
-    assert losses.mel_draft is not None
-    torch.testing.assert_close(losses.total, expected + losses.mel_draft)
-    one_pass = synthesizer_loss(output._replace(mel_draft=None), mel, *lengths, reduction_factor=2, config=config)
-    torch.testing.assert_close(one_pass.total, expected)
-    assert one_pass.mel_draft is None
+    parts = {"mel_before": 1.0, "mel_after": 10.0, "stop": 100.0, "attention": 1000.0}
+    timed = {"mel_before": 1.0, "mel_after": 10.0, "aligner": 100.0, "duration": 1000.0}
+    totals = [config.total({name: torch.tensor(value) for name, value in of.items()}) for of in (parts, timed)]
+    assert [float(total) for total in totals] == pytest.approx([7041.0, 711.0])
+
+
+def test_duration_loss_by_hand() -> None:
+    """A mean of two for a token of four steps: 2 - 4 - 4 ln 2 + 4 ln 4 nats; the right one costs none, nor padding."""
+    predicted = torch.tensor([[2.0, 3.0, 99.0]]).log().requires_grad_()
+    loss = duration_loss(predicted, torch.tensor([[4, 3, 0]]), torch.tensor([2]))
+    assert float(loss.detach()) == pytest.approx((2 - 4 - 4 * math.log(2) + 4 * math.log(4)) / 2)
+    loss.backward()
+    assert predicted.grad is not None
+    assert predicted.grad[0].tolist() == pytest.approx([-1.0, 0.0, 0.0], abs=1e-6)  # the mean's distance from the truth
 
 
 def test_config_refuses_a_negative_weight() -> None:
@@ -137,10 +148,10 @@ def test_model_overfits_one_batch(make_config: Callable[..., SynthesizerConfig])
     for _ in range(250):
         optimizer.zero_grad()
         output = model(tokens, token_lengths, mel, mel_lengths, embedding)
-        losses = synthesizer_loss(output, mel, mel_lengths, token_lengths, reduction_factor=2, config=CONFIG)
-        losses.total.backward()
+        losses = synthesizer_losses(output, mel, mel_lengths, token_lengths, reduction_factor=2, config=CONFIG)
+        CONFIG.total(losses).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        seen.append((losses.mel_after + losses.stop).item())
+        seen.append((losses["mel_after"] + losses["stop"]).item())
     assert seen[0] > 1.5
     assert min(seen[-20:]) < 0.05

@@ -96,7 +96,7 @@ def test_model_equals_torchaudio_with_the_same_weights(make_config: MakeConfig, 
     batch.pop("speaker_embedding")
     with without_dropout():
         expected = theirs(*batch.values())
-    found = ours(**batch)[:4]  # the fifth, of a second pass, is None
+    found = ours(**batch)
     for name, mine, reference in zip(Tacotron2Output._fields[:4], found, expected, strict=True):
         torch.testing.assert_close(mine, reference, rtol=0, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
 
@@ -113,16 +113,10 @@ def test_model_equals_torchaudio_with_the_same_weights(make_config: MakeConfig, 
         torch.testing.assert_close(ours.state_dict()[our_name(name)], tensor, rtol=1e-5, atol=1e-5)
 
 
-PASSES = pytest.mark.parametrize("second_pass_channels", [0, 7], ids=["one pass", "two passes"])
-
-
-@PASSES
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
-def test_padding_changes_nothing_in_evaluation(
-    make_config: MakeConfig, reduction_factor: int, second_pass_channels: int
-) -> None:
+def test_padding_changes_nothing_in_evaluation(make_config: MakeConfig, reduction_factor: int) -> None:
     """An item alone and padded in a batch: the same outputs, the same gradients, and nothing at padding."""
-    model = Tacotron2(make_config(reduction_factor=reduction_factor, second_pass_channels=second_pass_channels)).eval()
+    model = Tacotron2(make_config(reduction_factor=reduction_factor)).eval()
     model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
     batch = make_batch([9, 4, 1], [11, 26, 5])
     batch["mel"] = batch["mel"].masked_fill(
@@ -133,9 +127,7 @@ def test_padding_changes_nothing_in_evaluation(
     for index in range(3):
         alone = model(**item_alone(batch, index))
         cut = []
-        alone = tuple(output for output in alone if output is not None)
-        assert len(alone) == (5 if second_pass_channels else 4)
-        for name, output, expected in zip(Tacotron2Output._fields, together, alone, strict=False):
+        for name, output, expected in zip(Tacotron2Output._fields, together, alone, strict=True):
             window = tuple(slice(0, size) for size in expected.shape[1:])
             item = output[(slice(index, index + 1), *window)]
             torch.testing.assert_close(
@@ -194,13 +186,9 @@ def teacher(mel: Tensor, factor: int) -> Iterator[None]:
         yield
 
 
-@PASSES
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
-def test_steps_of_inference_equal_teacher_forcing(
-    make_config: MakeConfig, reduction_factor: int, second_pass_channels: int
-) -> None:
-    sizes = {"reduction_factor": reduction_factor, "second_pass_channels": second_pass_channels}
-    model = Tacotron2(make_config(prenet_dropout=0.0, **sizes)).eval()
+def test_steps_of_inference_equal_teacher_forcing(make_config: MakeConfig, reduction_factor: int) -> None:
+    model = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=reduction_factor)).eval()
     batch = make_batch([9, 5], [20, 20])
     forced = model(**batch)
     with teacher(batch["mel"], reduction_factor):
@@ -234,11 +222,9 @@ def test_inference_depends_on_its_seed_only(make_config: MakeConfig) -> None:
     assert not torch.allclose(runs[0], runs[2])
 
 
-@PASSES
-def test_padding_changes_nothing_in_inference(make_config: MakeConfig, second_pass_channels: int) -> None:
+def test_padding_changes_nothing_in_inference(make_config: MakeConfig) -> None:
     """Items end at different times, so some run on as padding for the others."""
-    config = make_config(prenet_dropout=0.0, reduction_factor=2, second_pass_channels=second_pass_channels)
-    model = Tacotron2(config).eval()
+    model = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=2)).eval()
     batch = make_batch([9, 5, 2], [1, 1, 1])
     limits = torch.tensor([21, 8, 13])
     options = {"stop_threshold": 1.0, "packed": PackedDecoder(model.decoder, "float32")}
@@ -347,32 +333,6 @@ def test_frame_that_is_not_told_can_not_be_heard(make_config: MakeConfig) -> Non
     assert not torch.equal(drawn(batch, 0.5), drawn(other, 0.5))
     assert not torch.equal(drawn(batch, 0.5), drawn(batch, nothing_told))
     assert torch.equal(drawn(batch, 0.0), model(**batch).mel_after)
-
-
-def test_second_pass_is_told_no_frame_and_draws_anew(make_config: MakeConfig) -> None:
-    """The decoder's mel is the draft; what is heard follows from where attention looked, later steps too."""
-    one, two = Tacotron2(make_config()).eval(), Tacotron2(make_config(second_pass_channels=7)).eval()
-    assert set(one.state_dict()) == {name for name in two.state_dict() if not name.startswith("second_pass.")}
-    two.load_state_dict(one.state_dict(), strict=False)
-    batch = make_batch([6, 4], [12, 9])
-    drawn, redrawn = one(**batch), two(**batch)
-    assert torch.equal(redrawn.mel_draft, drawn.mel_before)
-    assert torch.equal(redrawn.alignment, drawn.alignment)
-    assert not torch.allclose(redrawn.mel_before, drawn.mel_before)
-    assert drawn.mel_draft is None
-
-    contexts = torch.randn(1, 10, 22)  # width: 16 of the text, 6 of the voice
-    later = contexts.clone()
-    later[:, 9] += 1
-    assert two.second_pass is not None
-    passes = [two.second_pass(values, torch.tensor([10]))[:, 0] for values in (contexts, later)]
-    assert not torch.equal(*passes)
-    found = gradients(two, (redrawn.mel_after,), [torch.randn_like(redrawn.mel_after)])
-    assert found["encoder.embedding.weight"].abs().max() > 0
-    assert not any(name.startswith("decoder.") for name in found)  # nor does it teach attention to tell of frames
-
-    ended = [two.second_pass(values, torch.tensor([9]))[:, :9] for values in (contexts, later)]
-    assert torch.equal(*ended)  # of what comes after the end it knows nothing
 
 
 def test_steps_are_rounded_up() -> None:

@@ -4,31 +4,37 @@ import pytest
 import torch
 
 from peewee_model.errors import ConfigError
+from peewee_model.synthesizer.base import Synthesizer
 from peewee_model.synthesizer.config import SynthesizerConfig
-from peewee_model.synthesizer.model import Tacotron2
+from peewee_model.synthesizer.model import make_synthesizer
 from peewee_model.weights import save_model
 from pipeline.training.one_voice import is_of_one_voice, start_from_one_voice
 from tests.peewee_model.synthesizer.conftest import small_config
 
 
-def made(embedding_dim: int, seed: int, **changes: object) -> Tacotron2:
+def made(embedding_dim: int, seed: int, **changes: object) -> Synthesizer:
     torch.manual_seed(seed)
     config = small_config().model_dump() | {"speaker_embedding_dim": embedding_dim} | changes
-    return Tacotron2(SynthesizerConfig.model_validate(config)).eval()
+    return make_synthesizer(SynthesizerConfig.model_validate(config)).eval()
+
+
+@pytest.fixture(params=["attention", "durations"])
+def timing(request):
+    return request.param
 
 
 @pytest.fixture
-def one_voice(tmp_path):
-    model = made(0, 1)
+def one_voice(tmp_path, timing):
+    model = made(0, 1, timing=timing)
     save_model(tmp_path, model, model.config)
     return tmp_path, model
 
 
-def test_it_says_the_same_in_any_voice(one_voice):
+def test_it_says_the_same_in_any_voice(one_voice, timing):
     """Forward under teacher forcing; and it is no longer so once an embedding's column is not zero."""
     folder, narrow = one_voice
     assert is_of_one_voice(folder)
-    wide = made(6, 2)
+    wide = made(6, 2, timing=timing)
     start_from_one_voice(folder, wide)
     tokens, lengths = torch.randint(1, 5, (2, 7)), torch.tensor([7, 5])
     mel = torch.randn(2, narrow.config.mel.n_mels, 12)
@@ -38,13 +44,14 @@ def test_it_says_the_same_in_any_voice(one_voice):
     for said, told in zip(wide(*arguments, voice), expected, strict=True):
         torch.testing.assert_close(said, told)
     with torch.no_grad():
-        wide.decoder.mel_projection.weight[:, -1] = 1.0
+        drawer = wide.decoder.mel_projection if timing == "attention" else wide.frame_decoder.projection
+        drawer.weight[:, -1] = 1.0
     assert not torch.allclose(wide(*arguments, voice).mel_after, expected.mel_after)
 
 
-def test_another_network_is_refused_by_the_field_that_differs(one_voice):
+def test_another_network_is_refused_by_the_field_that_differs(one_voice, timing):
     with pytest.raises(ConfigError, match="prenet_dim is"):
-        start_from_one_voice(one_voice[0], made(6, 2, prenet_dim=12))
+        start_from_one_voice(one_voice[0], made(6, 2, timing=timing, prenet_dim=12))
 
 
 def test_a_synthesizer_of_many_voices_is_told_apart(tmp_path):

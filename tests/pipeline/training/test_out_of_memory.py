@@ -8,6 +8,7 @@ from torch import nn
 from peewee_model.synthesizer.layers import MaskedBatchNorm
 from peewee_model.synthesizer.mel_discriminator import MelDiscriminator
 from peewee_model.synthesizer.model import Tacotron2
+from peewee_model.synthesizer.non_attentive import NonAttentiveTacotron
 from pipeline.training.out_of_memory import BatchTooLargeError, in_parts_that_fit
 from tests.pipeline.training.test_synthesizer_learner import judged, make, params  # noqa: F401 - a fixture
 
@@ -28,18 +29,21 @@ class Device:
 @pytest.fixture
 def small_device(monkeypatch):
     """Let the synthesizer's forward pass run out of memory with more items than a device holds."""
-    forward = Tacotron2.forward
+    forwards = {kind: kind.forward for kind in (Tacotron2, NonAttentiveTacotron)}
     seen: list[int] = []
 
     def limit(n_items):
         def limited(self, tokens, *others, **named):
             seen.append(len(tokens))
-            output = forward(self, tokens, *others, **named)  # has drawn random numbers and moved statistics by then
+            output = forwards[type(self)](
+                self, tokens, *others, **named
+            )  # has drawn random numbers and moved statistics by then
             if len(tokens) > n_items:
                 raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore to read.")
             return output
 
-        monkeypatch.setattr(Tacotron2, "forward", limited)
+        for kind in forwards:
+            monkeypatch.setattr(kind, "forward", limited)
         return seen
 
     return limit
@@ -69,7 +73,7 @@ def step(learner, index=0):
 def test_parts_have_the_gradient_of_the_whole_batch(speech, undisturbed, small_device, caplog, n_fit, tried, is_judged):
     """T10: a batch that does not fit is trained on in halves, or their halves, and it is said."""
     if is_judged:
-        undisturbed = judged(undisturbed, from_step=0, second_pass_channels=6)
+        undisturbed = judged(undisturbed, from_step=0, timing="durations")
     undisturbed = undisturbed.model_copy(
         update={"training": undisturbed.training.model_copy(update={"frame_budget": 600})}
     )

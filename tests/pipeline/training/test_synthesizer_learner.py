@@ -17,7 +17,9 @@ from tests.pipeline.training.stops import SigtermAt
 CORPUS, MELS, SPEAKERS = Path("data/corpus"), Path("data/mels/acoustic"), Path("data/speakers/utterances.parquet")
 SIZES = {
     "symbol_embedding_dim": 16, "prenet_dim": 8, "attention_rnn_dim": 16, "attention_dim": 8, "decoder_rnn_dim": 16,
-    "attention_location_n_filters": 4, "postnet_channels": 8, "postnet_n_convolutions": 2, "reduction_factor": 3,
+    "attention_location_n_filters": 4, "aligner_channels": 8,
+    "duration_predictor_channels": 8, "frame_decoder_channels": 8, "frame_decoder_n_convolutions": 2,
+    "postnet_channels": 8, "postnet_n_convolutions": 2, "reduction_factor": 3,
 }  # fmt: skip
 
 
@@ -51,7 +53,7 @@ def judged(params, from_step=5, **architecture):
 def test_resumed_tacotron_training_is_equal_to_the_bit(speech, params, stop_at, is_judged):
     """T7: dropouts, batches and voices drawn after a restart are those of the uninterrupted run; the judge too."""
     if is_judged:
-        params = judged(params, second_pass_channels=6)
+        params = judged(params, timing="durations")
     whole = make(params)
     history = train(whole, params.training.schedule, "whole")
     with pytest.raises(PreemptedError):
@@ -86,15 +88,16 @@ def test_judge_is_there_from_its_step(speech, params):
     assert all(not torch.equal(learned[name], value) for name, value in unlearned.items())
 
 
-def test_second_pass_is_paid_for_with_its_draft(speech, params):
-    """Validations have both, and the whole loss is their sum."""
-    (row, *_) = [
-        row for row in train(make(judged(params, second_pass_channels=6)), params.training.schedule, "run")
-        if row["split"] == "validation"
-    ]  # fmt: skip
-    weights = params.loss
-    parts = weights.stop_weight * row["stop"] + weights.guided_attention_weight * row["attention"]
-    assert row["loss"] == pytest.approx(row["mel_draft"] + row["mel_before"] + row["mel_after"] + parts)
+def test_durations_are_learned_in_place_of_attention(speech, params):
+    """Validations have what the aligner and the predictor cost, each weighed, and no stop: nothing is asked to stop."""
+    params = params.model_copy(update={"architecture": params.architecture.model_copy(update={"timing": "durations"})})
+    rows = [row for row in train(make(params), params.training.schedule, "run") if row["split"] == "validation"]
+    for row in rows:
+        assert not {"stop", "attention"} & row.keys()
+        weighed = params.loss.aligner_weight * row["aligner"] + params.loss.duration_weight * row["duration"]
+        assert row["loss"] == pytest.approx(row["mel_before"] + row["mel_after"] + weighed)
+        assert row["focus_rate"] == row["monotonicity"] == 1
+    assert rows[-1]["mel_after"] < rows[0]["mel_after"]
 
 
 def test_only_the_corpora_that_are_named_are_spoken(speech, params):

@@ -1,0 +1,154 @@
+"""The synthesizer that is timed by durations: what its parts hold, and that padding, limits and batches change none."""
+
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import torch
+from torch import Tensor
+
+from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.synthesizer.duration_decoder import DurationPredictor, FrameDecoder
+from peewee_model.synthesizer.model import Tacotron2, load_synthesizer, make_synthesizer
+from peewee_model.synthesizer.non_attentive import NonAttentiveTacotron
+from peewee_model.weights import save_model
+from tests.peewee_model.synthesizer.conftest import small_config
+from tests.peewee_model.synthesizer.test_model import N_MELS, infer, item_alone, make_batch
+
+
+def made(**changes: Any) -> NonAttentiveTacotron:
+    model = make_synthesizer(small_config(timing="durations", **changes)).eval()
+    assert isinstance(model, NonAttentiveTacotron)
+    model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
+    torch.nn.init.normal_(model.duration_predictor.projection.weight, std=0.3)  # so that tokens differ in length
+    torch.nn.init.constant_(model.duration_predictor.projection.bias, 1.2)
+    return model
+
+
+def test_timing_chooses_the_network() -> None:
+    """Attention unless durations are asked for: configs of old releases do not say."""
+    assert "timing" not in small_config().model_dump(exclude_unset=True)
+    assert isinstance(make_synthesizer(small_config()), Tacotron2)
+    assert isinstance(make_synthesizer(small_config(timing="durations")), NonAttentiveTacotron)
+
+
+@pytest.mark.parametrize("reduction_factor", [1, 2, 3])
+def test_padding_changes_nothing_that_is_drawn_of_recordings(reduction_factor: int) -> None:
+    """An item alone and padded in a batch, more than the batch needs: the same outputs, and nothing at padding."""
+    model = made(reduction_factor=reduction_factor)
+    batch = make_batch([6, 4, 1], [27, 31, 5])
+    batch["mel"] = torch.nn.functional.pad(batch["mel"], (0, 7))
+    valid = torch.arange(38) < batch["mel_lengths"][:, None, None]
+    batch["mel"] = batch["mel"].masked_fill(~valid, 1e3)  # whatever stands there
+    batch["tokens"][1, 4:] = 7
+    together = model(**batch)
+    for index in range(3):
+        alone = model(**item_alone(batch, index))
+        for name in ("mel_before", "mel_after", "alignment", "durations", "log_durations"):
+            expected = getattr(alone, name)
+            window = tuple(slice(0, size) for size in expected.shape[1:])
+            rest = getattr(together, name)[index].clone()
+            torch.testing.assert_close(rest[window][None], expected, rtol=1e-4, atol=1e-5)
+            rest[window] = 0
+            assert torch.all(rest == 0), name
+        steps = -(-batch["mel_lengths"][index] // reduction_factor)
+        assert together.durations[index].sum() == steps == together.alignment[index].sum()
+
+
+def test_tokens_are_held_for_as_long_as_they_last() -> None:
+    decoder = FrameDecoder(small_config()).eval()
+    seen: list[Tensor] = []
+    decoder.convolutions.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+    values, durations = torch.randn(2, 3, 22), torch.tensor([[2, 0, 4], [1, 2, 0]])
+    _, alignment = decoder(values, durations, 6)
+    (held,) = seen
+    assert alignment.argmax(2).tolist() == [[0, 0, 2, 2, 2, 2], [0, 1, 1, 0, 0, 0]]
+    assert alignment.sum(2).tolist() == [[1] * 6, [1, 1, 1, 0, 0, 0]]
+    assert torch.equal(held[0, :, 2:], values[0, [0, 0, 2, 2, 2, 2]])
+    assert torch.equal(held[1, :3, 2:], values[1, [0, 1, 1]])
+    assert held[0, :, 0].tolist() == pytest.approx([0.25, 0.75, 0.125, 0.375, 0.625, 0.875])
+    assert held[0, :, 1].exp().tolist() == pytest.approx([2, 2, 4, 4, 4, 4])
+    assert torch.all(held[1, 3:] == 0)
+
+
+def test_durations_are_whole_and_add_up() -> None:
+    """No rounding error grows along a text; no token is skipped, and none lasts for ever."""
+    predictor = DurationPredictor(small_config())
+    lasting = torch.tensor([[2.4] * 10, [0.01] * 9 + [1e9]])
+    mask = torch.ones(2, 10, dtype=torch.bool)
+    mask[0, 8:] = False
+    found = predictor.durations(lasting.log(), mask)
+    assert found[0].tolist() == [2, 3, 2, 3, 2, 2, 3, 2, 0, 0]
+    assert found[1].tolist() == [1] * 9 + [300]  # three seconds of ten milliseconds
+
+
+@pytest.mark.parametrize("reduction_factor", [1, 2, 3])
+def test_what_is_spoken_is_what_would_be_drawn_of_a_recording_so_timed(reduction_factor: int) -> None:
+    model = made(reduction_factor=reduction_factor)
+    batch = make_batch([9, 5], [1, 1])
+    spoken = infer(model, batch, max_frames=10_000)
+    durations = spoken.alignment.sum(1).long()
+    batch |= {"mel": torch.zeros_like(spoken.mel), "mel_lengths": spoken.mel_lengths}
+    with mock.patch("peewee_model.synthesizer.non_attentive.best_durations", lambda *_: durations):
+        drawn = model(**batch)
+    assert spoken.mel_lengths.tolist() == (durations.sum(1) * reduction_factor).tolist()
+    assert len(set(durations[0].tolist())) > 1
+    torch.testing.assert_close(spoken.mel, drawn.mel_after, rtol=1e-4, atol=1e-5)
+    assert not spoken.truncated.any()
+    assert spoken.stop_logits is None
+
+
+def test_padding_changes_nothing_that_is_spoken() -> None:
+    model = made(reduction_factor=2)
+    batch = make_batch([9, 5, 2], [1, 1, 1])
+    limits = torch.tensor([7, 10_000, 10_000])
+    together = infer(model, batch, max_frames=limits)
+    assert together.mel_lengths[0] == 7
+    assert together.truncated.tolist() == [True, False, False]
+    for index in range(3):
+        alone = infer(model, item_alone(batch, index), max_frames=int(limits[index]))
+        n_frames, (n_steps, n_tokens) = alone.mel.shape[2], alone.alignment.shape[1:]
+        torch.testing.assert_close(together.mel[index, :, :n_frames], alone.mel[0], rtol=1e-4, atol=1e-5)
+        assert torch.equal(together.alignment[index, :n_steps, :n_tokens], alone.alignment[0])
+        assert torch.all(together.mel[index, :, n_frames:] == 0)
+
+
+def test_voice_is_heard() -> None:
+    model, batch = made(), make_batch([6], [1])
+    one, other = (
+        infer(model, batch | {"speaker_embedding": voice}, max_frames=200).mel for voice in torch.eye(6)[:2, None]
+    )
+    n = min(one.shape[2], other.shape[2])
+    assert not torch.allclose(one[..., :n], other[..., :n])
+
+
+def test_durations_do_not_teach_the_aligner_nor_mels_the_predictor() -> None:
+    """The best reading is a choice, not a function; what is drawn in training is timed by it, not by the predictor."""
+    model, batch = made().train(), make_batch([6, 4], [27, 31])
+    model(**batch).mel_after.square().sum().backward()
+    taught = {name.split(".")[0] for name, weight in model.named_parameters() if weight.grad is not None}
+    assert taught == {"encoder", "frame_decoder", "postnet"}
+
+
+def test_wrong_input_is_named() -> None:
+    model, batch = made(), make_batch([9], [12])
+    with pytest.raises(ShapeError, match="made for 6"):
+        model(**batch | {"speaker_embedding": None})
+    with pytest.raises(ShapeError, match="8 bands"):
+        model(**batch | {"mel": torch.zeros(1, 9, 12)})
+    with pytest.raises(ShapeError, match="tokens"):
+        infer(model, batch | {"tokens": batch["tokens"][0]}, max_frames=9)
+    with pytest.raises(ConfigError, match="precision is int8, but a synthesizer that is timed by durations"):
+        model.pack("int8")
+    assert model.pack() is model.pack("float32") is None
+
+
+def test_model_survives_its_folder(tmp_path: Path) -> None:
+    model = made(reduction_factor=2)
+    save_model(tmp_path, model, model.config)
+    loaded = load_synthesizer(tmp_path)
+    assert isinstance(loaded, NonAttentiveTacotron)
+    assert not loaded.training
+    batch = make_batch([9, 5], [1, 1])
+    assert torch.equal(infer(loaded, batch, max_frames=500).mel, infer(model, batch, max_frames=500).mel)
