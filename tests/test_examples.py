@@ -59,10 +59,10 @@ def test_store_is_small_and_git_has_all_of_it():
 
 
 def test_release_is_whole_in_half_precision_and_names_its_sources(manifest):
-    """`verify` hashed every file; the card credits each archive with its terms, those of the parent too."""
+    """`verify` hashed every file; the card credits each archive with its terms. It has no parent."""
     assert manifest.params["weights"]["dtype"] == "float16"
-    parents = [corpus for release in manifest.parent.line for corpus in release.corpora]
-    learned = {(corpus.corpus, corpus.subset): corpus for corpus in [*manifest.corpora, *parents]}
+    assert manifest.parent is None
+    learned = {(corpus.corpus, corpus.subset): corpus for corpus in manifest.corpora}
     assert learned.keys() == {
         ("kathleen", "train-clean"), ("libritts-human", "train-clean"), ("dev", "dev-clean"),
         ("speechocean", "train-clean"),
@@ -72,12 +72,6 @@ def test_release_is_whole_in_half_precision_and_names_its_sources(manifest):
     for corpus in learned.values():
         assert corpus.licence in card and "owner" not in corpus.licence
     assert f"git checkout {manifest.code.commit}" in card
-
-
-def test_parent_is_in_the_store_too(manifest):
-    """So that all of the training can be done again from what is here, and audits follow it."""
-    store = open_store(str(STORE))
-    assert store.verify(manifest.parent.version).params["base"]["parts"] == []
 
 
 def shared(found, wanted):
@@ -120,11 +114,8 @@ def test_encoder_tells_held_out_people_apart(cloner, shared_data):
     assert eer <= 0.025
 
 
-def test_it_is_understood_as_little_as_its_readme_says(cloner, shared_data, held_out):
-    """CER of sentences that nothing was trained on, beside that of their recordings through the same vocoder.
-
-    The aim is 1.5 times the latter; this voice has 2.1 times, and `examples/README.md` says so.
-    """
+def test_it_is_understood_nearly_as_well_as_recordings(cloner, shared_data, held_out):
+    """CER of sentences that nothing was trained on: at most 1.5 times that of their recordings by the same vocoder."""
     texts = [text for text, _ in held_out]
     speeches = cloner.clone_many(texts, [shared_data / "references" / "kathleen.flac"])
     folder, _ = open_store(str(STORE)).fetch("stable")
@@ -140,4 +131,4 @@ def test_it_is_understood_as_little_as_its_readme_says(cloner, shared_data, held
     assert not any(speech.truncated for speech in speeches)
     synthesized_cer, copied_cer = (transcription_error_rates(texts, found)[0] for found in (heard, copied))
     assert copied_cer <= 0.40
-    assert synthesized_cer <= 0.75
+    assert synthesized_cer <= 1.5 * copied_cer

@@ -1,4 +1,4 @@
-"""Train the synthesizer, Tacotron 2 in many voices: `models/synthesizer`."""
+"""Train the synthesizer of many voices: `models/synthesizer`."""
 
 from pathlib import Path
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What Tacotron 2 training brings to the loop: batches of (tokens, mel, a voice), and alignments on unseen voices."""
+"""What a synthesizer's training brings to the loop: batches of (tokens, mel, a voice), alignments on unseen voices."""
 
 import logging
 from collections.abc import Mapping
@@ -57,7 +57,8 @@ class SynthesizerTraining(Section):
     """L2 norm above which the gradient is scaled down."""
     frame_dropout: float = Field(ge=0, lt=1)
     """Share of the frames before that the decoder is not told, in training and validation. With little speech it else
-    learns to go on from true frames, not to read, and mumbles when it goes on from its own (arXiv:1909.01145)."""
+    learns to go on from true frames, not to read, and mumbles when it goes on from its own (arXiv:1909.01145). Timed by
+    durations it is told none, and this changes nothing."""
     adversarial: AdversarialTraining
     n_validation: int
     """Utterances of validation speakers that are measured, the first by id."""
@@ -89,7 +90,7 @@ class NotAlignedError(PeeweeError):
 
 
 class SynthesizerLearner:
-    """Teacher-forced training of Tacotron 2 with the speaker embedding joined to the encoded text.
+    """Training of a synthesizer on known recordings, with the speaker embedding joined to the encoded text.
 
     Args:
         corpus: Folder of the corpus, for its texts.

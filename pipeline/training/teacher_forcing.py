@@ -1,4 +1,4 @@
-"""Mels as the synthesizer draws them when it is told each frame before: what a vocoder will meet, of known audio."""
+"""Mels as a synthesizer draws them of known audio, told frames before or durations: what a vocoder will meet."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -258,3 +258,10 @@ def test_parent_stands_above_what_came_of_it() -> None:
 def test_seen_speakers_are_told(counts: dict[str, int], told: str) -> None:
     """A voice that was trained on is an easier one."""
     assert told in card(metrics={"speech": counts | speech()})
+
+
+def test_card_names_the_network_that_speaks() -> None:
+    """Tacotron 2 unless durations time it; releases from before there was a choice do not say."""
+    timed = PARAMS | {"synthesizer": {"architecture": {"timing": "durations"}}}
+    assert "Non-Attentive Tacotron, timed by durations" in card(params=timed)
+    assert "a synthesizer (Tacotron 2 with the speaker" in card()
