@@ -72,7 +72,7 @@ def inherited(corpora: Sequence[CorpusEntry], parent: ParentEntry | None) -> lis
 
 def _head(corpora: Sequence[CorpusEntry], params: Mapping[str, Any], parent: ParentEntry | None) -> list[str]:
     licences = {found.identifier if (found := known_licence(corpus.licence)) else "other" for corpus in corpora}
-    tags = ["text-to-speech", "voice-cloning", "sv2tts", "ge2e", "tacotron2"]
+    tags = ["text-to-speech", "voice-cloning", "sv2tts", "ge2e", "tacotron"]
     if any(is_synthetic(corpus) for corpus in corpora):
         tags.append("synthetic-training-data")
     if parent:
