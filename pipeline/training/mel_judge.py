@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim import Adam, Optimizer
 
-from peewee_model.synthesizer.base import Synthesizer
 from peewee_model.synthesizer.layers import length_mask
 from peewee_model.synthesizer.mel_discriminator import MelDiscriminator
+from peewee_model.synthesizer.synthesizer import Synthesizer
 from pipeline.params import Section
 from pipeline.training.loop import original
 from pipeline.training.spoken_texts import SynthesizerBatch

@@ -79,7 +79,7 @@ def test_aligner_ignores_padding() -> None:
 
 
 def test_aligner_learns_how_long_sounds_last() -> None:
-    """Six sounds of 2 to 7 steps, to within about one, for it sees a step to each side; nobody tells it where one ends."""
+    """Six sounds of 2 to 7 steps, to within one or so: it sees a step to each side; nobody tells it where one ends."""
     config = small_config(aligner_channels=32, attention_dim=16)
     sounds, lasting = 2 * torch.randn(7, 8, 1), torch.tensor([0, 2, 3, 4, 5, 6, 7])
     embedding = torch.nn.Embedding(7, 16)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from peewee_model.synthesizer.alignment import alignment_figures
-from peewee_model.synthesizer.base import InferOutput, Synthesizer, n_decoder_steps
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.loss import SynthesizerLossConfig, synthesizer_losses
 from peewee_model.synthesizer.model import make_synthesizer
+from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
 
 N_MELS, N_SYMBOLS, END, FACTOR, N_STEPS = 8, 12, 11, 2, 200
 VOICES = torch.nn.functional.normalize(torch.tensor([[1.0, 0.5, 0.0, -0.5], [-1.0, 0.0, 0.5, 0.5]]), dim=1)
