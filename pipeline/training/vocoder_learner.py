@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from peewee_model.errors import PeeweeError
+from peewee_model.errors import ConfigError, PeeweeError
 from peewee_model.vocoder.discriminators import (
     DiscriminatorArchitecture,
     Discriminators,
@@ -115,7 +115,7 @@ class HiFiGanLearner:
 
     Raises:
         NoRecordingsError: If a split is empty.
-        ConfigError: If the generator's upsampling is not the mels' hop.
+        ConfigError: If the generator's upsampling is not the mels' hop, or a loss is asked for above half their rate.
     """
 
     released = "generator"
@@ -129,6 +129,11 @@ class HiFiGanLearner:
         self.config = HiFiGanConfig(arch="hifi_gan", mel=mel, **params.hifi_gan.generator.model_dump())
         generator = HiFiGan(self.config)  # before the long work below: sizes that contradict are told at once
         add_weight_norm(generator)
+        if training.mel_loss_f_max > mel.sample_rate / 2:
+            raise ConfigError(
+                f"vocoder.hifi_gan.training.mel_loss_f_max is {training.mel_loss_f_max:g} Hz, but mels of "
+                f"{mel.sample_rate} Hz hold nothing above {mel.sample_rate / 2:g} Hz; set it to that or less"
+            )
         if not len(self._train):
             raise NoRecordingsError(f"{corpus} holds no training utterances; lower ingest.split's fractions")
         self._rows = validation_rows(self._validation.mels, params.n_validation)

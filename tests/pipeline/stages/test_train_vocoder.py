@@ -201,6 +201,12 @@ def test_stage_stopped_by_sigterm_goes_on_to_the_same_bytes(monkeypatch):
     assert not list(Path(".checkpoints").rglob("*.safetensors"))
 
 
+def test_loss_above_half_the_rate_stops_the_stage():
+    write_params(arch="hifi_gan", hifi_gan__training__mel_loss_f_max=12001.0)
+    with pytest.raises(ConfigError, match=r"mel_loss_f_max is 12001 Hz, .* hold nothing above [0-9]+ Hz"):
+        train_vocoder()
+
+
 def test_hop_that_is_not_the_upsampling_stops_the_stage():
     write_params(arch="hifi_gan", hifi_gan__generator__upsample_rates=[8, 4, 2])
     with pytest.raises(ConfigError, match=r"hop_length is 128 but the vocoder upsamples by 8\*4\*2 = 64"):
