@@ -28,6 +28,12 @@ _DECIMALS = {"similarity": 3, "similarity_others": 3, "mcd_db": 2}
 _NOT_MEASURED = "not measured"
 
 
+def is_timed_by_durations(params: Mapping[str, Any]) -> bool:
+    """Whether durations time the synthesizer; releases from before there was a choice do not say."""
+    architecture = (params.get("synthesizer") or {}).get("architecture") or {}
+    return bool(architecture.get("timing") == "durations")
+
+
 def figures(metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
     """Write the section: the encoder, a row of figures for each way to speak, cloning and lengths.
 
@@ -66,6 +72,11 @@ def figures(metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
         )
     if speech.get("parent"):
         notes.append("The parent, the release that training started from, says the same sentences in the same voices.")
+    if is_timed_by_durations(params):
+        notes.append(
+            "Durations time the synthesizer: it reads every symbol, in order, by construction, so that coverage and a "
+            "diagonal say nothing of how good it is."
+        )
     notes += _cloning_lines(metrics.get("cloning") or {}) + _length_lines(metrics.get("lengths") or {})
     return [*lines, *notes, "More, with audio and plots: `reports/index.html`, `reports/metrics.json`, `samples/`."]
 

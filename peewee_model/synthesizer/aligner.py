@@ -53,11 +53,9 @@ class Aligner(nn.Module):
             The logarithm of each step's share for each token; very small at padding tokens. (B, T', L)
         """
         keys, queries = self.keys(symbols).float(), self.queries(groups).float()
-        distances = (
-            queries.square().sum(1)[:, :, None]
-            + keys.square().sum(1)[:, None]
-            - 2 * torch.einsum("bat,bal->btl", queries, keys)
-        )
+        with torch.autocast(groups.device.type, enabled=False):  # differences of large numbers
+            products = queries.transpose(1, 2) @ keys
+        distances = queries.square().sum(1)[:, :, None] + keys.square().sum(1)[:, None] - 2 * products
         n_steps, n_tokens = distances.shape[1:]
         token_mask = length_mask(token_lengths, n_tokens)[:, None]
         shares = (-distances / keys.shape[1]).masked_fill(~token_mask, -1e4).log_softmax(dim=2)

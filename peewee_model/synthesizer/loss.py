@@ -119,7 +119,7 @@ def duration_loss(log_durations: Tensor, durations: Tensor, token_lengths: Tenso
         Half the deviance a token, at least 0. ()
     """
     mask = length_mask(token_lengths, durations.shape[1])
-    found = durations.to(log_durations.dtype)
+    log_durations, found = log_durations.float(), durations.float()  # in halves exp and sums are too coarse
     deviance = log_durations.exp() - found - found * log_durations + torch.xlogy(found, found)
     return deviance.masked_fill(~mask, 0.0).sum() / mask.sum()
 

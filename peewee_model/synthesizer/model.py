@@ -70,24 +70,7 @@ class Tacotron2(Synthesizer):
         generator: torch.Generator | None = None,
         frame_dropout: float = 0.0,
     ) -> Tacotron2Output:
-        """Predict each frame from the true ones before it (teacher forcing).
-
-        Args:
-            tokens: int64. (B, L)
-            token_lengths: At least 1. (B,)
-            mel: (B, M, T)
-            mel_lengths: At least 1. (B,)
-            speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
-            generator: For the prenet's dropout. In evaluation mode there is no dropout without it.
-            frame_dropout: Share of the true frames that the decoder is told as the mean frame instead, so that it
-                learns to read the text: the local information preference of arXiv:1909.01145.
-
-        Returns:
-            T' decoder steps of `reduction_factor` frames each; T need not be a multiple of it.
-
-        Raises:
-            ShapeError: If an argument does not fit the config or the others.
-        """
+        """Predict each frame from the true ones before it (teacher forcing): see `Synthesizer.forward`."""
         self._check(tokens, token_lengths, speaker_embedding)
         self._check_mel(mel, mel_lengths, tokens)
         n_items, n_mels, n_frames = mel.shape
@@ -119,23 +102,7 @@ class Tacotron2(Synthesizer):
         attention_window: int | None = None,
         packed: PackedDecoder | None = None,
     ) -> InferOutput:
-        """Speak texts, each frame from the model's own before it.
-
-        Args:
-            tokens: int64. (B, L)
-            token_lengths: (B,)
-            speaker_embedding: (B, E), or None as in `forward`.
-            max_frames: Where to give up, for all or for each text. (B,)
-            stop_threshold: A text ends at the first step whose stop probability is above it.
-            generator: For the prenet's dropout, which is on at inference too; None for torch's global generator. With
-                one for each text, what is said does not depend on the other texts, up to rounding.
-            attention_window: Tokens that attention may move from the token it looked at most in the step before,
-                to either side; None for all. Keeps it from skipping and starting over on difficult texts.
-            packed: This model's decoder, packed once for many calls; None to pack it now, in the default precision.
-
-        Raises:
-            ShapeError: If an argument does not fit the config or the others.
-        """
+        """Speak texts, each frame from the model's own before it: see `Synthesizer.infer`."""
         self._check(tokens, token_lengths, speaker_embedding)
         factor, n_mels, device = self.config.reduction_factor, self.config.mel.n_mels, tokens.device
         limits = torch.as_tensor(max_frames, device=device).expand(len(tokens))

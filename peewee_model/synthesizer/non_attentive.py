@@ -59,20 +59,7 @@ class NonAttentiveTacotron(Synthesizer):
         generator: torch.Generator | None = None,
         frame_dropout: float = 0.0,
     ) -> NonAttentiveOutput:
-        """Draw recordings from their texts and from how long each token lasts in them.
-
-        Args:
-            tokens: int64. (B, L)
-            token_lengths: At least 1. (B,)
-            mel: (B, M, T)
-            mel_lengths: At least 1. (B,)
-            speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
-            generator: As of Tacotron 2, whose prenet draws dropout; here nothing is drawn in evaluation mode.
-            frame_dropout: As of Tacotron 2; here no frame is told.
-
-        Raises:
-            ShapeError: If an argument does not fit the config or the others.
-        """
+        """Draw recordings from their texts and from how long each token lasts in them: see `Synthesizer.forward`."""
         self._check(tokens, token_lengths, speaker_embedding)
         self._check_mel(mel, mel_lengths, tokens)
         factor, n_frames = self.config.reduction_factor, mel.shape[2]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +59,38 @@ class Synthesizer(nn.Module, ABC):
         self.mel_scale.copy_(deviation.clamp(min=1e-3))  # a band that never moves would otherwise divide by zero
 
     @abstractmethod
+    def forward(
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        mel: Tensor,
+        mel_lengths: Tensor,
+        speaker_embedding: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        frame_dropout: float = 0.0,
+    ) -> Any:
+        """Draw known recordings, told of them what the network is told in training.
+
+        Args:
+            tokens: int64. (B, L)
+            token_lengths: At least 1. (B,)
+            mel: (B, M, T); T need not be a multiple of the reduction factor.
+            mel_lengths: At least 1. (B,)
+            speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
+            generator: For the prenet's dropout, where attention times. In evaluation mode nothing is drawn without it.
+            frame_dropout: Share of the true frames that attention's decoder is told as the mean frame instead, so that
+                it learns to read the text: the local information preference of arXiv:1909.01145. Durations are told
+                of no frame.
+
+        Returns:
+            A tuple with at least `mel_before` and `mel_after` the postnet (B, M, T), and `alignment` (B, T', L).
+
+        Raises:
+            ShapeError: If an argument does not fit the config or the others.
+        """
+
+    @abstractmethod
     def pack(self, precision: str | None = None) -> PackedDecoder | None:
         """Prepare weights once for many calls of `infer`; None where nothing is to be prepared.
 
@@ -89,10 +121,13 @@ class Synthesizer(nn.Module, ABC):
             token_lengths: (B,)
             speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
             max_frames: Where to give up, for all or for each text. (B,)
-            stop_threshold: Of attention's stop probability; durations know where a text ends.
-            generator: For what is random in it: nothing, where durations time.
-            attention_window: Of attention; durations never skip a token.
-            packed: What `pack` made; None to make it now.
+            stop_threshold: Where attention times, a text ends at the first step whose stop probability is above it.
+                Durations know where it ends.
+            generator: For the prenet's dropout, which attention's decoder has at inference too; None for torch's global
+                generator. With one for each text, what is said does not depend on the other texts, up to rounding.
+            attention_window: Tokens that attention may move from the token it looked at most in the step before, to
+                either side; None for all. Keeps it from skipping and starting over; durations do neither.
+            packed: What `pack` made of this model; None to make it now, in the default precision.
 
         Raises:
             ShapeError: If an argument does not fit the config or the others.

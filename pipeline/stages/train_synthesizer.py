@@ -18,6 +18,7 @@ from pipeline.training.synthesizer_learner import (
     NotAlignedError,
     SynthesizerLearner,
     SynthesizerParams,
+    SynthesizerTraining,
     synthesizer_config,
 )
 from pipeline.warm_start import WarmStartConfig
@@ -42,7 +43,7 @@ def train_synthesizer() -> None:
 
     Raises:
         ConfigError: If the release to start from has another synthesizer than params.yaml asks for.
-        NotAlignedError: If these weights' attention is not diagonal: nothing that follows could mend it.
+        NotAlignedError: If these weights do not know which token is when: nothing that follows could mend it.
     """
     params = read(Params)
     start, schedule = params.base.weights_of("synthesizer"), params.synthesizer.training.schedule
@@ -59,7 +60,7 @@ def train_synthesizer() -> None:
     elif start:
         start_from(start, model, learner.config)
     history = train(learner, schedule, run, warm=start is not None)
-    _check_alignment(history, learner, params.synthesizer.training.min_diagonality)
+    _check_alignment(history, learner, params.synthesizer.training)
     save_model(MODEL, model, learner.config, params.weights.dtype)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)
@@ -72,12 +73,14 @@ def _keep(params: Params, start: Path | None) -> None:
     keep_weights(start, MODEL, make_synthesizer(config), config, params.weights.dtype)
 
 
-def _check_alignment(history: list[dict[str, Any]], learner: SynthesizerLearner, wanted: float) -> None:
+def _check_alignment(history: list[dict[str, Any]], learner: SynthesizerLearner, training: SynthesizerTraining) -> None:
     rows = (row for row in history if row["split"] == "validation" and row["step"] >= learner.candidates_from)
     best = min(rows, key=lambda row: float(row[learner.monitor]))
-    if best["diagonality"] < wanted:
-        raise NotAlignedError(
-            f"after {history[-1]['step']} steps the alignments' diagonality is {best['diagonality']:.2f}, "
-            f"synthesizer.training.min_diagonality asks for {wanted}; train longer (schedule.steps), raise "
-            "loss.guided_attention_weight or the reduction_factor, or look for texts that do not match their audio"
-        )
+    for name, wanted in (("diagonality", training.min_diagonality), ("focus_rate", training.min_focus_rate)):
+        if best[name] < wanted:
+            raise NotAlignedError(
+                f"after {history[-1]['step']} steps the alignments' {name} is {best[name]:.2f}, "
+                f"synthesizer.training.min_{name} asks for {wanted}; train longer (schedule.steps), raise "
+                "loss.guided_attention_weight or, for durations, loss.aligner_weight, change the reduction_factor, or "
+                "look for texts that do not match their audio"
+            )

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.errors import PeeweeError
+from peewee_model.errors import ConfigError, PeeweeError
 from peewee_model.synthesizer.alignment import alignment_figures
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
 from peewee_model.synthesizer.loss import UNITS, SynthesizerLossConfig, synthesizer_losses
@@ -34,6 +34,9 @@ from pipeline.training.spoken_texts import SpokenTexts, SynthesizerBatch
 log = logging.getLogger(__name__)
 
 Output = Tacotron2Output | NonAttentiveOutput
+
+_MOST_SHORT = 0.1
+"""Share of recordings that may be too short for their texts; more, and the decoder's steps are too long."""
 
 
 class SynthesizerTraining(Section):
@@ -64,6 +67,9 @@ class SynthesizerTraining(Section):
     """Utterances of validation speakers that are measured, the first by id."""
     min_diagonality: float
     """The training fails if the best weights' alignments on validation speakers are less diagonal than this."""
+    min_focus_rate: float = Field(ge=0, le=1)
+    """Or if a step's likeliest token has less than this on average. What the aligner finds is near the diagonal from
+    the start, by its prior; that it has learned anything shows in how sure it is."""
 
     @model_validator(mode="after")
     def _judged_in_time(self) -> Self:
@@ -117,6 +123,8 @@ class SynthesizerLearner:
                 f"{len(self._train)} training and {len(self._validation)} validation utterances{wanted} in {corpus}; "
                 "both are needed. Raise ingest.split.validation_fraction or add speakers"
             )
+        if params.architecture.timing == "durations":
+            _check_steps(self._train, params.architecture.reduction_factor)
         seed, budget = params.training.schedule.seed, params.training.frame_budget
         self._buckets = LengthBuckets(self._train.mels.lengths, budget, seed)
         torch.manual_seed(seed)
@@ -267,11 +275,28 @@ class SynthesizerLearner:
     def _measure(self, model: nn.Module, batch: SynthesizerBatch) -> dict[str, float]:
         output = self._predict(model, batch)
         steps = n_decoder_steps(batch.mel_lengths, self._params.architecture.reduction_factor)
-        figures = [asdict(item) for item in alignment_figures(output.alignment, steps, batch.token_lengths)]
+        # Durations make a flawless alignment of whatever the aligner thinks: what it thinks is measured.
+        shares = output.shares.exp() if isinstance(output, NonAttentiveOutput) else output.alignment
+        figures = [asdict(item) for item in alignment_figures(shares, steps, batch.token_lengths)]
         return {
             **{name: float(value) for name, value in self._losses(output, batch).items()},
             **{name: float(np.mean([item[name] for item in figures])) for name in figures[0]},
         }
+
+
+def _check_steps(texts: SpokenTexts, reduction_factor: int) -> None:
+    """Say how many recordings have fewer decoder steps than their texts tokens, so that nothing can be aligned in them.
+
+    Raises:
+        ConfigError: If they are many.
+    """
+    n_short = int((-(-texts.mels.lengths // reduction_factor) < texts.tokens.lengths).sum())
+    if not n_short:
+        return
+    told = f"{n_short} of {len(texts)} training utterances have fewer decoder steps than symbols"
+    if n_short > _MOST_SHORT * len(texts):
+        raise ConfigError(f"{told}; lower synthesizer.architecture.reduction_factor or mel.acoustic.hop_length")
+    log.warning("%s; they are divided evenly, and teach the aligner nothing", told)
 
 
 def synthesizer_config(

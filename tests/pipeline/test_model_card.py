@@ -263,5 +263,10 @@ def test_seen_speakers_are_told(counts: dict[str, int], told: str) -> None:
 def test_card_names_the_network_that_speaks() -> None:
     """Tacotron 2 unless durations time it; releases from before there was a choice do not say."""
     timed = PARAMS | {"synthesizer": {"architecture": {"timing": "durations"}}}
-    assert "Non-Attentive Tacotron, timed by durations" in card(params=timed)
-    assert "a synthesizer (Tacotron 2 with the speaker" in card()
+    metrics = {"speaker": SPEAKER, "speech": speech()}
+    by_durations, by_attention = card(params=timed, metrics=metrics), card(metrics=metrics)
+    assert "Non-Attentive Tacotron, timed by durations" in by_durations
+    assert "a synthesizer (Tacotron 2 with the speaker" in by_attention
+    claim, skips = "coverage and a diagonal say nothing", "of the text's symbols."  # what is so by construction
+    assert claim in by_durations and claim not in by_attention
+    assert skips in by_attention and skips not in by_durations

@@ -7,10 +7,20 @@ import pytest
 import torch
 
 from peewee_model.audio.mel import MelConfig
+from peewee_model.synthesizer.loss import SynthesizerLossConfig
 from peewee_model.synthesizer.model import SynthesizerConfig
 
 MEL = MelConfig(
     sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=8, f_min=0.0, f_max=8000.0, log_floor=1e-3
+)
+
+LOSS = SynthesizerLossConfig(
+    stop_weight=1.0,
+    stop_positive_weight=5.0,
+    guided_attention_weight=1.0,
+    guided_attention_sigma=0.2,
+    aligner_weight=1.0,
+    duration_weight=0.1,
 )
 
 

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from peewee_model.synthesizer.alignment import alignment_figures
 from peewee_model.synthesizer.config import SynthesizerConfig
-from peewee_model.synthesizer.loss import SynthesizerLossConfig, synthesizer_losses
+from peewee_model.synthesizer.loss import synthesizer_losses
 from peewee_model.synthesizer.model import make_synthesizer
 from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
+from tests.peewee_model.synthesizer.conftest import LOSS
 
 N_MELS, N_SYMBOLS, END, FACTOR, N_STEPS = 8, 12, 11, 2, 200
 VOICES = torch.nn.functional.normalize(torch.tensor([[1.0, 0.5, 0.0, -0.5], [-1.0, 0.0, 0.5, 0.5]]), dim=1)
@@ -90,14 +91,6 @@ def mel_error(output: InferOutput, batch: Batch) -> float:
 
 
 def train(model: Synthesizer, language: Language) -> None:
-    weights = SynthesizerLossConfig(
-        stop_weight=1.0,
-        stop_positive_weight=5.0,
-        guided_attention_weight=1.0,
-        guided_attention_sigma=0.2,
-        aligner_weight=1.0,
-        duration_weight=0.1,
-    )
     sounds = torch.cat(language.sounds, dim=1)
     model.set_mel_statistics(sounds.mean(dim=1), sounds.std(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -106,10 +99,10 @@ def train(model: Synthesizer, language: Language) -> None:
         batch = language.draw(16, seed=1000 + step)
         output = model(batch.tokens, batch.token_lengths, batch.mel, batch.mel_lengths, VOICES[batch.voices])
         losses = synthesizer_losses(
-            output, batch.mel, batch.mel_lengths, batch.token_lengths, reduction_factor=FACTOR, config=weights
+            output, batch.mel, batch.mel_lengths, batch.token_lengths, reduction_factor=FACTOR, config=LOSS
         )
         optimizer.zero_grad()
-        weights.total(losses).backward()
+        LOSS.total(losses).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
 

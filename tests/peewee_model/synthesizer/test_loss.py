@@ -14,15 +14,7 @@ from peewee_model.synthesizer.loss import (
     synthesizer_losses,
 )
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2, Tacotron2Output
-
-CONFIG = SynthesizerLossConfig(
-    stop_weight=1.0,
-    stop_positive_weight=5.0,
-    guided_attention_weight=1.0,
-    guided_attention_sigma=0.2,
-    aligner_weight=1.0,
-    duration_weight=0.1,
-)
+from tests.peewee_model.synthesizer.conftest import LOSS
 
 
 def make_output(n_items: int, n_mels: int, n_frames: int, n_steps: int, n_tokens: int) -> Tacotron2Output:
@@ -38,7 +30,7 @@ def loss_of(
     output: Tacotron2Output, mel: Tensor, mel_lengths: list[int], token_lengths: list[int]
 ) -> dict[str, Tensor]:
     lengths = torch.tensor(mel_lengths), torch.tensor(token_lengths)
-    return synthesizer_losses(output, mel, *lengths, reduction_factor=2, config=CONFIG)
+    return synthesizer_losses(output, mel, *lengths, reduction_factor=2, config=LOSS)
 
 
 def test_mel_loss_is_l1_plus_l2_of_both_mels() -> None:
@@ -92,7 +84,7 @@ def test_padding_adds_nothing_to_the_loss() -> None:
     assert alone.keys() == {"mel_before", "mel_after", "stop", "attention"} == together.keys()
     for name, value in alone.items():
         torch.testing.assert_close(together[name], value)
-    CONFIG.total(together).backward()
+    LOSS.total(together).backward()
     for tensor, original in zip(padded, output, strict=True):
         assert tensor.grad is not None
         gradient = tensor.grad.clone()
@@ -103,7 +95,7 @@ def test_padding_adds_nothing_to_the_loss() -> None:
 
 def test_total_weighs_the_parts() -> None:
     """Mels count as they are; a part that a model does not have costs nothing."""
-    config = CONFIG.model_copy(
+    config = LOSS.model_copy(
         update={"stop_weight": 0.3, "guided_attention_weight": 7.0, "aligner_weight": 2.0, "duration_weight": 0.5}
     )
     parts = {"mel_before": 1.0, "mel_after": 10.0, "stop": 100.0, "attention": 1000.0}
@@ -124,7 +116,7 @@ def test_duration_loss_by_hand() -> None:
 
 def test_config_refuses_a_negative_weight() -> None:
     with pytest.raises(ValidationError, match="stop_weight"):
-        SynthesizerLossConfig.model_validate(CONFIG.model_dump() | {"stop_weight": -1.0})
+        SynthesizerLossConfig.model_validate(LOSS.model_dump() | {"stop_weight": -1.0})
 
 
 def test_model_overfits_one_batch(make_config: Callable[..., SynthesizerConfig]) -> None:
@@ -148,8 +140,8 @@ def test_model_overfits_one_batch(make_config: Callable[..., SynthesizerConfig])
     for _ in range(250):
         optimizer.zero_grad()
         output = model(tokens, token_lengths, mel, mel_lengths, embedding)
-        losses = synthesizer_losses(output, mel, mel_lengths, token_lengths, reduction_factor=2, config=CONFIG)
-        CONFIG.total(losses).backward()
+        losses = synthesizer_losses(output, mel, mel_lengths, token_lengths, reduction_factor=2, config=LOSS)
+        LOSS.total(losses).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         seen.append((losses["mel_after"] + losses["stop"]).item())
