@@ -305,6 +305,7 @@ def main() -> None:
     options = parser.parse_args()
     embedded = Embedded(options.home.resolve(), options.port)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts with `&` is born ignoring it
     try:
         embedded.start()
         where = {"url": embedded.url, "user": USER, "password": embedded.password, "home": str(embedded.home)}

@@ -12,7 +12,8 @@ import pytest
 LAUNCHER = Path(__file__).parents[2] / "dags/launcher.py"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 TIDY = (
-    "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (print('saved', flush=True), sys.exit(75)));"
+    # os.write: the signal may come while `up` is being flushed, where another print is refused
+    "import os, signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: (os.write(1, b'saved\\n'), sys.exit(75)));"
     "print('up', flush=True); time.sleep(60)"
 )
 PARENT = (
