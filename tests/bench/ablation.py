@@ -30,6 +30,8 @@ NO_AUGMENTATION = {"equalizer_db": 0.0, "gain_db": 0.0, "masks": {"n_time": 0, "
 LSTM = {"arch": "lstm", "lstm": {"hidden_dim": 128, "embedding_dim": 192}}
 ROWS: dict[str, dict[str, Any]] = {
     "as params.yaml has it": {},
+    "seed 2": {"training": {"schedule": {"seed": 2}}},
+    "seed 3": {"training": {"schedule": {"seed": 3}}},
     "loss: AAM-softmax alone": {"training": {"loss": {"kind": "aam_softmax"}}},
     "loss: angular prototypical alone": {"training": {"loss": {"kind": "angular_prototypical"}}},
     "loss: GE2E softmax": {"training": {"loss": {"kind": "ge2e_softmax"}}},
