@@ -59,7 +59,7 @@ def test_store_is_small_and_git_has_all_of_it():
 
 
 def test_release_is_whole_in_half_precision_and_names_its_sources(manifest):
-    """`verify` hashed every file; the card credits each archive with its terms. Its parent is here too, and has none."""
+    """`verify` hashed every file; the card credits each archive with its terms. Its parent is here too; it has none."""
     assert manifest.params["weights"]["dtype"] == "float16"
     parent = open_store(str(STORE)).verify(manifest.parent.version)
     assert parent.parent is None
