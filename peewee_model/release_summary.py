@@ -50,6 +50,7 @@ class Summary:
     """Those of `HEADLINES` that it has, by their names in metrics.json."""
     hours: float
     n_speakers: int
+    """Of all its corpora; who is in two of them counts twice."""
     n_utterances: int
     n_files: int
     size: int

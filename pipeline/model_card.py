@@ -166,7 +166,9 @@ def _limits(
 
 def _amount(corpora: Sequence[CorpusEntry]) -> str:
     hours, n_speakers = (sum(_trained(corpus, count) for corpus in corpora) for count in ("hours", "n_speakers"))
-    return f"{hours:.2f} h of {n_speakers:g} speaker{'' if n_speakers == 1 else 's'}"
+    # A manifest counts people in each corpus, and archives that number them alike may share some.
+    at_most = "at most " if sum(_trained(corpus, "n_speakers") > 0 for corpus in corpora) > 1 else ""
+    return f"{hours:.2f} h of {at_most}{n_speakers:g} speaker{'' if n_speakers == 1 else 's'}"
 
 
 def _trained(corpus: CorpusEntry, count: str) -> float:

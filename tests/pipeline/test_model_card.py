@@ -227,7 +227,7 @@ def test_parents_and_what_they_were_made_of_are_credited() -> None:
     assert "**Trained on SYNTHETIC speech.**" in text
     assert head_of(text)["license"] == "other"
     assert "fine-tuned" in head_of(text)["tags"]
-    assert "What it started from had been trained on 1.50 h of 9 speakers." in text
+    assert "What it started from had been trained on 1.50 h of at most 9 speakers." in text
     assert "started from" not in card(own)
 
 
