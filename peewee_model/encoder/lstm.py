@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from peewee_model.encoder.config import LstmSizes
 from peewee_model.encoder.pooling import AttentiveStatistics
+from peewee_model.lstm import LSTM
 
 
 class LstmNetwork(nn.Module):
@@ -15,7 +16,7 @@ class LstmNetwork(nn.Module):
 
     def __init__(self, n_mels: int, sizes: LstmSizes) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(n_mels, sizes.hidden_dim, sizes.n_layers, batch_first=True, proj_size=sizes.projection_dim)
+        self.lstm = LSTM(n_mels, sizes.hidden_dim, sizes.n_layers, batch_first=True, proj_size=sizes.projection_dim)
         width = sizes.projection_dim or sizes.hidden_dim
         self._takes_mean = sizes.pooling == "mean"
         self.pooling = (

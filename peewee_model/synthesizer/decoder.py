@@ -7,6 +7,7 @@ attention; `DecoderRun` in `inference` goes on from its own last frame.
 import torch
 from torch import Tensor, nn
 
+from peewee_model.lstm import LSTM
 from peewee_model.synthesizer.attention import AttentionWeights, LocationSensitiveAttention, Memory
 from peewee_model.synthesizer.attention_graphs import fastest_attention_loop
 from peewee_model.synthesizer.config import SynthesizerConfig
@@ -23,7 +24,7 @@ class Decoder(nn.Module):
         self.prenet = Prenet(config)
         self.attention_rnn = nn.LSTMCell(config.prenet_dim + memory_dim, config.attention_rnn_dim)
         self.attention = LocationSensitiveAttention(config, memory_dim)
-        self.decoder_rnn = nn.LSTM(config.attention_rnn_dim + memory_dim, config.decoder_rnn_dim)
+        self.decoder_rnn = LSTM(config.attention_rnn_dim + memory_dim, config.decoder_rnn_dim)
         projected = config.decoder_rnn_dim + memory_dim
         self.mel_projection = nn.Linear(projected, config.mel.n_mels * config.reduction_factor)
         self.stop_projection = nn.Linear(projected, 1)

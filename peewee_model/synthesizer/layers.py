@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from peewee_model.lstm import LSTM
 from peewee_model.synthesizer.config import SynthesizerConfig
 
 
@@ -130,8 +131,8 @@ class Encoder(nn.Module):
             for _ in range(config.encoder_n_convolutions)
         )
         # Two LSTMs of one direction each, the second on reversed tokens, need no packing: no waiting for a device.
-        self.lstm_forward = nn.LSTM(n, n // 2, batch_first=True)
-        self.lstm_backward = nn.LSTM(n, n // 2, batch_first=True)
+        self.lstm_forward = LSTM(n, n // 2, batch_first=True)
+        self.lstm_backward = LSTM(n, n // 2, batch_first=True)
 
     def forward(self, tokens: Tensor, token_lengths: Tensor, mask: Tensor) -> Tensor:
         """Encode a text.
