@@ -10,7 +10,7 @@ import pytest
 from pipeline.graph import load_stages
 from pipeline.runs.records import Records
 from tests.closure import ROOT
-from tests.pipeline.worker_project import Project, make_project
+from tests.pipeline.worker_project import Project, children_cpu_s, make_project
 
 STAGE = """
     import hashlib, json, pathlib, yaml
@@ -30,7 +30,7 @@ STAGE = """
                 (out / "deep").mkdir(parents=True)
                 (out / "deep" / "file").write_text(found)
 """
-MAX_OVERHEAD_S = 6.0
+MAX_OVERHEAD = 8.0  # times a `dvc status`; 4 to 5.2 measured, 10 if DVC read dvc.yaml anew for each input
 STAGES = load_stages(ROOT / "dvc.yaml")
 
 
@@ -57,16 +57,20 @@ def project(tmp_path_factory) -> Project:
 def test_real_graph_runs_stage_by_stage(project, record_property):
     """Every stage once; then a vocoder's parameter reruns what it must. Prints what a task costs beside its stage.
 
-    CPU time is what is asserted: the clock's depends on who else uses the machine. It includes the stand-in's own.
+    CPU time is what is asserted, by that of a `dvc status`: the clock's depends on who else uses the machine, and both
+    on what machine it is. It includes the stand-in's own.
     """
+    before = children_cpu_s()
+    subprocess.run(["dvc", "status", "--quiet"], cwd=project.source, check=False)  # 1: no stage was run
+    status_s = round(children_cpu_s() - before, 2)
     project.must("plan", "--run", "whole")
     answers = {name: project.must("run", name, "--run", "whole") for name in STAGES}
     assert project.ran() == list(STAGES)
     overheads = {name: answer["overhead_s"] for name, answer in answers.items()}
     record_property("overhead_s", overheads)
     cpu_s = dict(zip(STAGES, project.cpu_s[1:], strict=True))
-    print("overhead of a task, s:", json.dumps(overheads), "CPU:", json.dumps(cpu_s))
-    assert max(cpu_s.values()) <= MAX_OVERHEAD_S
+    print("overhead of a task, s:", json.dumps(overheads), "CPU:", json.dumps(cpu_s), "of `dvc status`:", status_s)
+    assert max(cpu_s.values()) <= MAX_OVERHEAD * status_s
     sealed = project.must("seal", "--run", "whole")
     assert sealed["tag"] == f"release-{answers['publish']['receipt']['version']}"
 

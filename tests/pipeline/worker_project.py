@@ -206,12 +206,11 @@ class Project:
         return wait(self.start(*arguments, **more))
 
     def must(self, *arguments: str, **more: str) -> dict:
-        """Call a worker that is to succeed; the answer, and the seconds of CPU that it and its stage took."""
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        """Call a worker that is to succeed. Notes the seconds of CPU that it and its stage took."""
+        before = children_cpu_s()
         done = self.call(*arguments, **more)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert done.code == 0, done.log
-        self.cpu_s.append(round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2))
+        self.cpu_s.append(round(children_cpu_s() - before, 2))
         return done.answer
 
     def run_all(self, run: str, *plan: str) -> dict[str, dict]:
@@ -246,6 +245,12 @@ class Project:
         """Branches and tags of the origin."""
         lines = self.git("ls-remote", str(self.origin)).splitlines()
         return {name: commit for commit, name in (line.split("\t") for line in lines) if name != "HEAD"}
+
+
+def children_cpu_s() -> float:
+    """Seconds of CPU that the processes which we started and waited for have taken."""
+    taken = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return taken.ru_utime + taken.ru_stime
 
 
 def wait(worker: subprocess.Popen) -> Done:
