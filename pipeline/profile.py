@@ -128,8 +128,18 @@ def local_split(subsets: Iterable[str]) -> dict[str, Any]:
 
 
 def with_archives(overlay: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add sources to an overlay, and the split that their subsets suggest where the overlay does not say its own."""
+    """Add sources to an overlay, and the split that their subsets suggest where the overlay does not say its own.
+
+    Raises:
+        ConfigError: If the overlay holds out utterances of a corpus that is not among the sources.
+    """
     split: dict[str, Any] = overlay.get("ingest", {}).get("split", {})
+    corpora = {source["corpus"] for source in sources}
+    if sources and (missing := sorted(split.get("within", {}).keys() - corpora)):
+        raise ConfigError(
+            f"the profile holds out utterances of {', '.join(missing)}, but the archives are of "
+            f"{', '.join(sorted(corpora))}; give one as --archive {'' if missing == [LOCAL] else missing[0] + '='}PATH"
+        )
     suggested = local_split(source["subset"] for source in sources)
     merge(overlay, {"corpus": {"sources": sources}, "ingest": {"split": suggested | split}})
     return overlay

@@ -128,6 +128,19 @@ def test_a_profile_that_says_its_own_split_keeps_it(tmp_path):
     }
 
 
+def test_a_profile_that_holds_out_of_local_refuses_archives_of_another_name_alone(tmp_path):
+    """It would hold out nothing, and a training fail an hour later for want of validation."""
+    path = archive(tmp_path / "a.tar.gz", "train-clean")
+    named, unnamed = (profile.local_sources([name], "CC0") for name in (f"kathleen={path}", str(path)))
+    with pytest.raises(ConfigError) as refused:
+        profile.with_archives(profile.load_overlay("single-voice"), named)
+    assert str(refused.value) == (
+        "the profile holds out utterances of local, but the archives are of kathleen; give one as --archive PATH"
+    )
+    held_out = profile.with_archives(profile.load_overlay("single-voice"), unnamed)["ingest"]["split"]["within"]
+    assert held_out["local"]["test"] == 60
+
+
 def test_local_refuses_what_is_not_libritts_layout(tmp_path):
     """Not a tar, no such layout, not there, the same subset twice: each by name."""
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
