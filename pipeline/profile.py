@@ -21,6 +21,8 @@ from peewee_model.errors import ConfigError, PeeweeError
 from pipeline.params import PARAMS_FILE
 
 PROFILES = Path(__file__).parent / "profiles"
+SHIPPED = "mini"
+"""What params.yaml is in a fresh clone."""
 LOCAL = "local"
 """Corpus of archives without a name, and what the ids of all archives at hand begin with."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -213,7 +215,8 @@ def command(
 
         if archive or base:
             raise PeeweeError("--release names its own archives and base; leave --archive and --base out")
-        overlay, name = settings.pin(str(release)).manifest.params, f"that of {release}"
+        overlay, name = load_overlay(SHIPPED), f"that of {release}"  # SHIPPED for what the release does not know of
+        merge(overlay, settings.pin(str(release)).manifest.params)
     else:
         overlay = _named_overlay(name, archive or [], licence, base)
     difference = apply(overlay)
