@@ -2,7 +2,8 @@
 
     .venv-airflow/bin/python infra/airflow/start.py [--home FOLDER] [--port PORT] [--json]
 
-LocalExecutor on SQLite, or on PostgreSQL where AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one. What is not set in the
+LocalExecutor on SQLite, or on PostgreSQL where AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one; it then ends transactions
+in which nothing happens for a minute. What is not set in the
 environment is set here: PEEWEE_REMOTE and PEEWEE_STORE point to the local S3 server, PEEWEE_REPOSITORY to this
 repository. A component that dies is started again. Whatever this program started, or what that started, carries a mark
 in its environment: when it ends nothing of it is left, `airflow standalone` leaves its children.
@@ -33,6 +34,7 @@ PARALLELISM = 4  # tasks at a time; the default forks 32 workers, which take 1.2
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 READY_S = 300.0
 STOP_S = 15.0
+IDLE_TRANSACTION_S = 60
 _MARGIN_S = 40.0  # beyond what a stage gets to save its state; see dags/launcher.py
 _MAX_RESTARTS = 10
 
@@ -101,6 +103,8 @@ class Embedded:
             "PEEWEE_REPOSITORY": str(ROOT),
             "PEEWEE_PYTHON": str(ROOT / ".venv/bin/python"),
         } | s3
+        if os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "").startswith("postgresql"):
+            defaults["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"] = self._connect_args()
         self.environment = defaults | os.environ | own
         self._airflow("db", "migrate")
         self._airflow("pools", "set", "peewee_gpu", "1", "Stages with a GPU, one at a time")
@@ -168,6 +172,19 @@ class Embedded:
             _write_private(path, json.dumps(made))
         kept: dict[str, str] = json.loads(path.read_text())
         return kept
+
+    def _connect_args(self) -> str:
+        """Write down what Airflow tells PostgreSQL when it connects, and say where, as Airflow wants it.
+
+        The executor's workers are forks of the scheduler and have its connection open. Where it is killed, PostgreSQL
+        hears nothing of that and keeps its transaction, and with it the lock on a run: the next scheduler passes over
+        that run for as long as the workers live.
+        """
+        folder = self.home / "config"  # on Airflow's own sys.path
+        folder.mkdir(exist_ok=True)
+        settings = {"options": f"-c idle_in_transaction_session_timeout={IDLE_TRANSACTION_S}s"}
+        (folder / "peewee_database.py").write_text(f"CONNECT_ARGS = {settings!r}\n")
+        return "peewee_database.CONNECT_ARGS"
 
     def _start_s3(self) -> dict[str, str]:
         """Start the local S3 server, unless the environment names a remote and a store."""

@@ -57,6 +57,15 @@ class Postgres:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def ask(self, query: str) -> list[str]:
+        """The rows of an answer, each as text."""
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "airflow", "postgres"]
+        command = [self.bin / "psql", *where, "--tuples-only", "--no-align", "--command", query]
+        done = subprocess.run(
+            command, env=os.environ | {"PGPASSWORD": PASSWORD}, capture_output=True, text=True, check=True
+        )
+        return done.stdout.split()
+
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True

@@ -97,10 +97,31 @@ class Site:
         assert group == task.pid, "Airflow's task has no process group of its own"
         os.killpg(group, signal.SIGKILL)
 
+    def scheduler(self) -> psutil.Process:
+        components = psutil.Process(self.airflow.process.pid).children()
+        (found,) = [item for item in components if "airflow" in line(item) and "scheduler" in line(item)]
+        return found
+
     def kill_scheduler(self) -> None:
         """SIGKILL to the scheduler; `start.py` starts another."""
-        components = psutil.Process(self.airflow.process.pid).children()
-        (scheduler,) = [item for item in components if "airflow" in line(item) and "scheduler" in line(item)]
+        self.scheduler().kill()
+
+    def kill_scheduler_in_a_transaction(self) -> None:
+        """The same at the worst of times: it has locked a run, and sent nothing that PostgreSQL would still answer."""
+        scheduler = self.scheduler()
+
+        def has_locked_a_run() -> bool:
+            scheduler.suspend()
+            time.sleep(0.1)
+            if self.database.ask(
+                "SELECT count(*) FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) WHERE "
+                "a.state = 'idle in transaction' AND l.relation = 'dag_run'::regclass AND l.mode = 'RowShareLock'"
+            ) == ["0"]:
+                scheduler.resume()
+                return False
+            return True
+
+        wait_until(has_locked_a_run, 120, pause_s=0.01)
         scheduler.kill()
 
     def restart_database(self) -> None:
@@ -189,6 +210,17 @@ def test_run_survives_what_is_killed_in_the_middle(site, undisturbed, kind, numb
     assert site.released() == undisturbed
     tasks = site.airflow.tasks(run)
     assert all(task["try_number"] <= task["max_tries"] + 1 for task in tasks.values())
+
+
+def test_scheduler_killed_in_a_transaction_holds_up_no_run(site, undisturbed):
+    """T21: its workers live on with its connection, so that PostgreSQL takes it for alive, and its lock for wanted."""
+    site.new_place()
+    site.linger(STAGES[0])
+    run = site.airflow.trigger(reason="killed in a transaction")
+    site.wait_for_stage(STAGES[0], run)
+    site.kill_scheduler_in_a_transaction()
+    assert site.airflow.wait(run, timeout_s=600) == "success", site.airflow.tasks(run)
+    assert site.released() == undisturbed
 
 
 def test_five_triggers_are_five_runs_one_at_a_time(site, undisturbed):

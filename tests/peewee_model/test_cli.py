@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -161,12 +160,11 @@ def test_release_commands_have_a_help_of_their_own(
     assert "..." not in shown.split("Commands:")[1]  # no line is cut
 
 
-def test_help_is_there_within_half_a_second(repository: Path) -> None:
-    """Best of five: the machine may be busy with other things."""
-
-    def seconds() -> float:
-        start = time.perf_counter()
-        assert run("--help", cwd=repository).returncode == 0
-        return time.perf_counter() - start
-
-    assert min(seconds() for _ in range(5)) < 0.5
+def test_help_imports_nothing_heavy(repository: Path) -> None:
+    """Half a second is what `import torch` alone would take; what it takes without is in docs/benchmarks.md."""
+    done = subprocess.run(
+        [RUN[0], "-X", "importtime", *RUN[1:], "--help"], capture_output=True, text=True, check=True, cwd=repository
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert {"peewee_model", "typer"} <= imported
+    assert not imported & {"boto3", "botocore", "dvc", "librosa", "numpy", "pandas", "pyarrow", "pydantic", "torch"}
