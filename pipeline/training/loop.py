@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -28,7 +28,6 @@ from peewee_model.errors import PeeweeError
 from pipeline.params import Section
 from pipeline.training.checkpoints import ROOT, NotFiniteError, load_newest, save_checkpoint
 from pipeline.training.prefetch import Prefetch
-from pipeline.training.weight_average import WeightAverage
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +51,6 @@ class Schedule(Section):
     """Stop early after this many validations without a better one; 0 to run all steps."""
     precision: str
     """What Lightning Fabric calls it: 32-true, bf16-mixed, 16-mixed."""
-    average_decay: float = Field(ge=0, lt=1)
-    """Part of itself that the moving average of the weights keeps at each step; the average is what is measured and
-    released. 0 for none: the weights as a step left them."""
 
 
 class Learner(Protocol):
@@ -119,12 +115,10 @@ def train(
         learner.modules[name] = fabric.setup_module(module, move_to_device=True)
     for name, optimizer in learner.optimizers.items():
         learner.optimizers[name] = cast("torch.optim.Optimizer", fabric.setup_optimizers(optimizer))
-    released = original(learner.modules[learner.released])
-    average = WeightAverage(released, schedule.average_decay) if schedule.average_decay else None
     folder = ROOT / run
     state = _State()
     step = 0
-    resumed = load_newest(folder, _saved(learner, average), learner.optimizers)
+    resumed = load_newest(folder, learner.modules, learner.optimizers)
     if resumed:
         step, state = resumed[0], _State(**resumed[1])
         log.info("resumed run=%s step=%d", run, step)
@@ -133,17 +127,15 @@ def train(
     bar = tqdm(total=schedule.steps, initial=step, disable=not sys.stderr.isatty())
     with _sigterm() as stop, batches, bar:
         if warm and not resumed:
-            _validate(learner, average, fabric, folder, step, state)
+            _validate(learner, fabric, folder, step, state)
         while step < schedule.steps and not (schedule.patience and state.since_best >= schedule.patience):
             _train_step(learner, batches.next(), schedule.seed, step, fabric, state)
-            if average:
-                average.update(step)
             step += 1
             bar.update()
             if step % schedule.validate_every == 0 or step == schedule.steps:
-                _validate(learner, average, fabric, folder, step, state)
+                _validate(learner, fabric, folder, step, state)
             if _any(fabric, bool(stop) or time.monotonic() - last_save > checkpoint_every_s):
-                _save(fabric, folder, step, learner, average, state)
+                _save(fabric, folder, step, learner, state)
                 last_save = time.monotonic()
             if _any(fabric, bool(stop)):
                 raise PreemptedError(f"{run}: stopped after step {step}; its state is saved, start it again to go on")
@@ -200,24 +192,12 @@ def _train_step(learner: Learner, made: Any, seed: int, step: int, fabric: Fabri
     state.n_summed += 1
 
 
-def _saved(learner: Learner, average: WeightAverage | None) -> dict[str, nn.Module]:
-    """Everything with weights that a training goes on from."""
-    return {**learner.modules, "average": average.module} if average else learner.modules
-
-
 def original(module: nn.Module) -> nn.Module:
     """The module itself, without the loop's wrapper: to call other methods than forward, outside of training."""
     return cast(nn.Module, getattr(module, "module", module))
 
 
-def _validate(
-    learner: Learner, average: WeightAverage | None, fabric: Fabric, folder: Path, step: int, state: _State
-) -> None:
-    with average.in_place() if average else nullcontext():
-        _measure(learner, fabric, folder, step, state)
-
-
-def _measure(learner: Learner, fabric: Fabric, folder: Path, step: int, state: _State) -> None:
+def _validate(learner: Learner, fabric: Fabric, folder: Path, step: int, state: _State) -> None:
     means = {name: total / state.n_summed for name, total in state.sums.items()}
     if means:
         state.history.append({"step": step, "split": "train", **means})
@@ -241,9 +221,7 @@ def _measure(learner: Learner, fabric: Fabric, folder: Path, step: int, state: _
     fabric.barrier()
 
 
-def _save(
-    fabric: Fabric, folder: Path, step: int, learner: Learner, average: WeightAverage | None, state: _State
-) -> None:
+def _save(fabric: Fabric, folder: Path, step: int, learner: Learner, state: _State) -> None:
     if fabric.is_global_zero:
-        save_checkpoint(folder, step, _saved(learner, average), learner.optimizers, vars(state))
+        save_checkpoint(folder, step, learner.modules, learner.optimizers, vars(state))
     fabric.barrier()

@@ -51,8 +51,7 @@ VOCODER = {
             "periods": [2, 3], "period_channels": [4, 8], "n_scales": 2, "scale_channels": [16] * 7,
         },
         "training": {
-            "schedule": {"seed": 1, "steps": 4, "validate_every": 2, "patience": 0,
-                         "precision": "32-true", "average_decay": 0.0},
+            "schedule": {"seed": 1, "steps": 4, "validate_every": 2, "patience": 0, "precision": "32-true"},
             "fine_tune_steps": 0, "batch_size": 2, "segment_frames": 33, "learning_rate": 2e-3,
             "betas": [0.8, 0.99], "weight_decay": 0.01, "learning_rate_decay": 0.5, "decay_every": 1000,
             "feature_loss_weight": 2.0, "mel_loss_weight": 45.0, "mel_loss_f_max": 8000.0, "mel_loss_floor": 1e-4,

@@ -47,8 +47,7 @@ SIZES = {
 
 def params(architecture=None, loss="ge2e_softmax", augmentation=None, rate=None, **training):
     settings = {
-        "schedule": {"seed": 1, "steps": 30, "validate_every": 10, "patience": 0,
-                     "precision": "32-true", "average_decay": 0.0},
+        "schedule": {"seed": 1, "steps": 30, "validate_every": 10, "patience": 0, "precision": "32-true"},
         "loss": {"kind": loss, "aam_softmax": {"margin": 0.2, "scale": 30.0, "margin_warmup_steps": 10}},
         "n_speakers": 4, "n_utterances": 3, "partial_frames_min": 16, "partial_frames_max": 24, "optimizer": "adam",
         "learning_rate": {"peak": 0.01, "warmup_steps": 0, "decay": "none", "halve_every": 1, "final": 0.0}

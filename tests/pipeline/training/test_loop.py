@@ -12,8 +12,7 @@ from pipeline.training import checkpoints, loop
 from pipeline.training.checkpoints import NotFiniteError, fingerprint
 from pipeline.training.loop import PreemptedError, Schedule, train, write_history
 
-SCHEDULE = Schedule(seed=3, steps=60, validate_every=20, patience=0, precision="32-true", average_decay=0.0)
-AVERAGED = SCHEDULE.model_copy(update={"average_decay": 0.9})
+SCHEDULE = Schedule(seed=3, steps=60, validate_every=20, patience=0, precision="32-true")
 
 
 class Line:
@@ -86,42 +85,16 @@ def test_weights_from_before_the_candidates_are_not_kept():
     assert kept[41] == pytest.approx(errors[2])
 
 
-@pytest.mark.parametrize("schedule", [SCHEDULE, AVERAGED], ids=["as they stand", "averaged"])
 @pytest.mark.parametrize("stop_at", sorted(random.Random(5).sample(range(1, 60), 5)))
-def test_resumed_run_equals_uninterrupted_after_sigterm(stop_at, schedule):
+def test_resumed_run_equals_uninterrupted_after_sigterm(stop_at):
     """T7, T9: stopped by SIGTERM at a random step and started again, weights and history are equal to the bit."""
     whole = Line()
-    history = train(whole, schedule, "whole")
+    history = train(whole, SCHEDULE, "whole")
     with pytest.raises(PreemptedError, match=f"after step {stop_at}"):
-        train(Line(stop_at=stop_at), schedule, "broken")
+        train(Line(stop_at=stop_at), SCHEDULE, "broken")
     resumed = Line()
-    assert train(resumed, schedule, "broken") == history
+    assert train(resumed, SCHEDULE, "broken") == history
     assert_equal(weights(resumed), weights(whole))
-
-
-def test_the_average_is_measured_and_left_in_the_learner_while_the_steps_go_on_as_they_were():
-    """Recomputed here from the weights after each step; the losses of the steps are those of a training without."""
-    after = []
-
-    class Watched(Line):
-        def train_step(self, batch, step, fabric):
-            loss = super().train_step(batch, step, fabric)
-            after.append(weights(self))
-            return loss
-
-    last = AVERAGED.model_copy(update={"validate_every": SCHEDULE.steps})
-    first, learner = weights(Line()), Watched()
-    rows = train(learner, last, "averaged")
-    for name, expected in first.items():
-        for step, now in enumerate(after):
-            decay = min(0.9, (1 + step) / (10 + step))
-            expected = decay * expected + (1 - decay) * now[name]
-        torch.testing.assert_close(weights(learner)[name], expected)
-    learner.modules["line"].eval()
-    assert rows[-1]["error"] == learner.validate()["error"]
-    plain = train(Line(), last.model_copy(update={"average_decay": 0.0}), "plain")
-    assert [row["loss"] for row in rows if row["split"] == "train"] == [plain[0]["loss"]]
-    assert rows[-1]["error"] != plain[-1]["error"]
 
 
 def test_loss_falls():
