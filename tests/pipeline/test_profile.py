@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from pipeline.corpora.sources import Source
 
 @pytest.fixture
 def params(repository, tmp_path):
-    return shutil.copy(repository / "params.yaml", tmp_path / "params.yaml")
+    return Path(shutil.copy(repository / "params.yaml", tmp_path / "params.yaml"))
 
 
 def archive(path, subset, n=1):
@@ -51,6 +52,17 @@ def test_profile_gives_the_same_parameters_whatever_was_there(name, params):
 def test_repository_ships_with_profile_mini(params):
     """params.yaml is what `peewee-tts profile mini` makes of it: nothing differs."""
     assert profile.apply(profile.load_overlay("mini"), params) == ""
+
+
+def test_what_a_release_does_not_know_of_is_as_shipped(params, tmp_path, monkeypatch):
+    """A parameter that is younger than the release would otherwise be what some other profile left there."""
+    shipped = settings(params)
+    profile.apply({"gate": {"speech.wer": {"max": 1}}, "evaluate": {"n_samples": 99}}, params)
+    of_release = SimpleNamespace(manifest=SimpleNamespace(params={"evaluate": {"seed": 8}}))
+    monkeypatch.setattr("pipeline.adaptation.settings.pin", lambda reference: of_release)
+    monkeypatch.chdir(tmp_path)
+    profile.command(release="store@stable")
+    assert settings(params) == {**shipped, "evaluate": {**shipped["evaluate"], "seed": 8}}
 
 
 def test_profile_shows_the_difference_and_keeps_comments(params):
