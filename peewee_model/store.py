@@ -3,7 +3,7 @@
     STORE/releases/<version>/...                 written once, manifest last, never changed
     STORE/channels/<name>/00000042.json          an append-only log of what the channel means (see `channels`)
     STORE/signatures/<version>/<key id>.json     of the release folder, outside it (see `signatures`)
-    STORE/features/<features version>/...        the tables that releases were trained on (see `features`)
+    STORE/features/<features version>/...        the tables that releases were trained on (see `feature_tables`)
     STORE/probes/...                             what a race of writers left (see `store_s3`)
 
 What a kind of store must be able to do is `Backend`; the rules above it are `Store`, the same for every kind. Nothing
@@ -13,14 +13,13 @@ is ever overwritten or deleted. What is written last makes the rest count: a rea
 import hashlib
 import logging
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from peewee_model.cache import Cache, cache_folder
 from peewee_model.channels import CHANNEL_PATTERN, Action, ChannelEntry, Channels, Numbered, check_channel, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.features import FeaturesManifest, parse_features
+from peewee_model.feature_tables import FeatureTables
 from peewee_model.release import (
     MANIFEST,
     VERSION_PATTERN,
@@ -29,7 +28,6 @@ from peewee_model.release import (
     parse_manifest,
     read_manifest,
     verify_release,
-    version_of,
 )
 from peewee_model.s3_client import split_address
 from peewee_model.signatures import Signatures
@@ -67,6 +65,8 @@ class Store:
         self._backend = backend
         self._channels = Channels(address, backend)
         self._signatures = Signatures(address, backend)
+        self.feature_tables = FeatureTables(address, backend)
+        """What releases were trained on."""
 
     def versions(self) -> list[str]:
         """List the releases that are wholly there."""
@@ -254,63 +254,6 @@ class Store:
         signature = self._signatures.make(folder, key)
         self._signatures.add(version, *signature)
         return signature[0]
-
-    def add_features(self, manifest: FeaturesManifest, files: Mapping[str, Path]) -> str:
-        """Put feature tables into the store, once however many releases were trained on them.
-
-        Args:
-            manifest: What they are.
-            files: Where each of its tables is now.
-
-        Returns:
-            Their version.
-
-        Raises:
-            TamperedReleaseError: If a file is not what the manifest says.
-        """
-        data, version = manifest.to_bytes(), manifest.version
-        if missing := sorted(manifest.files.keys() - files.keys()):
-            raise ReleaseError(f"features {version}: no file was given for {missing[0]}; run `dvc pull`")
-        prefix = f"features/{version}"
-        if self._backend.read(f"{prefix}/{MANIFEST}") is None:
-            sources = {name: Source(files[name], entry) for name, entry in manifest.files.items()}
-            self._backend.add(prefix, sources, MANIFEST, data)
-            logger.info("features=%s added_to=%s files=%d", version, self.address, len(sources))
-        return version
-
-    def read_features(self, features_version: str) -> FeaturesManifest:
-        """Read which feature tables there are, compared with their version.
-
-        Raises:
-            ReleaseNotFoundError: If there are none of that version.
-            TamperedReleaseError: If the list is another's.
-        """
-        key = f"features/{features_version}/{MANIFEST}"
-        data = self._backend.read(key, keep=True) if VERSION_PATTERN.fullmatch(features_version) else None
-        if data is not None and version_of(data) != features_version:
-            data = self._backend.read(key)  # what was kept is damaged, or what is kept there
-        if data is None:
-            found = ", ".join(self._backend.names("features")) or "none; publish with `publish.features: true`"
-            raise ReleaseNotFoundError(f"{self.address} has no features {features_version}; it has: {found}")
-        if version_of(data) != features_version:
-            raise TamperedReleaseError(
-                f"{self.address}/{key}: expected version {features_version}, found version {version_of(data)}; "
-                "do not use it, and restore it"
-            )
-        return parse_features(data, f"{self.address}/{key}")
-
-    def fetch_features_file(self, features_version: str, name: str) -> Path:
-        """Get one feature table as a local file, verified; kept in the local cache when the store is remote.
-
-        Raises:
-            ReleaseNotFoundError: If there is no such table.
-            TamperedReleaseError: If it is not what the manifest says.
-        """
-        manifest = self.read_features(features_version)
-        if name not in manifest.files:
-            found = ", ".join(sorted(manifest.files)[:5])
-            raise ReleaseNotFoundError(f"{self.address}: features {features_version} hold no {name!r}, but {found}")
-        return self._backend.file(f"features/{features_version}/{name}", manifest.files[name])
 
     def _check_whole(self, version: str) -> None:
         if VERSION_PATTERN.fullmatch(version) and self.has_release(version):

@@ -76,7 +76,7 @@ def publish_release(
     features = None
     if tables is not None:
         named = _features(release, manifest)
-        features = store.add_features(named, {name: tables / name for name in named.files})
+        features = store.feature_tables.add(named, {name: tables / name for name in named.files})
     _, numbered = store.publish(release, channel, reason, signing_key)
     return Receipt(version, channel, numbered.number, not failures, numbered.entry.reason, features)
 

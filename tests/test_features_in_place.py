@@ -69,7 +69,7 @@ def table(swift: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_
     write_tables(folder)
     files = {f"mels/acoustic/{path.name}": path for path in folder.iterdir()}
     manifest = FeaturesManifest(files={name: hash_file(path) for name, path in files.items()})
-    version = open_store(f"s3://{s3_bucket}/store").add_features(manifest, files)
+    version = open_store(f"s3://{s3_bucket}/store").feature_tables.add(manifest, files)
     with fault_proxy.before(swift.endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         yield Published(proxy, f"{s3_bucket}/store/features/{version}/mels/acoustic", folder)

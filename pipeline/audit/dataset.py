@@ -32,7 +32,7 @@ def fetch_utterances(store: Store, features: str) -> Path:
         ReleaseNotFoundError: If the store holds no such features.
         TamperedReleaseError: If the table is another.
     """
-    return store.fetch_features_file(features, UTTERANCES_FILE)
+    return store.feature_tables.fetch(features, UTTERANCES_FILE)
 
 
 def read_utterances(path: Path, columns: Sequence[str], **equal: str) -> pa.Table:

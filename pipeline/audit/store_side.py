@@ -64,7 +64,7 @@ def check_features(store: Store, record: Record, report: Report) -> Iterator[Fin
         return
     version, where = record.features.version, f"features/{record.features.version}"
     try:
-        manifest = store.read_features(version)
+        manifest = store.feature_tables.read(version)
     except ReleaseNotFoundError:
         report.unchecked.append(f"store: {where} is not there; the release was published without its tables")
         return
@@ -84,7 +84,7 @@ def check_features(store: Store, record: Record, report: Report) -> Iterator[Fin
 
 def _fetch(store: Store, version: str, name: str) -> Path | ReleaseError:
     try:
-        return store.fetch_features_file(version, name)
+        return store.feature_tables.fetch(version, name)
     except TamperedReleaseError as error:
         return error
 

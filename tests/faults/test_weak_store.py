@@ -80,9 +80,11 @@ def test_publisher_without_permission_to_delete_can_do_all(
         version, _ = store.publish(release, "stable", "gate passed")
         other, _ = store.publish(tmp_path / "other", "stable", "better")
         store.append("stable", version, "rollback", "it lisps")
-        features = store.add_features(FeaturesManifest(files={tables.name: hash_file(tables)}), {tables.name: tables})
+        features = store.feature_tables.add(
+            FeaturesManifest(files={tables.name: hash_file(tables)}), {tables.name: tables}
+        )
         assert store.resolve("stable") == version
         assert store.versions() == sorted([version, other])
-        assert store.fetch_features_file(features, tables.name).read_bytes() == tables.read_bytes()
+        assert store.feature_tables.fetch(features, tables.name).read_bytes() == tables.read_bytes()
         assert store.verify(version)
         assert not proxy.faults, "nothing was even asked to be deleted"

@@ -234,17 +234,17 @@ def test_features_are_added_once_and_read_back(
     for number, path in enumerate(files.values()):
         path.write_bytes(os.urandom(9 * MEBIBYTE * number + 10))
     manifest = FeaturesManifest(files={name: hash_file(path) for name, path in files.items()})
-    version = store.add_features(manifest, files)
+    version = store.feature_tables.add(manifest, files)
     requests_seen.clear()
-    assert store.add_features(manifest, files) == version == manifest.version
+    assert store.feature_tables.add(manifest, files) == version == manifest.version
     assert not {"PutObject", "CreateMultipartUpload"} & set(requests_seen)
-    assert store.read_features(version) == manifest
+    assert store.feature_tables.read(version) == manifest
     for name, path in files.items():
-        assert store.fetch_features_file(version, name).read_bytes() == path.read_bytes()
+        assert store.feature_tables.fetch(version, name).read_bytes() == path.read_bytes()
     with pytest.raises(ReleaseNotFoundError, match="speaker"):
-        store.fetch_features_file(version, "mels/speaker/part-00000.parquet")
+        store.feature_tables.fetch(version, "mels/speaker/part-00000.parquet")
     with pytest.raises(ReleaseNotFoundError, match=f"it has: {version}"):
-        store.read_features("0" * 16)
+        store.feature_tables.read("0" * 16)
 
 
 @pytest.mark.parametrize("name", ["../up.parquet", "/a.parquet", "a.pkl", "a/../b.parquet", "A.parquet"])

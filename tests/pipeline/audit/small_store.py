@@ -71,7 +71,7 @@ def publish(
     version = write_manifest(release, **manifest)
     opened = open_store(store)
     if with_features:
-        opened.add_features(features, {"utterances.parquet": table})
+        opened.feature_tables.add(features, {"utterances.parquet": table})
     opened.publish(release, channel, "a test")
     return version
 

@@ -406,7 +406,7 @@ def test_dvc_runs_bundle_and_publish_and_a_second_time_only_asks_the_store(
         assert {stage.addressing for stage in repo.reproduce()} <= {"publish"}
     assert (Path("receipts/publish.json").read_text(), Path("dvc.lock").read_text()) == (receipt, lock)
     assert [path.name for path in Path("store/channels/stable").iterdir()] == ["00000001.json"]
-    features = open_store("store").read_features(json.loads(receipt)["features"])
+    features = open_store("store").feature_tables.read(json.loads(receipt)["features"])
     assert features.to_bytes() == Path("release/features.json").read_bytes()
     shutil.rmtree("store")
     with Repo() as repo:

@@ -86,7 +86,7 @@ def test_tables_are_published_with_the_release(version: str) -> None:
     features = hash_file(Path("release/features.json")).sha256[:16]
     store = open_store("store")
     for name in TABLES:
-        assert store.fetch_features_file(features, name).read_bytes() == Path("data", name).read_bytes()
+        assert store.feature_tables.fetch(features, name).read_bytes() == Path("data", name).read_bytes()
 
 
 def test_tables_are_not_looked_at_where_params_say_so(version: str) -> None:
