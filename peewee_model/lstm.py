@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class LSTM(nn.LSTM):
     """`torch.nn.LSTM`, kept in single precision under a CPU's autocast where that CPU's kernel has no other.
 
-    oneDNN computes an LSTM in bfloat16 only on CPUs with instructions for it (AVX-512 and later); on others PyTorch
-    stops with "could not create a primitive descriptor", while its linear layers and convolutions go on.
+    oneDNN computes an LSTM in half precision only on CPUs with instructions for it; without AVX-512 PyTorch stops
+    with "could not create a primitive descriptor", while its linear layers and convolutions go on.
     """
 
     def forward(  # type: ignore[override]  # PyTorch's own is overloaded, for packed sequences, which we do not use

@@ -2,8 +2,7 @@
 
     .venv-airflow/bin/python infra/airflow/start.py [--home FOLDER] [--port PORT] [--json]
 
-LocalExecutor on SQLite, or on PostgreSQL where AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one; it then ends transactions
-in which nothing happens for a minute. What is not set in the
+LocalExecutor on SQLite, or on PostgreSQL where AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one. What is not set in the
 environment is set here: PEEWEE_REMOTE and PEEWEE_STORE point to the local S3 server, PEEWEE_REPOSITORY to this
 repository. A component that dies is started again. Whatever this program started, or what that started, carries a mark
 in its environment: when it ends nothing of it is left, `airflow standalone` leaves its children.
@@ -34,7 +33,7 @@ PARALLELISM = 4  # tasks at a time; the default forks 32 workers, which take 1.2
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 READY_S = 300.0
 STOP_S = 15.0
-IDLE_TRANSACTION_S = 60
+IDLE_TRANSACTION_S = 60  # after which PostgreSQL ends a transaction; see `_connect_args`
 _MARGIN_S = 40.0  # beyond what a stage gets to save its state; see dags/launcher.py
 _MAX_RESTARTS = 10
 

@@ -109,14 +109,16 @@ class Site:
     def kill_scheduler_in_a_transaction(self) -> None:
         """The same at the worst of times: it has locked a run, and sent nothing that PostgreSQL would still answer."""
         scheduler = self.scheduler()
+        query = (
+            "SELECT a.client_port FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) WHERE "
+            "a.state = 'idle in transaction' AND l.relation = 'dag_run'::regclass AND l.mode = 'RowShareLock'"
+        )
 
         def has_locked_a_run() -> bool:
             scheduler.suspend()
-            time.sleep(0.1)
-            if self.database.ask(
-                "SELECT count(*) FROM pg_stat_activity AS a JOIN pg_locks AS l USING (pid) WHERE "
-                "a.state = 'idle in transaction' AND l.relation = 'dag_run'::regclass AND l.mode = 'RowShareLock'"
-            ) == ["0"]:
+            time.sleep(0.1)  # for PostgreSQL to finish what it was asked before
+            own = {str(connection.laddr.port) for connection in scheduler.net_connections()}
+            if own.isdisjoint(self.database.ask(query)):
                 scheduler.resume()
                 return False
             return True

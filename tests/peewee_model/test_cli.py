@@ -161,7 +161,7 @@ def test_release_commands_have_a_help_of_their_own(
 
 
 def test_help_imports_nothing_heavy(repository: Path) -> None:
-    """Half a second is what `import torch` alone would take; what it takes without is in docs/benchmarks.md."""
+    """`import torch` alone would take two seconds."""
     done = subprocess.run(
         [RUN[0], "-X", "importtime", *RUN[1:], "--help"], capture_output=True, text=True, check=True, cwd=repository
     )

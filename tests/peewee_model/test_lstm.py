@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -5,14 +6,15 @@ from peewee_model import lstm
 from peewee_model.lstm import LSTM
 
 
-def test_it_runs_under_autocast_on_any_cpu():
-    """Where the CPU has no LSTM in bfloat16 PyTorch's own stops with `could not create a primitive descriptor`."""
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_it_runs_under_autocast_on_any_cpu(half):
+    """Where the CPU has no such LSTM PyTorch's own stops with `could not create a primitive descriptor`."""
     torch.manual_seed(0)
     network, frames = LSTM(8, 6, batch_first=True), torch.randn(2, 5, 8)
     exact, _ = network(frames)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        drawn, (hidden, cell) = network(frames.bfloat16())
-        again, _ = network(frames.bfloat16(), (hidden, cell))
+    with torch.autocast("cpu", dtype=half):
+        drawn, (hidden, cell) = network(frames.to(half))
+        again, _ = network(frames.to(half), (hidden, cell))
     again.float().sum().backward()
     torch.testing.assert_close(drawn.float(), exact, rtol=0, atol=0.02)
     assert all(torch.isfinite(weight.grad).all() for weight in network.parameters())

@@ -30,7 +30,7 @@ STAGE = """
                 (out / "deep").mkdir(parents=True)
                 (out / "deep" / "file").write_text(found)
 """
-MAX_OVERHEAD = 8.0  # times a `dvc status`; 4 to 5.2 measured, 10 if DVC read dvc.yaml anew for each input
+MAX_OVERHEAD = 8.0  # times a `dvc status`; 4 to 5.2 measured, and more if DVC read dvc.yaml anew for each input
 STAGES = load_stages(ROOT / "dvc.yaml")
 
 
