@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from peewee_model.synthesizer.attention import AttentionWeights, Memory
-from peewee_model.synthesizer.products import PackedWeight, outer_sum, product
+from peewee_model.synthesizer.products import PackedWeight, product
 
 
 class Record(NamedTuple):
@@ -158,7 +158,7 @@ class BackwardSteps:
     def __init__(self, memory: Memory, weights: AttentionWeights) -> None:
         """Lay out the weights."""
         n_items, n_tokens, _ = memory.values.shape
-        self._values, self._keys, self._weights = memory.values, memory.keys.contiguous(), weights
+        self._transposed, self._keys, self._weights = memory.values.mT, memory.keys.contiguous(), weights
         self._recurrent, self._query = (PackedWeight(matrix.t(), n_items) for matrix in weights[:2])
         self._flat_location = weights.location.flatten(1)
         self._location = PackedWeight(self._flat_location.t(), n_items * n_tokens)
@@ -202,7 +202,7 @@ class BackwardSteps:
         for step in reversed(range(len(grad_states))):
             grad_state += grad_states[step]
             grad_context = found.contexts[step].copy_(grad_state[:, n_hidden:])
-            grad_looked = torch.bmm(self._values, grad_context[..., None])[..., 0]
+            grad_looked = torch.bmm(grad_context[:, None], self._transposed)[:, 0]
             grad_looked += grad_alignment[step]
             grad_looked += grad_previous
             grad_looked += grad_cumulated
@@ -226,7 +226,7 @@ class BackwardSteps:
             kept.copy_(last)
         found.keys.add_(grad_compared.sum(0))
         found.score.add_(compared.view(-1, n_compared).t() @ grad_energies.view(-1))
-        found.location.add_(outer_sum(grad_compared.view(-1, n_compared), windows))
+        found.location.add_(grad_compared.view(-1, n_compared).t() @ windows)
 
 
 def _inner(n_tokens: int, kernel_size: int) -> slice:

@@ -19,7 +19,6 @@ from torch.autograd.function import once_differentiable
 
 from peewee_model.synthesizer.attention import AttentionWeights, Memory
 from peewee_model.synthesizer.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
-from peewee_model.synthesizer.products import outer_sum
 
 _CHUNK_NUMBERS = 1 << 22
 """Numbers in a recomputed chunk of the comparison: 16 MB of float32, near a cache's size."""
@@ -131,7 +130,7 @@ class _AttentionLoop(torch.autograd.Function):
         n_hidden = weights.query.shape[1]
         alignments = record.alignments(memory.keys.shape[1], weights.location.shape[2])
         grad_values = torch.bmm(alignments.permute(1, 2, 0), found.contexts.transpose(0, 1))
-        grad_recurrent = outer_sum(found.gates.flatten(0, 1), record.states[:-1].flatten(0, 1))
-        grad_query = outer_sum(found.queries.flatten(0, 1), record.states[1:, :, :n_hidden].flatten(0, 1))
+        grad_recurrent = found.gates.flatten(0, 1).t() @ record.states[:-1].flatten(0, 1)
+        grad_query = found.queries.flatten(0, 1).t() @ record.states[1:, :, :n_hidden].flatten(0, 1)
         grad_weights = grad_recurrent, grad_query, found.location.view_as(weights.location), found.score
         return found.gates, grad_values, found.keys, None, *grad_weights, None, None

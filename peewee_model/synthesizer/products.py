@@ -3,7 +3,8 @@
 torch multiplies single-precision matrices by MKL, which packs a matrix anew for every product and on other makers'
 processors leaves AVX-512 unused. oneDNN, which torch carries along for convolutions, does neither: a product with a
 matrix packed once and 16 rows is four to five times faster, a large one nearly twice (measured on an AMD EPYC with
-2 threads). Elsewhere plain products are used; the results are the same up to rounding.
+2 threads). Elsewhere plain products are used; the results are the same up to rounding. Gradients of weights, sums over
+thousands of rows, are plain products everywhere: to oneDNN both matrices would have to be laid out anew.
 """
 
 from typing import Any
@@ -58,13 +59,6 @@ def product(rows: Tensor, weight: Tensor) -> Tensor:
     return _onednn_product(rows, weight) if _has_onednn(rows, rows.numel() * len(weight)) else rows @ weight.t()
 
 
-def outer_sum(left: Tensor, right: Tensor) -> Tensor:
-    """Sum of outer products: (R, N) and (R, K) are (N, K). The gradient of a weight over all rows at once."""
-    if _has_onednn(left, left.numel() * right.shape[1]):
-        return _onednn_product(left.contiguous().t(), right.contiguous().t())  # other strides are very slow
-    return left.t() @ right
-
-
 def linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Do what `torch.nn.functional.linear` does, for many rows. (..., K), (N, K), (N,) are (..., N)."""
     if not _has_onednn(rows, rows.numel() * len(weight)) or torch.is_autocast_enabled("cpu"):
@@ -85,4 +79,4 @@ class _Linear(torch.autograd.Function):
         rows, weight = ctx.saved_tensors
         flat = grad.reshape(-1, grad.shape[-1])
         grad_rows = _onednn_product(flat, weight.t().contiguous()).view_as(rows)
-        return grad_rows, outer_sum(flat, rows.reshape(-1, rows.shape[-1])), flat.sum(0)
+        return grad_rows, flat.t() @ rows.reshape(-1, rows.shape[-1]), flat.sum(0)

@@ -1,5 +1,8 @@
 """Products with packed weights, against the plain product in double precision."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -38,12 +41,30 @@ def test_rounding_is_really_that_of_the_precision(precision: Precision) -> None:
     assert BOUNDS[precision] / 10 < error < BOUNDS[precision]
 
 
-def test_eight_bits_multiply_one_row_and_many_with_the_same_weights() -> None:
-    """Many rows take another kernel: between the two is the rounding of half precision, not of eight bits."""
+def test_eight_bits_multiply_a_row_alike_whatever_is_beside_it() -> None:
+    """To the last bit: a text is to say the same alone and among others."""
     weight, rows = torch.randn(700, 300), torch.randn(5, 300)
     product = make_product(weight, torch.randn(700), "int8")
-    alone = torch.cat([product(row) for row in rows[:, None]])
-    assert relative_error(product(rows), alone) < 5e-4
+    assert torch.equal(product(rows), torch.cat([product(row) for row in rows[:, None]]))
+
+
+@pytest.mark.parametrize("size", [0.0, 1e-20, 1e-3, 1e3])
+def test_eight_bits_round_weights_and_not_rows(size: float) -> None:
+    """Rows keep fourteen bits, whatever their size: with weights that eight bits have exactly, only those are lost."""
+    weight = torch.randint(-127, 128, (700, 300)).float()
+    weight[:, 0] = 127
+    rows = size * torch.randn(3, 300)
+    expected = rows.double() @ weight.double().t()
+    found = make_product(weight, None, "int8")(rows)
+    assert torch.equal(found, expected.float()) if size == 0 else relative_error(found, expected) < 2e-4
+
+
+def test_largest_sums_of_eight_bits_do_not_overflow() -> None:
+    """Processors without VNNI add products by pairs in sixteen bits, and cut off what does not fit."""
+    rows = torch.ones(1, 300)
+    for sign in (1, -1):
+        found = make_product(torch.full((40, 300), sign * 0.5), None, "int8")(rows)
+        torch.testing.assert_close(found, torch.full((1, 40), sign * 150.0))
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
@@ -56,10 +77,26 @@ def test_packed_weight_is_a_copy(precision: Precision) -> None:
     assert torch.equal(product(rows), before)
 
 
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("precision", BOUNDS)
-def test_nothing_that_torch_will_remove_is_used(precision: Precision) -> None:
+WARNS = """
+import warnings, torch
+from peewee_model.synthesizer.packed_products import make_product
+warnings.simplefilter("error")
+for precision in ("float32", "float16", "int8"):
     make_product(torch.randn(300, 20), None, precision)(torch.randn(1, 20))
+"""
+
+
+def test_nothing_warns() -> None:
+    """In a process of its own, for torch warns once."""
+    done = subprocess.run([sys.executable, "-c", WARNS], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_torch_without_the_type_of_eight_bits_has_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch, "qint8")
+    assert default_precision(CPU) == "float16"
+    with pytest.raises(ConfigError, match="precision int8 needs torch's type qint8, which this torch has no more"):
+        check_precision("int8", CPU)
 
 
 def test_precision_that_can_not_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
