@@ -24,7 +24,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 test: setup setup-airflow  ## the whole test suite
-	@OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
+	@OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: setup  ## ruff, mypy, the architecture
 	@ruff check .

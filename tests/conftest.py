@@ -9,6 +9,19 @@ import pytest
 from tests.servers import s3
 
 ROOT = Path(__file__).parent.parent
+LONGEST = ("tests/dags/test_airflow_faults.py", "tests/dags/test_airflow_end_to_end.py", "tests/test_dvc.py")
+"""Files that take minutes: they begin first, so that at the end no processor waits for one of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files in front; `--no-loadscope-reorder` leaves them there."""
+    places = {str(ROOT / name): place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(str(item.path), len(places)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a test of Airflow mostly waits for its scheduler."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")
