@@ -22,10 +22,10 @@ from peewee_model.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.store import open_store, parse_reference
 from peewee_model.synthesizer.model import load_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.text.config import TextConfig
-from peewee_model.text.normalize import normalize
+from peewee_model.text.normalize.normalizer import normalize
 from peewee_model.text.sentences import split_sentences
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.vocoder import Vocoder, load_vocoder
 
 PAUSE_S = 0.25  # between sentences

@@ -23,7 +23,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from peewee_model.errors import PeeweeError, TextError
-from peewee_model.text.normalize import normalize
+from peewee_model.text.normalize.normalizer import normalize
 from pipeline import engine, tables
 from pipeline.corpora.archive import read_members
 from pipeline.corpora.libritts import read_libritts

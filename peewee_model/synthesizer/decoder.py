@@ -7,7 +7,7 @@ attention; `DecoderRun` in `inference` goes on from its own last frame.
 import torch
 from torch import Tensor, nn
 
-from peewee_model.lstm import LSTM
+from peewee_model.portable_lstm import LSTM
 from peewee_model.synthesizer.attention import AttentionWeights, LocationSensitiveAttention, Memory
 from peewee_model.synthesizer.attention_graphs import fastest_attention_loop
 from peewee_model.synthesizer.config import SynthesizerConfig

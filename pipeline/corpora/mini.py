@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from peewee_model.errors import ConfigError
-from peewee_model.text.espeak import speak
+from peewee_model.text.symbols.espeak import speak
 from pipeline.corpora.mini_sentences import Sentence, held_out_sentences, training_sentences
 
 TRAIN, HELD_OUT = "train-clean", "dev-clean"

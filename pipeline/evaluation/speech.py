@@ -14,8 +14,8 @@ from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.alignment import coverage, diagonality, focus_rate
 from peewee_model.synthesizer.model import load_synthesizer
-from peewee_model.text.config import TextConfig
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.vocoder import load_vocoder
 from pipeline.evaluation.config import SpeechTestConfig

@@ -6,7 +6,7 @@ from typing import Any, cast
 from peewee_model.audio.mel import MelConfig
 from peewee_model.synthesizer.model import make_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.text.config import TextConfig
+from peewee_model.text.symbols.config import TextConfig
 from peewee_model.weights import WeightsConfig, save_model
 from pipeline import tables
 from pipeline.params import Section, read

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from peewee_model.errors import ConfigError
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline import tables
 from pipeline.training.ragged import Ragged
 

@@ -20,8 +20,8 @@ from peewee_model.synthesizer.config import SynthesizerArchitecture, Synthesizer
 from peewee_model.synthesizer.loss import UNITS, SynthesizerLossConfig, synthesizer_losses
 from peewee_model.synthesizer.model import Tacotron2Output, make_synthesizer, n_decoder_steps
 from peewee_model.synthesizer.non_attentive import NonAttentiveOutput
-from peewee_model.text.config import TextConfig
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline import tables
 from pipeline.params import Section
 from pipeline.training import mel_judge

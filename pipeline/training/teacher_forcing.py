@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from peewee_model.synthesizer.model import load_synthesizer
-from peewee_model.text.config import TextConfig
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline.training.ragged import Ragged
 from pipeline.training.spoken_texts import SpokenTexts
 

@@ -100,7 +100,7 @@ def _learner(loader: str) -> Any:
 
         training |= {"n_speakers": 64, "n_utterances": 10, "partial_frames_min": 140, "partial_frames_max": 180}
         return EncoderLearner(Path("data/mels/speaker"), EncoderParams.model_validate(sections["encoder"]))
-    from peewee_model.text.config import TextConfig
+    from peewee_model.text.symbols.config import TextConfig
     from pipeline.training.synthesizer_learner import SynthesizerLearner, SynthesizerParams
 
     training |= {"frame_budget": FRAME_BUDGET}

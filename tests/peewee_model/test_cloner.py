@@ -19,8 +19,8 @@ from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedRe
 from peewee_model.reference import MARGIN_S
 from peewee_model.store import open_store
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
-from peewee_model.text.config import TextConfig
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.weights import save_model
 

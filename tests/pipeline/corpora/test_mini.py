@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from peewee_model.errors import ConfigError
-from peewee_model.text.espeak import speak, variants
-from peewee_model.text.normalize import normalize
+from peewee_model.text.normalize.normalizer import normalize
+from peewee_model.text.symbols.espeak import speak, variants
 from pipeline.corpora import mini
 from pipeline.corpora.mini_sentences import HELD_OUT, held_out_sentences, training_sentences
 

@@ -16,8 +16,8 @@ from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.model import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
-from peewee_model.text.config import TextConfig
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, remove_weight_norm
 from peewee_model.weights import save_model

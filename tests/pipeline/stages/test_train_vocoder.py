@@ -16,8 +16,8 @@ from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
-from peewee_model.text.config import TextConfig
-from peewee_model.text.symbols import Tokenizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim
 from peewee_model.vocoder.hifi_gan import HiFiGan
 from peewee_model.vocoder.vocoder import load_vocoder

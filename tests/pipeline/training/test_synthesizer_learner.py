@@ -7,7 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from peewee_model.errors import ConfigError
-from peewee_model.text.config import TextConfig
+from peewee_model.text.symbols.config import TextConfig
 from pipeline.tables import TableError
 from pipeline.training.loop import PreemptedError, train
 from pipeline.training.ragged import Ragged

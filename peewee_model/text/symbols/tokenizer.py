@@ -4,7 +4,7 @@ import re
 
 from peewee_model.errors import TextError
 from peewee_model.text.characters import describe
-from peewee_model.text.config import TextConfig
+from peewee_model.text.symbols.config import TextConfig
 
 PADDING = "<pad>"
 """Stands at number 0, in no text."""
@@ -61,7 +61,7 @@ class Tokenizer:
 
     def _pronounce(self, text: str) -> str:
         """Give the IPA of a text, with the punctuation that espeak-ng takes out."""
-        from peewee_model.text.espeak import phonemize
+        from peewee_model.text.symbols.espeak import phonemize
 
         spoken = ""
         for part in _CLAUSE.split(text):

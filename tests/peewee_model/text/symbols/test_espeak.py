@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from peewee_model.errors import ConfigError, TextError
-from peewee_model.text.espeak import phonemize, speak, variants
+from peewee_model.text.symbols.espeak import phonemize, speak, variants
 
 ROOT = Path(__file__).parents[3]
 
@@ -37,7 +37,7 @@ def test_same_arguments_give_same_samples_whatever_was_said_before(variant: str)
 
 def test_same_arguments_give_same_samples_in_another_process() -> None:
     code = (
-        "import hashlib; from peewee_model.text.espeak import speak;"
+        "import hashlib; from peewee_model.text.symbols.espeak import speak;"
         "samples = speak('A cat.', voice='en-us', variant='m3', pitch=50, rate=165)[0];"
         "print(hashlib.sha256(samples.tobytes()).hexdigest())"
     )
@@ -112,7 +112,7 @@ def test_data_folder_with_a_long_path_is_read(tmp_path: Path) -> None:
     package = tmp_path / ("deep" * 30) / ("deeper" * 20)
     package.mkdir(parents=True)
     (package / "espeakng_loader").symlink_to(Path(espeakng_loader.__file__).parent)
-    code = "from peewee_model.text.espeak import phonemize; print(phonemize('cat', 'en-us'))"
+    code = "from peewee_model.text.symbols.espeak import phonemize; print(phonemize('cat', 'en-us'))"
     done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": f"{package}:{ROOT}", "PYTHONUTF8": "1"},
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert done.stdout.strip() == "kˈæt"

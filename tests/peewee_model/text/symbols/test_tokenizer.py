@@ -3,8 +3,8 @@
 import pytest
 
 from peewee_model.errors import ConfigError, TextError
-from peewee_model.text.config import TextConfig
-from peewee_model.text.symbols import Tokenizer, symbols_for
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer, symbols_for
 
 LETTERS = TextConfig(units="graphemes", language="en-us")
 SOUNDS = TextConfig(units="phonemes", language="en-us")

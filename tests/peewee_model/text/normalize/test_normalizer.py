@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peewee_model.errors import TextError
-from peewee_model.text.config import TextConfig
-from peewee_model.text.normalize import MAX_CHARACTERS, decode_text, normalize
-from peewee_model.text.symbols import PADDING, symbols_for
+from peewee_model.text.normalize.normalizer import MAX_CHARACTERS, decode_text, normalize
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import PADDING, symbols_for
 
 KNOWN = set(symbols_for(TextConfig(units="graphemes", language="en-us"))) - {PADDING}
 
