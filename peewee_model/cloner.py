@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from peewee_model.audio.clip import Clip, resample, write_wav
 from peewee_model.audio.mel import log_mel
-from peewee_model.encoder.model import SpeakerEncoder, load_encoder
+from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TextError
 from peewee_model.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Reference, read_recording
 from peewee_model.release import read_manifest, verify_release

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from peewee_model.audio.clip import decode_flac, resample
 from peewee_model.audio.mel import log_mel
-from peewee_model.encoder.model import load_encoder
+from peewee_model.encoder.speaker_encoder import load_encoder
 from pipeline.evaluation.config import SpeechTestConfig
 from pipeline.evaluation.sentences import Reading, Samples, Sentence
 from pipeline.evaluation.speech import Speaker

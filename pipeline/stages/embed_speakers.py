@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from peewee_model.encoder.model import SpeakerEncoder, load_encoder
+from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from pipeline import tables
 from pipeline.device import inference_device
 

@@ -14,7 +14,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
-from peewee_model.encoder.model import SpeakerEncoder
+from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import PeeweeError
 from pipeline import tables
 from pipeline.params import Section

@@ -140,7 +140,7 @@ def _measure_embedding(recordings: list[str]) -> dict[str, float]:
     from peewee_model.audio.clip import read_clip, resample
     from peewee_model.audio.mel import MelConfig, log_mel
     from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
-    from peewee_model.encoder.model import SpeakerEncoder
+    from peewee_model.encoder.speaker_encoder import SpeakerEncoder
     from pipeline.profile import load_overlay
     from tests.bench.extract import RATE, made_up_voice
 

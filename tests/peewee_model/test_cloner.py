@@ -14,7 +14,7 @@ import torch
 from peewee_model import Clip, VoiceCloner, cli, cloner
 from peewee_model.audio.mel import MelConfig
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
-from peewee_model.encoder.model import SpeakerEncoder
+from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
 from peewee_model.reference import MARGIN_S
 from peewee_model.store import open_store

@@ -13,7 +13,7 @@ import yaml
 from peewee_model.audio.clip import decode_flac, encode_flac, read_clip, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
-from peewee_model.encoder.model import SpeakerEncoder, load_encoder
+from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2
 from peewee_model.text.symbols.config import TextConfig

@@ -9,7 +9,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from peewee_model.encoder.model import load_encoder
+from peewee_model.encoder.speaker_encoder import load_encoder
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.model import load_synthesizer
 from pipeline import tables

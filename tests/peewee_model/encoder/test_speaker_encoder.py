@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.encoder.config import EcapaTdnnSizes, EncoderArchitecture, EncoderConfig, LstmSizes, TdnnSizes
-from peewee_model.encoder.model import SpeakerEncoder, load_encoder
 from peewee_model.encoder.silence import loud_frames
+from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ShapeError
 from peewee_model.weights import save_model
 
