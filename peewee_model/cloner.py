@@ -20,8 +20,8 @@ from peewee_model.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Reference, rea
 from peewee_model.release import read_manifest, verify_release
 from peewee_model.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.store import open_store, parse_reference
-from peewee_model.synthesizer.model import load_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
+from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
 from peewee_model.text.normalize.normalizer import normalize
 from peewee_model.text.sentences import split_sentences
 from peewee_model.text.symbols.config import TextConfig

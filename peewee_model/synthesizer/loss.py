@@ -8,11 +8,11 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from peewee_model.synthesizer.aligner import alignment_loss
 from peewee_model.synthesizer.layers import length_mask
-from peewee_model.synthesizer.model import Tacotron2Output
-from peewee_model.synthesizer.non_attentive import NonAttentiveOutput
+from peewee_model.synthesizer.non_attentive.aligner import alignment_loss
+from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveOutput
 from peewee_model.synthesizer.synthesizer import n_decoder_steps
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2Output
 
 Positive = Annotated[float, Field(gt=0.0)]
 Weight = Annotated[float, Field(ge=0.0)]

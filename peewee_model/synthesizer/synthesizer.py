@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from peewee_model.errors import ShapeError
 from peewee_model.synthesizer.config import SynthesizerConfig
-from peewee_model.synthesizer.inference import PackedDecoder
 from peewee_model.synthesizer.layers import Encoder, Postnet, length_mask
+from peewee_model.synthesizer.tacotron2.inference import PackedDecoder
 
 
 class InferOutput(NamedTuple):

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.alignment import coverage, diagonality, focus_rate
-from peewee_model.synthesizer.model import load_synthesizer
+from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.vocoder import load_vocoder
+from pipeline.alignment import coverage, diagonality, focus_rate
 from pipeline.evaluation.config import SpeechTestConfig
 from pipeline.evaluation.sentences import Reading, Row, Samples
 

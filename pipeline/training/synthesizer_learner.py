@@ -15,14 +15,14 @@ from torch.optim import Adam, Optimizer
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError, PeeweeError
-from peewee_model.synthesizer.alignment import alignment_figures
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
 from peewee_model.synthesizer.loss import UNITS, SynthesizerLossConfig, synthesizer_losses
-from peewee_model.synthesizer.model import Tacotron2Output, make_synthesizer, n_decoder_steps
-from peewee_model.synthesizer.non_attentive import NonAttentiveOutput
+from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveOutput
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2Output, make_synthesizer, n_decoder_steps
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline import tables
+from pipeline.alignment import alignment_figures
 from pipeline.params import Section
 from pipeline.training import mel_judge
 from pipeline.training.batching import LengthBuckets

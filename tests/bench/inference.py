@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.synthesizer.inference import PackedDecoder
-from peewee_model.synthesizer.model import Tacotron2
+from peewee_model.synthesizer.tacotron2.inference import PackedDecoder
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig
 from tests.bench.synthesizer import _config

@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from peewee_model.synthesizer.alignment import alignment_figures
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.loss import synthesizer_losses
-from peewee_model.synthesizer.model import make_synthesizer
 from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
+from peewee_model.synthesizer.tacotron2.tacotron2 import make_synthesizer
+from pipeline.alignment import alignment_figures
 from tests.peewee_model.synthesizer.conftest import LOSS
 
 N_MELS, N_SYMBOLS, END, FACTOR, N_STEPS = 8, 12, 11, 2, 200

@@ -13,7 +13,7 @@ from peewee_model.synthesizer.loss import (
     stop_loss,
     synthesizer_losses,
 )
-from peewee_model.synthesizer.model import SynthesizerConfig, Tacotron2, Tacotron2Output
+from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2, Tacotron2Output
 from tests.peewee_model.synthesizer.conftest import LOSS
 
 

@@ -7,8 +7,8 @@ from torch import nn
 
 from peewee_model.synthesizer.layers import MaskedBatchNorm
 from peewee_model.synthesizer.mel_discriminator import MelDiscriminator
-from peewee_model.synthesizer.model import Tacotron2
-from peewee_model.synthesizer.non_attentive import NonAttentiveTacotron
+from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from pipeline.training.out_of_memory import BatchTooLargeError, in_parts_that_fit
 from tests.pipeline.training.test_synthesizer_learner import judged, make, params  # noqa: F401 - a fixture
 

@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.aligner import Aligner, best_durations
 from peewee_model.synthesizer.config import SynthesizerConfig
-from peewee_model.synthesizer.duration_decoder import DurationPredictor, FrameDecoder
-from peewee_model.synthesizer.inference import PackedDecoder
 from peewee_model.synthesizer.layers import Postnet, length_mask
+from peewee_model.synthesizer.non_attentive.aligner import Aligner, best_durations
+from peewee_model.synthesizer.non_attentive.duration_decoder import DurationPredictor, FrameDecoder
 from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
+from peewee_model.synthesizer.tacotron2.inference import PackedDecoder
 
 
 class NonAttentiveOutput(NamedTuple):

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
-from peewee_model.synthesizer.duration_decoder import DurationPredictor, FrameDecoder
-from peewee_model.synthesizer.model import Tacotron2, load_synthesizer, make_synthesizer
-from peewee_model.synthesizer.non_attentive import NonAttentiveTacotron
+from peewee_model.synthesizer.non_attentive.duration_decoder import DurationPredictor, FrameDecoder
+from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2, load_synthesizer, make_synthesizer
 from peewee_model.weights import save_model
 from tests.peewee_model.synthesizer.conftest import small_config
-from tests.peewee_model.synthesizer.test_model import N_MELS, infer, item_alone, make_batch
+from tests.peewee_model.synthesizer.tacotron2.test_tacotron2 import N_MELS, infer, item_alone, make_batch
 
 
 def made(**changes: Any) -> NonAttentiveTacotron:
@@ -90,7 +90,7 @@ def test_what_is_spoken_is_what_would_be_drawn_of_a_recording_so_timed(reduction
     spoken = infer(model, batch, max_frames=10_000)
     durations = spoken.alignment.sum(1).long()
     batch |= {"mel": torch.zeros_like(spoken.mel), "mel_lengths": spoken.mel_lengths}
-    with mock.patch("peewee_model.synthesizer.non_attentive.best_durations", lambda *_: durations):
+    with mock.patch("peewee_model.synthesizer.non_attentive.non_attentive.best_durations", lambda *_: durations):
         drawn = model(**batch)
     assert spoken.mel_lengths.tolist() == (durations.sum(1) * reduction_factor).tolist()
     assert len(set(durations[0].tolist())) > 1

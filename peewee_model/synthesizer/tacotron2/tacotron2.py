@@ -19,11 +19,11 @@ from torch import Tensor
 
 from peewee_model.errors import ShapeError
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
-from peewee_model.synthesizer.decoder import Decoder
-from peewee_model.synthesizer.inference import DecoderRun, PackedDecoder
 from peewee_model.synthesizer.layers import Postnet, length_mask
-from peewee_model.synthesizer.non_attentive import NonAttentiveTacotron
+from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
 from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
+from peewee_model.synthesizer.tacotron2.decoder import Decoder
+from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
 from peewee_model.weights import load_config, load_weights
 
 __all__ = [

@@ -8,8 +8,13 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer import packed_products
-from peewee_model.synthesizer.packed_products import Precision, check_precision, default_precision, make_product
+from peewee_model.synthesizer.tacotron2 import packed_products
+from peewee_model.synthesizer.tacotron2.packed_products import (
+    Precision,
+    check_precision,
+    default_precision,
+    make_product,
+)
 
 CPU = torch.device("cpu")
 BOUNDS: dict[Precision, float] = {"float32": 1e-6, "float16": 5e-4, "int8": 1e-2}
@@ -79,7 +84,7 @@ def test_packed_weight_is_a_copy(precision: Precision) -> None:
 
 WARNS = """
 import warnings, torch
-from peewee_model.synthesizer.packed_products import make_product
+from peewee_model.synthesizer.tacotron2.packed_products import make_product
 warnings.simplefilter("error")
 for precision in ("float32", "float16", "int8"):
     make_product(torch.randn(300, 20), None, precision)(torch.randn(1, 20))

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peewee_model.synthesizer.attention import Memory
-from peewee_model.synthesizer.decoder import Decoder
-from peewee_model.synthesizer.packed_products import (
+from peewee_model.synthesizer.tacotron2.attention import Memory
+from peewee_model.synthesizer.tacotron2.decoder import Decoder
+from peewee_model.synthesizer.tacotron2.packed_products import (
     Precision,
     Product,
     check_precision,

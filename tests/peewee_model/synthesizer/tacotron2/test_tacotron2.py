@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
-from peewee_model.synthesizer.inference import DecoderRun, PackedDecoder
-from peewee_model.synthesizer.model import (
+from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
+from peewee_model.synthesizer.tacotron2.tacotron2 import (
     SynthesizerConfig,
     Tacotron2,
     Tacotron2Output,

@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-from peewee_model.synthesizer.attention import AttentionWeights, Memory
-from peewee_model.synthesizer.products import PackedWeight, product
+from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory
+from peewee_model.synthesizer.tacotron2.products import PackedWeight, product
 
 
 class Record(NamedTuple):

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from peewee_model.synthesizer.attention import AttentionWeights, Memory
-from peewee_model.synthesizer.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
+from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory
+from peewee_model.synthesizer.tacotron2.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
 
 _CHUNK_NUMBERS = 1 << 22
 """Numbers in a recomputed chunk of the comparison: 16 MB of float32, near a cache's size."""

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from peewee_model.portable_lstm import LSTM
-from peewee_model.synthesizer.attention import AttentionWeights, LocationSensitiveAttention, Memory
-from peewee_model.synthesizer.attention_graphs import fastest_attention_loop
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import Prenet, dropout, xavier
-from peewee_model.synthesizer.products import linear
+from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, LocationSensitiveAttention, Memory
+from peewee_model.synthesizer.tacotron2.attention_graphs import fastest_attention_loop
+from peewee_model.synthesizer.tacotron2.products import linear
 
 
 class Decoder(nn.Module):

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from peewee_model.synthesizer import attention_loop as module
-from peewee_model.synthesizer import products
-from peewee_model.synthesizer.attention import AttentionWeights, Memory, attention_step, initial_state
-from peewee_model.synthesizer.attention_loop import attention_loop
+from peewee_model.synthesizer.tacotron2 import attention_loop as module
+from peewee_model.synthesizer.tacotron2 import products
+from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory, attention_step, initial_state
+from peewee_model.synthesizer.tacotron2.attention_loop import attention_loop
 
 
 class Case(NamedTuple):

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from peewee_model.synthesizer import attention_graphs as module
-from peewee_model.synthesizer.attention import AttentionWeights, Memory
-from peewee_model.synthesizer.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
-from peewee_model.synthesizer.attention_graphs import CHUNK_STEPS, BucketedLoop, fastest_attention_loop
-from tests.peewee_model.synthesizer.test_attention_loop import Case, make_case, plain_loop
+from peewee_model.synthesizer.tacotron2 import attention_graphs as module
+from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory
+from peewee_model.synthesizer.tacotron2.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
+from peewee_model.synthesizer.tacotron2.attention_graphs import CHUNK_STEPS, BucketedLoop, fastest_attention_loop
+from tests.peewee_model.synthesizer.tacotron2.test_attention_loop import Case, make_case, plain_loop
 
 
 def run_now(work):

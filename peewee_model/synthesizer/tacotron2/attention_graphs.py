@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peewee_model.synthesizer.attention import AttentionWeights, Memory
-from peewee_model.synthesizer.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
-from peewee_model.synthesizer.attention_loop import Given, attention_loop, excluded
+from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory
+from peewee_model.synthesizer.tacotron2.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
+from peewee_model.synthesizer.tacotron2.attention_loop import Given, attention_loop, excluded
 
 CHUNK_STEPS = 16
 """Steps in a graph. A mel is padded to a multiple of it."""

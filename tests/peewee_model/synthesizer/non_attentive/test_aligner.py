@@ -8,7 +8,7 @@ import torch
 from scipy.stats import betabinom
 from torch import Tensor
 
-from peewee_model.synthesizer.aligner import Aligner, _log_prior, alignment_loss, best_durations
+from peewee_model.synthesizer.non_attentive.aligner import Aligner, _log_prior, alignment_loss, best_durations
 from tests.peewee_model.synthesizer.conftest import small_config
 
 

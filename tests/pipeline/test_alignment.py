@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from peewee_model.synthesizer.alignment import (
+from pipeline.alignment import (
     alignment_figures,
     coverage,
     diagonality,

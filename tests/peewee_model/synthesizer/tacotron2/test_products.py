@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from peewee_model.synthesizer import products
+from peewee_model.synthesizer.tacotron2 import products
 
 
 @pytest.mark.parametrize("onednn", [True, False])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.products import PackedWeight
+from peewee_model.synthesizer.tacotron2.products import PackedWeight
 
 Precision = Literal["float32", "float16", "int8"]
 """Of a decoder's weights at inference. `float16`: all are rounded to half precision, the arithmetic is float32. `int8`:
