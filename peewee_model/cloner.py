@@ -26,7 +26,7 @@ from peewee_model.text.normalize.normalizer import normalize
 from peewee_model.text.sentences import split_sentences
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
-from peewee_model.vocoder.vocoder import Vocoder, load_vocoder
+from peewee_model.vocoder.factory import Vocoder, load_vocoder
 
 PAUSE_S = 0.25  # between sentences
 

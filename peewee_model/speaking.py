@@ -13,7 +13,7 @@ from peewee_model.audio.clip import trim_silence
 from peewee_model.errors import AudioError
 from peewee_model.reference import MARGIN_S, SILENCE_DB
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.vocoder.vocoder import Vocoder
+from peewee_model.vocoder.factory import Vocoder
 
 MAX_SECONDS_PER_SYMBOL = 0.25  # slow speech has 0.1: who needs more has lost the thread
 MAX_SENTENCES = 32

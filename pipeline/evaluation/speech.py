@@ -15,8 +15,8 @@ from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
+from peewee_model.vocoder.factory import load_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
-from peewee_model.vocoder.vocoder import load_vocoder
 from pipeline.alignment import coverage, diagonality, focus_rate
 from pipeline.evaluation.config import SpeechTestConfig
 from pipeline.evaluation.sentences import Reading, Row, Samples

@@ -18,9 +18,9 @@ from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
+from peewee_model.vocoder.factory import load_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLim
 from peewee_model.vocoder.hifi_gan import HiFiGan
-from peewee_model.vocoder.vocoder import load_vocoder
 from peewee_model.weights import save_model
 from pipeline import tables
 from pipeline.params import read
