@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from peewee_model.audio.clip import Clip
-    from peewee_model.cloner import Speech, VoiceCloner
+    from peewee_model.cloning.cloner import Speech, VoiceCloner
     from peewee_model.errors import PeeweeError
 
 _HOMES = {
     "Clip": "peewee_model.audio.clip",
     "PeeweeError": "peewee_model.errors",
-    "Speech": "peewee_model.cloner",
-    "VoiceCloner": "peewee_model.cloner",
+    "Speech": "peewee_model.cloning.cloner",
+    "VoiceCloner": "peewee_model.cloning.cloner",
 }
 
 __all__ = ["Clip", "PeeweeError", "Speech", "VoiceCloner"]

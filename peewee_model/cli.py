@@ -31,7 +31,7 @@ def clone(
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
 ) -> None:
     """Say a text in the voice of a recording."""
-    from peewee_model.cloner import VoiceCloner
+    from peewee_model.cloning.cloner import VoiceCloner
 
     speech = VoiceCloner.load(release).clone(text, reference=list(reference), seed=seed)
     speech.save(out)

@@ -20,7 +20,7 @@ from peewee_model.errors import PeeweeError
 from pipeline.result_line import write_result
 
 if TYPE_CHECKING:
-    from peewee_model.cloner import Speech
+    from peewee_model.cloning.cloner import Speech
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +112,7 @@ def speak_odd_texts(cloner: Cloner, reference: Sequence[bytes], texts: Iterable[
 
 def main(arguments: list[str]) -> int:
     """Speak them all, and say what became of them."""
-    from peewee_model.cloner import VoiceCloner
+    from peewee_model.cloning.cloner import VoiceCloner
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     parser = argparse.ArgumentParser(prog="python -m pipeline.odd_texts", description="Speak texts nobody planned for.")

@@ -65,7 +65,7 @@ def check_release(store: Store, verdict: Verdict) -> None:
         BadReleaseError: Says what is wrong with it.
         ReleaseError: If the store can't be used, which says nothing about the release.
     """
-    from peewee_model.cloner import VoiceCloner
+    from peewee_model.cloning.cloner import VoiceCloner
 
     try:
         manifest = store.verify(verdict.version, _public_key())

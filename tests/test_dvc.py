@@ -195,7 +195,7 @@ EXPECTED = {
     "pipeline/runs/stage_process.py": set(),
     "exclusions.csv": AFTER_INGEST,
     "requirements.lock": {"bundle", "publish"},
-    "peewee_model/cloner.py": set(),
+    "peewee_model/cloning/cloner.py": set(),
     "pipeline/profile.py": set(),
 }
 

@@ -18,7 +18,7 @@ from peewee_model.vocoder.factory import load_vocoder
 from pipeline import profile
 from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates
 from pipeline.verification import all_pairs, equal_error_rate
-from tests.peewee_model.test_cloner import voice
+from tests.peewee_model.cloning.test_cloner import voice
 
 STORE = Path(__file__).parents[1] / "examples" / "store"
 MAX_BYTES = 25_000_000

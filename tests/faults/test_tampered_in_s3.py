@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from peewee_model.cloner import VoiceCloner
+from peewee_model.cloning.cloner import VoiceCloner
 from peewee_model.errors import ConfigError, ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.store import Store, open_store
 from tests.peewee_model import tamperings

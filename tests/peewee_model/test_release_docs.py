@@ -12,7 +12,7 @@ import soundfile
 
 from peewee_model.store import open_store
 from peewee_model.weights import save_model
-from tests.peewee_model.test_cloner import make_encoder, make_synthesizer, make_vocoder, voice
+from tests.peewee_model.cloning.test_cloner import make_encoder, make_synthesizer, make_vocoder, voice
 from tests.servers.s3 import S3Server
 
 BUCKET = "voices"

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from peewee_model import cloner
 from peewee_model.audio.clip import encode_flac
+from peewee_model.cloning import cloner
 from peewee_model.store import open_store
 from pipeline import release_check
 from pipeline.release_check import SENTENCES, main

@@ -32,8 +32,8 @@ from pipeline.corpora.mini_sentences import training_sentences
 from pipeline.provenance import PARENT, read_provenance
 from pipeline.warm_start import RELEASE
 from tests.closure import ROOT
+from tests.peewee_model.cloning.test_cloner import make_encoder, make_synthesizer, make_vocoder
 from tests.peewee_model.releases import write_manifest
-from tests.peewee_model.test_cloner import make_encoder, make_synthesizer, make_vocoder
 
 CORPUS = {
     "corpus": "toy", "subset": "clean", "url": "https://example.org/toy.tar.gz", "sha256": "ab" * 32,

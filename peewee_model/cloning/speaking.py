@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from peewee_model.audio.clip import trim_silence
+from peewee_model.cloning.reference import MARGIN_S, SILENCE_DB
 from peewee_model.errors import AudioError
-from peewee_model.reference import MARGIN_S, SILENCE_DB
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.vocoder.factory import Vocoder
 

@@ -11,12 +11,13 @@ import pytest
 import soundfile
 import torch
 
-from peewee_model import Clip, VoiceCloner, cli, cloner
+from peewee_model import Clip, VoiceCloner, cli
 from peewee_model.audio.mel import MelConfig
+from peewee_model.cloning import cloner
+from peewee_model.cloning.reference import MARGIN_S
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
-from peewee_model.reference import MARGIN_S
 from peewee_model.store import open_store
 from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2
 from peewee_model.text.symbols.config import TextConfig

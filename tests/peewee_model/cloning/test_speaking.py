@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from peewee_model.speaking import batches
+from peewee_model.cloning.speaking import batches
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from peewee_model.audio.clip import Clip, resample, write_wav
 from peewee_model.audio.mel import log_mel
+from peewee_model.cloning.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Reference, read_recording
+from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TextError
-from peewee_model.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Reference, read_recording
 from peewee_model.release import read_manifest, verify_release
-from peewee_model.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.store import open_store, parse_reference
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
