@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from peewee_model.errors import ReleaseError, TamperedReleaseError
-from peewee_model.release import MANIFEST, FileEntry, hash_file, parse_manifest, verify_release
+from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, parse_manifest, verify_release
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model.errors import ReleaseError, TamperedReleaseError
-from peewee_model.release import VERSION_PATTERN
+from peewee_model.release.manifest import VERSION_PATTERN
 from peewee_model.store_backend import Backend
 
 logger = logging.getLogger(__name__)

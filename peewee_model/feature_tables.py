@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.features import FeaturesManifest, parse_features
-from peewee_model.release import MANIFEST, VERSION_PATTERN, version_of
+from peewee_model.release.features import FeaturesManifest, parse_features
+from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, version_of
 from peewee_model.store_backend import Backend, Source
 
 logger = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ import typer
 from peewee_model import release_summary
 from peewee_model.channels import Numbered, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
-from peewee_model.release import MANIFEST, VERSION_PATTERN, verify_release
+from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, verify_release
 from peewee_model.rollback import roll_back
 from peewee_model.store import DEFAULT_CHANNEL, Store, open_store
 from peewee_model.store_backend import Progress

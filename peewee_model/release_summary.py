@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from peewee_model.channels import Numbered
 from peewee_model.errors import ReleaseError
-from peewee_model.features import FEATURES_FILE
-from peewee_model.release import MODELS, VERSION_LENGTH, Manifest
+from peewee_model.release.features import FEATURES_FILE
+from peewee_model.release.manifest import MODELS, VERSION_LENGTH, Manifest
 from peewee_model.store import Store
 
 GATE = "reports/gate.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from peewee_model.errors import TamperedReleaseError
-from peewee_model.release import FileEntry, hash_file
+from peewee_model.release.manifest import FileEntry, hash_file
 from peewee_model.store_backend import Progress, Source
 
 PART_SIZE = 8 * 2**20

@@ -9,7 +9,7 @@ signed and checked is `signing`, which needs the extra of that name; this module
 import logging
 from pathlib import Path
 
-from peewee_model.release import MANIFEST
+from peewee_model.release.manifest import MANIFEST
 from peewee_model.store_backend import Backend
 
 logger = logging.getLogger(__name__)

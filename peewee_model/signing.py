@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from peewee_model.errors import ReleaseError
-from peewee_model.release import MANIFEST, VERSION_LENGTH, Manifest, hash_file
+from peewee_model.release.manifest import MANIFEST, VERSION_LENGTH, Manifest, hash_file
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey

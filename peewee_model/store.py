@@ -20,7 +20,7 @@ from peewee_model.cache import Cache, cache_folder
 from peewee_model.channels import CHANNEL_PATTERN, Action, ChannelEntry, Channels, Numbered, check_channel, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.feature_tables import FeatureTables
-from peewee_model.release import (
+from peewee_model.release.manifest import (
     MANIFEST,
     VERSION_PATTERN,
     Manifest,

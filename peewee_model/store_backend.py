@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from peewee_model.release import FileEntry
+from peewee_model.release.manifest import FileEntry
 
 Progress = Callable[[int], object]
 """Told how many bytes were dealt with since it was called last."""

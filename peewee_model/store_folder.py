@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from peewee_model.errors import ReleaseError, TamperedReleaseError
-from peewee_model.release import FileEntry, hash_file, verify_release
+from peewee_model.release.manifest import FileEntry, hash_file, verify_release
 from peewee_model.store_backend import Progress, Source
 
 

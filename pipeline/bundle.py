@@ -18,8 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from peewee_model.features import FEATURES_FILE
-from peewee_model.release import (
+from peewee_model.release.features import FEATURES_FILE
+from peewee_model.release.manifest import (
     MANIFEST,
     MODELS,
     CorpusEntry,

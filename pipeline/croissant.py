@@ -16,8 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from peewee_model.features import FEATURES_FILE, FeaturesManifest
-from peewee_model.release import CorpusEntry
+from peewee_model.release.features import FEATURES_FILE, FeaturesManifest
+from peewee_model.release.manifest import CorpusEntry
 from pipeline.corpora.publications import is_synthetic, known_licence, published
 from pipeline.corpora.sources import Source
 from pipeline.tables import MELS, UTTERANCES

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
-from peewee_model.features import FeaturesManifest
-from peewee_model.release import CodeEntry, FileEntry, StageEntry, hash_file
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import CodeEntry, FileEntry, StageEntry, hash_file
 from pipeline import tables
 from pipeline.corpora.sources import Source
 from pipeline.exclusions import EXCLUSIONS, Exclusions, read_exclusions

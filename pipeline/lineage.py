@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
-from peewee_model.release import CodeEntry, Edge, StageEntry
+from peewee_model.release.manifest import CodeEntry, Edge, StageEntry
 from pipeline.corpora.sources import masked
 from pipeline.dvc_yaml import load_yaml
 from pipeline.graph import edges, load_stages, outputs

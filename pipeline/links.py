@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from peewee_model.errors import PeeweeError
-from peewee_model.release import Edge, FileEntry, StageEntry, hash_file
+from peewee_model.release.manifest import Edge, FileEntry, StageEntry, hash_file
 from pipeline.graph import outputs
 
 LINKS = Path("links")

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from peewee_model.features import FeaturesManifest
-from peewee_model.release import CodeEntry, CorpusEntry, ParentEntry
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import CodeEntry, CorpusEntry, ParentEntry
 from pipeline.card_figures import figures, is_timed_by_durations, share
 from pipeline.corpora.publications import is_synthetic, known_licence, published
 

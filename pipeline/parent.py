@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from peewee_model.release import MANIFEST, ParentEntry, read_manifest
+from peewee_model.release.manifest import MANIFEST, ParentEntry, read_manifest
 from pipeline.corpora.sources import masked
 from pipeline.evidence import BundleError, check_files
 from pipeline.links import ReleaseLinks

@@ -23,7 +23,7 @@ from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
 from in_toto_attestation.v1.statement import Statement
 
 from peewee_model.errors import PeeweeError
-from peewee_model.release import MANIFEST, CodeEntry, FileEntry, ParentEntry, StageEntry, check_name, hash_file
+from peewee_model.release.manifest import MANIFEST, CodeEntry, FileEntry, ParentEntry, StageEntry, check_name, hash_file
 from pipeline.corpora.sources import Source
 
 PROVENANCE = "provenance.json"

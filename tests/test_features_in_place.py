@@ -13,8 +13,8 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 import pytest
 
-from peewee_model.features import FeaturesManifest
-from peewee_model.release import hash_file
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import hash_file
 from peewee_model.store import open_store
 from pipeline.tables import MELS, write_shard
 from tests.servers import fault_proxy

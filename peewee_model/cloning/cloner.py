@@ -18,7 +18,7 @@ from peewee_model.cloning.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Refere
 from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TextError
-from peewee_model.release import read_manifest, verify_release
+from peewee_model.release.manifest import read_manifest, verify_release
 from peewee_model.store import open_store, parse_reference
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
-from peewee_model.release import Manifest
+from peewee_model.release.manifest import Manifest
 from peewee_model.store import open_store, parse_reference
 from peewee_model.synthesizer.config import SynthesizerArchitecture
 from pipeline import profile

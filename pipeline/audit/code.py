@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from peewee_model.release import Edge
+from peewee_model.release.manifest import Edge
 from pipeline.audit.finding import Finding, Report
 from pipeline.audit.places import folder_hash
 from pipeline.audit.record import Record

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from peewee_model.features import FEATURES_FILE
-from peewee_model.release import version_of
+from peewee_model.release.features import FEATURES_FILE
+from peewee_model.release.manifest import version_of
 from peewee_model.store import Store
 from pipeline.audit.errors import AuditError
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from peewee_model.errors import ReleaseError
-from peewee_model.release import Manifest
+from peewee_model.release.manifest import Manifest
 from peewee_model.store import Store
 from pipeline.audit.dataset import features_version, fetch_utterances, read_utterances
 from pipeline.provenance import PROVENANCE, read_provenance

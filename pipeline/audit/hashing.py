@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from peewee_model.release import FileEntry
+from peewee_model.release.manifest import FileEntry
 from pipeline.audit.finding import Finding, Report
 
 BLOCK = 1 << 20

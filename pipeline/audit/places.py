@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from peewee_model.release import Edge
+from peewee_model.release.manifest import Edge
 from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Finding
 from pipeline.audit.hashing import BLOCK, Source

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from peewee_model.release import Edge, FileEntry
+from peewee_model.release.manifest import Edge, FileEntry
 from pipeline.audit.finding import Finding
 from pipeline.audit.hashing import Digests, Item, Job
 from pipeline.audit.places import Held, Place, folder_hash

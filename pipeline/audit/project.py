@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ReleaseError
-from peewee_model.release import Edge, FileEntry, Manifest, read_manifest, verify_release
+from peewee_model.release.manifest import Edge, FileEntry, Manifest, read_manifest, verify_release
 from pipeline.audit import archives, lock
 from pipeline.audit.code import check_code
 from pipeline.audit.errors import AuditError

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from pydantic import ValidationError
 
 from peewee_model.errors import PeeweeError
-from peewee_model.features import FEATURES_FILE, FeaturesManifest
-from peewee_model.release import MANIFEST, VERSION_LENGTH, Edge, FileEntry, Manifest, StageEntry
+from peewee_model.release.features import FEATURES_FILE, FeaturesManifest
+from peewee_model.release.manifest import MANIFEST, VERSION_LENGTH, Edge, FileEntry, Manifest, StageEntry
 from pipeline.audit.finding import Finding, from_error
 from pipeline.corpora.sources import CorpusConfig, Source
 from pipeline.croissant import CROISSANT

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from peewee_model.cache import Cache, cache_folder
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.features import FEATURES_FILE
-from peewee_model.release import VERSION_PATTERN
+from peewee_model.release.features import FEATURES_FILE
+from peewee_model.release.manifest import VERSION_PATTERN
 from peewee_model.s3_client import split_address
 from peewee_model.signing import SignatureError, key_id
 from peewee_model.store import Store, open_store

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from peewee_model.release import CorpusEntry
+from peewee_model.release.manifest import CorpusEntry
 
 
 @dataclass(frozen=True)

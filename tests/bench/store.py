@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from peewee_model.release import FileEntry, Manifest, hash_file
+from peewee_model.release.manifest import FileEntry, Manifest, hash_file
 from tests.closure import ROOT
 
 MEL = {"n_mels": 80}

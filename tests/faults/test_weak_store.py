@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from peewee_model.errors import ReleaseError
-from peewee_model.features import FeaturesManifest
-from peewee_model.release import hash_file
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import hash_file
 from peewee_model.store import open_store
 from tests.peewee_model.releases import write_release
 from tests.servers import fault_proxy

@@ -22,7 +22,7 @@ import pytest
 from peewee_model import cli
 from peewee_model.channels import Action, ChannelEntry, Numbered
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
-from peewee_model.release import Manifest
+from peewee_model.release.manifest import Manifest
 from peewee_model.release_summary import human_size, plain, table
 from peewee_model.rollback import roll_back, version_before
 from peewee_model.store import Store, open_store

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release import read_manifest
+from peewee_model.release.manifest import read_manifest
 from peewee_model.store import Reference, Store, open_store, parse_reference
 from peewee_model.store_folder import FolderBackend
 

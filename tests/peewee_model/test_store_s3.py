@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from peewee_model.errors import PeeweeError, ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.features import FeaturesManifest
-from peewee_model.release import FileEntry, hash_file
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import FileEntry, hash_file
 from peewee_model.s3_client import StoreUnavailableError
 from peewee_model.store import Store, open_store
 from tests.servers import fault_proxy

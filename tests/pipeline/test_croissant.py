@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from peewee_model.features import FeaturesManifest
-from peewee_model.release import CorpusEntry, FileEntry, hash_file
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import CorpusEntry, FileEntry, hash_file
 from pipeline import tables
 from pipeline.croissant import CROISSANT, write_croissant
 

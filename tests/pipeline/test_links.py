@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from peewee_model.release import Edge, FileEntry, StageEntry
+from peewee_model.release.manifest import Edge, FileEntry, StageEntry
 from pipeline.links import (
     LinkError,
     ReleaseLinks,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from peewee_model.features import FeaturesManifest
-from peewee_model.release import CodeEntry, CorpusEntry, FileEntry, ParentEntry
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import CodeEntry, CorpusEntry, FileEntry, ParentEntry
 from pipeline.evaluation.gate import AtLeast, AtMost, check_gate, gate_document
 from pipeline.evaluation.measures import Measurement, summarize
 from pipeline.evaluation.sentences import Row

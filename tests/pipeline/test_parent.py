@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from peewee_model.release import MANIFEST
+from peewee_model.release.manifest import MANIFEST
 from peewee_model.store import open_store
 from pipeline.evidence import BundleError
 from pipeline.links import ReleaseLinks, hash_files

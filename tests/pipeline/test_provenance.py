@@ -10,7 +10,7 @@ from google.protobuf.json_format import Parse
 from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementPb
 
-from peewee_model.release import CodeEntry, FileEntry, StageEntry
+from peewee_model.release.manifest import CodeEntry, FileEntry, StageEntry
 from pipeline.provenance import (
     ProvenanceError,
     hash_project,

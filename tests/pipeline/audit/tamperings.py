@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from peewee_model.release import MANIFEST, hash_file, version_of
+from peewee_model.release.manifest import MANIFEST, hash_file, version_of
 from peewee_model.store import open_store
 from tests.pipeline.audit.stand_in import COLLISION
 

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
-from peewee_model.features import parse_features
-from peewee_model.release import FileEntry, hash_file, read_manifest, verify_release
+from peewee_model.release.features import parse_features
+from peewee_model.release.manifest import FileEntry, hash_file, read_manifest, verify_release
 from peewee_model.store import open_store
 from pipeline.bundle import BundleError
 from pipeline.croissant import CROISSANT

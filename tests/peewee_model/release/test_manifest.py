@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release import Manifest, mel_configs, read_manifest, verify_release, version_of
+from peewee_model.release.manifest import Manifest, mel_configs, read_manifest, verify_release, version_of
 from tests.peewee_model.tamperings import FORGERIES, TAMPERINGS, Forgery
 
 Sign = Callable[..., str]

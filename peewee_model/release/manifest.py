@@ -21,7 +21,7 @@ from typing import Any, Literal, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.safetensors_header import check_header
+from peewee_model.release.safetensors_header import check_header
 
 MANIFEST = "manifest.json"
 MODELS = ("encoder", "synthesizer", "vocoder")

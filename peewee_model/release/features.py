@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from peewee_model.errors import TamperedReleaseError
-from peewee_model.release import FileEntry, check_name, version_of
+from peewee_model.release.manifest import FileEntry, check_name, version_of
 
 FEATURES_FILE = "features.json"
 """The manifest's name in a release."""
