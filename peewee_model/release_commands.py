@@ -15,12 +15,12 @@ from typing import Annotated, Any
 import typer
 
 from peewee_model import release_summary
-from peewee_model.channels import Numbered, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, verify_release
-from peewee_model.rollback import roll_back
-from peewee_model.store import DEFAULT_CHANNEL, Store, open_store
-from peewee_model.store_backend import Progress
+from peewee_model.store.backend import Progress
+from peewee_model.store.channels import Numbered, is_channel
+from peewee_model.store.rollback import roll_back
+from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
 
 MIN_PREFIX = 4
 _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},}}")
@@ -123,7 +123,7 @@ def verify(
             manifest = opened.verify(found, public_key, progress)
         signer = None
         if public_key is not None:
-            from peewee_model.signing import key_id
+            from peewee_model.store.signing import key_id
 
             signer = key_id(public_key)
     if as_json:

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from peewee_model.channels import Numbered
 from peewee_model.errors import ReleaseError
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import MODELS, VERSION_LENGTH, Manifest
-from peewee_model.store import Store
+from peewee_model.store.channels import Numbered
+from peewee_model.store.store import Store
 
 GATE = "reports/gate.json"
 HEADLINES = {"EER": "speaker.eer", "CER": "speech.synthesized.cer"}

@@ -12,7 +12,7 @@ from typing import Any
 from peewee_model.errors import PeeweeError, ReleaseError
 from peewee_model.release.features import FEATURES_FILE, FeaturesManifest, parse_features
 from peewee_model.release.manifest import Manifest, hash_file, read_manifest
-from peewee_model.store import Store
+from peewee_model.store.store import Store
 
 logger = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from peewee_model.errors import PeeweeError
 from peewee_model.release_commands import find
-from peewee_model.s3_client import StoreUnavailableError
-from peewee_model.store import DEFAULT_CHANNEL, open_store
+from peewee_model.store.s3_client import StoreUnavailableError
+from peewee_model.store.store import DEFAULT_CHANNEL, open_store
 from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit

@@ -20,8 +20,8 @@ import numpy as np
 
 from peewee_model.errors import PeeweeError, ReleaseError
 from peewee_model.release.manifest import Manifest
-from peewee_model.s3_client import StoreUnavailableError
-from peewee_model.store import DEFAULT_CHANNEL, Store, open_store
+from peewee_model.store.s3_client import StoreUnavailableError
+from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
 from pipeline.result_line import write_result
 
 logger = logging.getLogger(__name__)

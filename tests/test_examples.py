@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from peewee_model import VoiceCloner
 from peewee_model.audio.clip import Clip, encode_flac, read_clip, resample
 from peewee_model.audio.mel import log_mel
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from peewee_model.vocoder.factory import load_vocoder
 from pipeline import profile
 from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates

@@ -15,7 +15,7 @@ import pytest
 
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import hash_file
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.tables import MELS, write_shard
 from tests.servers import fault_proxy
 from tests.servers.fault_proxy import FaultProxy

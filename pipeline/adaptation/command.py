@@ -48,7 +48,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only write params.yaml; `dvc repro` runs it.")] = False,
 ) -> None:
     """Adapt a release to a speaker: merge what it takes into params.yaml, run the graph, and compare with before."""
-    from peewee_model.channels import check_channel
+    from peewee_model.store.channels import check_channel
     from pipeline import profile
     from pipeline.adaptation import settings
 

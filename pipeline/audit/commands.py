@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peewee_model.errors import PeeweeError
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.audit.errors import AuditError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import version_of
-from peewee_model.store import Store
+from peewee_model.store.store import Store
 from pipeline.audit.errors import AuditError
 
 UTTERANCES_FILE = "utterances.parquet"

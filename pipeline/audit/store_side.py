@@ -10,14 +10,14 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from peewee_model.cache import Cache, cache_folder
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import VERSION_PATTERN
-from peewee_model.s3_client import split_address
-from peewee_model.signing import SignatureError, key_id
-from peewee_model.store import Store, open_store
-from peewee_model.store_s3 import S3Backend
+from peewee_model.store.cache import Cache, cache_folder
+from peewee_model.store.s3 import S3Backend
+from peewee_model.store.s3_client import split_address
+from peewee_model.store.signing import SignatureError, key_id
+from peewee_model.store.store import Store, open_store
 from pipeline.audit.dataset import UTTERANCES_FILE, read_utterances
 from pipeline.audit.finding import Finding, Report, from_error
 from pipeline.audit.record import Record

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from peewee_model.errors import ReleaseError
 from peewee_model.release.manifest import ParentEntry
-from peewee_model.store import Store
+from peewee_model.store.store import Store
 from pipeline.audit.dataset import features_version, fetch_utterances, read_utterances
 from pipeline.exclusions import EXCLUSIONS_FILE, Kind
 

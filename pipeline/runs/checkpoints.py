@@ -77,7 +77,7 @@ class S3Files:
     """Files on an S3 server."""
 
     def __init__(self, address: str) -> None:
-        from peewee_model.s3_client import S3Client, split_address
+        from peewee_model.store.s3_client import S3Client, split_address
 
         self._bucket, prefix = split_address(address)
         self._prefix = f"{prefix}/" if prefix else ""

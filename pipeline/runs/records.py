@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model.errors import ConfigError, PeeweeError
-from peewee_model.store_folder import FolderBackend
+from peewee_model.store.folder import FolderBackend
 from pipeline.dvc_yaml import YAMLError, dump_yaml, load_yaml
 
 _MAX_LENGTH = 100
@@ -144,9 +144,9 @@ def open_objects(remote: str) -> Objects:
         ConfigError: If the remote is of a kind that we can't open.
     """
     if remote.startswith("s3://"):
-        from peewee_model.cache import Cache, cache_folder
-        from peewee_model.s3_client import split_address
-        from peewee_model.store_s3 import S3Backend
+        from peewee_model.store.cache import Cache, cache_folder
+        from peewee_model.store.s3 import S3Backend
+        from peewee_model.store.s3_client import split_address
 
         return S3Backend(remote, *split_address(remote), Cache(cache_folder()))
     if "://" in remote:

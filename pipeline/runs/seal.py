@@ -57,7 +57,7 @@ def release_metrics(version: str | None) -> Any:
     """Read a release's metrics from the store, if there is one to ask."""
     if not version or not os.environ.get("PEEWEE_STORE"):
         return None
-    from peewee_model.store import open_store
+    from peewee_model.store.store import open_store
 
     try:
         return open_store(os.environ["PEEWEE_STORE"]).read_manifest(version).metrics

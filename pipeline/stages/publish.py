@@ -7,7 +7,7 @@ PEEWEE_SIGNING_KEY, the path of a private key, the release is signed.
 import os
 from pathlib import Path
 
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.params import Section, read
 from pipeline.publish import publish_release, write_receipt
 

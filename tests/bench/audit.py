@@ -19,7 +19,7 @@ WORDS = "the of and that with harbour evening letters quietly remembered mountai
 _ASK = """
 import json, re, sys, time
 from pathlib import Path
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.audit import diff, trace
 start = time.perf_counter()
 if sys.argv[2] == "diff":

@@ -59,11 +59,11 @@ def write_release(folder: Path, mib: int) -> None:
 
 
 OURS_UP = """
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 open_store({address!r}).publish(Path({folder!r}), "stable", "benchmark")
 """
 OURS_DOWN = """
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 open_store({address!r}).fetch("stable")
 """
 PLAIN_UP = """

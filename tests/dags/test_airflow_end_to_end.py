@@ -32,7 +32,7 @@ CLONE = """
 import sys
 from pathlib import Path
 from peewee_model import VoiceCloner
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 store, version = sys.argv[1:]
 reference = next(name for name in open_store(store).read_manifest(version).files if name.endswith("_ground_truth.flac"))
 cloner = VoiceCloner.load(f"{store}@stable")

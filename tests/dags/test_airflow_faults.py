@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from tests.dags.embedded import RETRAIN, Airflow, Postgres, airflow, postgres, wait_until
 from tests.pipeline.stages import standin
 

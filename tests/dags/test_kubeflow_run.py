@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from tests.closure import ROOT
 from tests.dags.test_airflow_end_to_end import FAST
 

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from tests.peewee_model.releases import write_release
 
 CHANNEL = "stable"

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from peewee_model.errors import PeeweeError
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.audit.commands import app
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit

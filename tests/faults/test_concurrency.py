@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from tests.peewee_model.releases import write_release
 from tests.servers.s3 import ROOT
 

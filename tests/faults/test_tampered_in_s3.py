@@ -10,7 +10,7 @@ import pytest
 
 from peewee_model.cloning.cloner import VoiceCloner
 from peewee_model.errors import ConfigError, ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.store import Store, open_store
+from peewee_model.store.store import Store, open_store
 from tests.peewee_model import tamperings
 from tests.peewee_model.releases import write_release
 from tests.peewee_model.tamperings import FORGERIES, TAMPERINGS, Forgery

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from peewee_model.errors import ReleaseError
-from peewee_model.store import Store, open_store
+from peewee_model.store.store import Store, open_store
 from tests.peewee_model.releases import write_release
 from tests.servers import fault_proxy
 from tests.servers.fault_proxy import Fault, Request

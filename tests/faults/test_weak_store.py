@@ -8,7 +8,7 @@ import pytest
 from peewee_model.errors import ReleaseError
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import hash_file
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from tests.peewee_model.releases import write_release
 from tests.servers import fault_proxy
 from tests.servers.s3 import S3Server

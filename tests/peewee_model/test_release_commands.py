@@ -20,12 +20,12 @@ from typing import Any
 import pytest
 
 from peewee_model import cli
-from peewee_model.channels import Action, ChannelEntry, Numbered
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import Manifest
 from peewee_model.release_summary import human_size, plain, table
-from peewee_model.rollback import roll_back, version_before
-from peewee_model.store import Store, open_store
+from peewee_model.store.channels import Action, ChannelEntry, Numbered
+from peewee_model.store.rollback import roll_back, version_before
+from peewee_model.store.store import Store, open_store
 from tests.servers.s3 import S3Server
 
 Sign = Callable[..., str]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from peewee_model.release.manifest import MANIFEST
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.evidence import BundleError
 from pipeline.links import ReleaseLinks, hash_files
 from pipeline.parent import read_parent

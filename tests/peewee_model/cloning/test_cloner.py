@@ -18,7 +18,7 @@ from peewee_model.cloning.reference import MARGIN_S
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer

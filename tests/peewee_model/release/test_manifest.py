@@ -116,6 +116,6 @@ def test_mel_configs_that_differ_are_named_with_field_and_values() -> None:
 
 
 def test_release_and_store_import_neither_torch_nor_numpy() -> None:
-    code = "import sys, peewee_model.store; print(sorted({'torch', 'numpy', 'boto3'} & set(sys.modules)))"
+    code = "import sys, peewee_model.store.store; print(sorted({'torch', 'numpy', 'boto3'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from peewee_model.errors import ConfigError, PeeweeError, ReleaseNotFoundError
 from peewee_model.release.manifest import MANIFEST, hash_file, read_manifest
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from peewee_model.weights import save_model
 from pipeline import profile
 from pipeline.adaptation import command, settings

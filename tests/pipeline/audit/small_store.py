@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import hash_file
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.tables import UTTERANCES, write_shard
 from tests.peewee_model.releases import write_manifest, write_release
 

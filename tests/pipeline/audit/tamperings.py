@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from peewee_model.release.manifest import MANIFEST, hash_file, version_of
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from tests.pipeline.audit.stand_in import COLLISION
 
 TWIN = "data/mels/speaker/part-00001.parquet"

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from peewee_model import store_folder
 from peewee_model.errors import PeeweeError
-from peewee_model.store import open_store
+from peewee_model.store import folder as store_folder
+from peewee_model.store.store import open_store
 from pipeline.audit.commands import app
 from pipeline.audit.dataset import read_utterances
 from pipeline.audit.trace import Share, trace

@@ -10,7 +10,7 @@ import yaml
 from peewee_model.errors import ConfigError
 from peewee_model.release.features import parse_features
 from peewee_model.release.manifest import FileEntry, hash_file, read_manifest, verify_release
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.bundle import BundleError
 from pipeline.croissant import CROISSANT
 from pipeline.lineage import LineageError, read_lineage

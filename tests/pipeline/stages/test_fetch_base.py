@@ -9,7 +9,7 @@ import yaml
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.manifest import read_manifest, verify_release
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.adaptation.settings import pin
 from pipeline.corpora.sources import masked
 from pipeline.stages.fetch_base import fetch_base

@@ -11,7 +11,7 @@ import pytest
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import Manifest, hash_file
-from peewee_model.store import open_store
+from peewee_model.store.store import open_store
 from pipeline.publish import GateError
 from pipeline.stages.publish import publish
 

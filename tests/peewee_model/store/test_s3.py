@@ -14,8 +14,8 @@ import pytest
 from peewee_model.errors import PeeweeError, ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import FileEntry, hash_file
-from peewee_model.s3_client import StoreUnavailableError
-from peewee_model.store import Store, open_store
+from peewee_model.store.s3_client import StoreUnavailableError
+from peewee_model.store.store import Store, open_store
 from tests.servers import fault_proxy
 from tests.servers.s3 import S3Server
 
@@ -159,7 +159,7 @@ def test_large_file_touched_while_it_is_sent_becomes_no_object(
     swift_store: Store, swift: S3Server, s3_bucket: str, big_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its hash was right when it was read, but nobody knows what was sent."""
-    from peewee_model import s3_transfers
+    from peewee_model.store import s3_transfers
 
     def hash_then_touch(path: Path) -> FileEntry:
         found = hash_file(path)
@@ -422,6 +422,8 @@ def test_endpoint_that_is_no_s3_server_is_named(s3_bucket: str, monkeypatch: pyt
 
 
 def test_opening_a_store_imports_no_boto3(tmp_path: Path) -> None:
-    code = "from peewee_model.store import open_store; open_store('s3://bucket/x'); import sys; print(*sys.modules)"
+    code = (
+        "from peewee_model.store.store import open_store; open_store('s3://bucket/x'); import sys; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"boto3", "botocore", "tqdm", "torch"}.isdisjoint(done.stdout.split())

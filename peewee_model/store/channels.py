@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release.manifest import VERSION_PATTERN
-from peewee_model.store_backend import Backend
+from peewee_model.store.backend import Backend
 
 logger = logging.getLogger(__name__)
 

@@ -16,10 +16,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from peewee_model.cache import Cache, cache_folder
-from peewee_model.channels import CHANNEL_PATTERN, Action, ChannelEntry, Channels, Numbered, check_channel, is_channel
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.feature_tables import FeatureTables
 from peewee_model.release.manifest import (
     MANIFEST,
     VERSION_PATTERN,
@@ -29,11 +26,22 @@ from peewee_model.release.manifest import (
     read_manifest,
     verify_release,
 )
-from peewee_model.s3_client import split_address
-from peewee_model.signatures import Signatures
-from peewee_model.store_backend import Backend, Progress, Source
-from peewee_model.store_folder import FolderBackend
-from peewee_model.store_s3 import S3Backend
+from peewee_model.store.backend import Backend, Progress, Source
+from peewee_model.store.cache import Cache, cache_folder
+from peewee_model.store.channels import (
+    CHANNEL_PATTERN,
+    Action,
+    ChannelEntry,
+    Channels,
+    Numbered,
+    check_channel,
+    is_channel,
+)
+from peewee_model.store.feature_tables import FeatureTables
+from peewee_model.store.folder import FolderBackend
+from peewee_model.store.s3 import S3Backend
+from peewee_model.store.s3_client import split_address
+from peewee_model.store.signatures import Signatures
 
 __all__ = ["Action", "ChannelEntry", "Numbered", "Reference", "Store", "open_store", "parse_reference"]
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Self
 
 from peewee_model.errors import TamperedReleaseError
 from peewee_model.release.manifest import FileEntry, hash_file
-from peewee_model.store_backend import Progress, Source
+from peewee_model.store.backend import Progress, Source
 
 PART_SIZE = 8 * 2**20
 MAX_SMALL_IN_MEMORY = 4  # files smaller than a part, while they are sent

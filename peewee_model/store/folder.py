@@ -9,7 +9,7 @@ from pathlib import Path
 
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release.manifest import FileEntry, hash_file, verify_release
-from peewee_model.store_backend import Progress, Source
+from peewee_model.store.backend import Progress, Source
 
 
 class FolderBackend:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from peewee_model.signing import SignatureError, hash_files, key_id, release_digests, sign_folder, verify_folder
+from peewee_model.store.signing import SignatureError, hash_files, key_id, release_digests, sign_folder, verify_folder
 
 TOOL = Path(sys.executable).with_name("model_signing")
 

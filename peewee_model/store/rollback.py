@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from peewee_model.channels import Numbered
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
-from peewee_model.store import Store
+from peewee_model.store.channels import Numbered
+from peewee_model.store.store import Store
 
 
 def version_before(history: Sequence[Numbered]) -> str | None:

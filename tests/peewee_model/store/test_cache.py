@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from peewee_model.cache import ABANDONED_AFTER_S, Cache
 from peewee_model.errors import ReleaseError
-from peewee_model.s3_client import StoreUnavailableError
-from peewee_model.signing import SignatureError
-from peewee_model.store import Store, open_store
+from peewee_model.store.cache import ABANDONED_AFTER_S, Cache
+from peewee_model.store.s3_client import StoreUnavailableError
+from peewee_model.store.signing import SignatureError
+from peewee_model.store.store import Store, open_store
 from tests.servers.s3 import S3Server
 
 Sign = Callable[..., str]
@@ -74,7 +74,7 @@ def test_pinned_version_asks_no_network_and_a_channel_always_does(
 def test_use_of_the_cache_imports_no_boto3(store: Store, bare_release: tuple[Path, str]) -> None:
     store.fetch("stable")
     code = (
-        "import sys; from peewee_model.store import open_store\n"
+        "import sys; from peewee_model.store.store import open_store\n"
         f"open_store({store.address!r}).fetch({bare_release[1]!r}); print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -92,7 +92,7 @@ def test_what_two_releases_share_is_fetched_once(
     store.publish(other, "beta", "another card")
     first, _ = store.fetch("stable")
     asked: list[str] = []
-    from peewee_model.store_s3 import S3Backend
+    from peewee_model.store.s3 import S3Backend
 
     get = S3Backend.get
 
@@ -220,7 +220,7 @@ def test_cache_without_room_is_one_line(
         pytest.skip("no file system can be mounted here")
     try:
         for lie in ("", "import shutil, types; shutil.disk_usage = lambda path: types.SimpleNamespace(free=10**12)\n"):
-            code = f"{lie}from peewee_model.store import open_store; open_store({store.address!r}).fetch({version!r})"
+            code = f"{lie}from peewee_model.store.store import open_store; open_store({store.address!r}).fetch({version!r})"
             done = subprocess.run(
                 [sys.executable, "-c", code],
                 env=os.environ | {"PEEWEE_CACHE": str(small)}, capture_output=True, text=True, check=False,

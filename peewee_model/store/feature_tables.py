@@ -7,7 +7,7 @@ from pathlib import Path
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.features import FeaturesManifest, parse_features
 from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, version_of
-from peewee_model.store_backend import Backend, Source
+from peewee_model.store.backend import Backend, Source
 
 logger = logging.getLogger(__name__)
 

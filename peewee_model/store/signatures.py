@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 
 from peewee_model.release.manifest import MANIFEST
-from peewee_model.store_backend import Backend
+from peewee_model.store.backend import Backend
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Signatures:
         Returns:
             The id of the key, and the signature.
         """
-        from peewee_model.signing import release_digests, sign_folder
+        from peewee_model.store.signing import release_digests, sign_folder
 
         return sign_folder(folder, key, release_digests((folder / MANIFEST).read_bytes()))
 
@@ -56,7 +56,7 @@ class Signatures:
         Raises:
             SignatureError: If there is none, or it is not of what stands in the folder.
         """
-        from peewee_model.signing import SignatureError, key_id, release_digests, verify_folder
+        from peewee_model.store.signing import SignatureError, key_id, release_digests, verify_folder
 
         signer = key_id(public_key)
         key = _key(version, signer)
