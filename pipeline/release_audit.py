@@ -15,8 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from peewee_model.cli.release_commands import find
 from peewee_model.errors import PeeweeError
-from peewee_model.release_commands import find
 from peewee_model.store.s3_client import StoreUnavailableError
 from peewee_model.store.store import DEFAULT_CHANNEL, open_store
 from pipeline.audit.errors import AuditError

@@ -104,6 +104,6 @@ def test_consumer_loads_nothing_of_the_pipeline(statement):
 
 def test_command_line_starts_without_heavy_imports():
     """`peewee-tts --help` is there at once: no torch, no librosa."""
-    code = "import peewee_model.cli, sys; print(*sys.modules)"
+    code = "import peewee_model.cli.main, sys; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert {"torch", "librosa", "scipy", "numba", "dvc", "pandas", "pyarrow"}.isdisjoint(loaded.split())

@@ -157,7 +157,7 @@ def hits(content: bytes, *more: str) -> list[str]:
 def cli(*arguments: str) -> tuple[str, ...]:
     if arguments[0] == "audit":  # found by its entry point where the project is installed
         return "-c", "from pipeline.audit.commands import app; app()", *arguments[1:]
-    return "-c", "from peewee_model.cli import main; main()", *arguments
+    return "-c", "from peewee_model.cli.main import main; main()", *arguments
 
 
 def test_whole_run_says_no_secret(place: Place) -> None:

@@ -11,8 +11,9 @@ import pytest
 import soundfile
 import torch
 
-from peewee_model import Clip, VoiceCloner, cli
+from peewee_model import Clip, VoiceCloner
 from peewee_model.audio.mel import MelConfig
+from peewee_model.cli import main as cli
 from peewee_model.cloning import cloner
 from peewee_model.cloning.reference import MARGIN_S
 from peewee_model.encoder.config import EncoderConfig, LstmSizes

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from peewee_model import release_summary
+from peewee_model.cli import release_summary
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, verify_release
 from peewee_model.store.backend import Progress

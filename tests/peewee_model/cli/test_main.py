@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from peewee_model import cli
+from peewee_model.cli import main as cli
 from peewee_model.errors import ConfigError, PeeweeError
 
-RUN = [sys.executable, "-m", "peewee_model.cli"]
+RUN = [sys.executable, "-m", "peewee_model.cli.main"]
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -147,7 +147,7 @@ def test_help_names_the_release_commands_without_importing_them(repository: Path
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
     listed, modules = shown.stdout.rsplit("\n", 2)[0], shown.stdout.splitlines()[-1].split()
     assert "  release  " in listed
-    assert {"peewee_model.release_commands", "pydantic", "boto3", "rich", "tqdm"}.isdisjoint(modules)
+    assert {"peewee_model.cli.release_commands", "pydantic", "boto3", "rich", "tqdm"}.isdisjoint(modules)
 
 
 def test_release_commands_have_a_help_of_their_own(

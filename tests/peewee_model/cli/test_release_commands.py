@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from peewee_model import cli
+from peewee_model.cli import main as cli
+from peewee_model.cli.release_summary import human_size, plain, table
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import Manifest
-from peewee_model.release_summary import human_size, plain, table
 from peewee_model.store.channels import Action, ChannelEntry, Numbered
 from peewee_model.store.rollback import roll_back, version_before
 from peewee_model.store.store import Store, open_store

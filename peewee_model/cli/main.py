@@ -17,7 +17,7 @@ from peewee_model.errors import PeeweeError
 COMMANDS_GROUP = "peewee_tts.commands"
 EXIT_FAILED = 2
 
-OURS = {"release": ("peewee_model.release_commands:app", "List, show, get, check, promote and sign releases.")}
+OURS = {"release": ("peewee_model.cli.release_commands:app", "List, show, get, check, promote and sign releases.")}
 """Commands of this package that are loaded when called: where they are, and what help says of them."""
 
 _FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
