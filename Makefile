@@ -63,8 +63,8 @@ lock:  ## resolve pyproject.toml anew into requirements.lock
 	@infra/lock.sh
 
 graph: setup  ## docs/graph.svg and dags/graph.json from dvc.yaml
-	@python -m pipeline.graph
-	@python -m pipeline.graph_json
+	@python -m pipeline.graph.stages
+	@python -m pipeline.graph.compiled
 
 kubeflow: setup  ## infra/kubeflow/pipeline.yaml from dags/graph.json and the cluster's settings
 	@python -m dags.kubeflow_pipeline

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from peewee_model.errors import PeeweeError
-from pipeline.graph import GRAPH, load_stages
+from pipeline.graph.stages import GRAPH, load_stages
 from pipeline.links import write_link
 from pipeline.runs.stage_process import before_stage, leave_outcome
 

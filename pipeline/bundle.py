@@ -32,11 +32,11 @@ from peewee_model.release.manifest import (
     verify_release,
     version_of,
 )
+from pipeline.corpora.exclusions import EXCLUSIONS_FILE
 from pipeline.corpora.sources import Source
 from pipeline.croissant import CROISSANT, write_croissant
 from pipeline.evidence import BundleError, Evidence, check_entries, check_files, gather_evidence
-from pipeline.exclusions import EXCLUSIONS_FILE
-from pipeline.graph import load_stages
+from pipeline.graph.stages import load_stages
 from pipeline.links import LINKS_FILE
 from pipeline.model_card import write_model_card
 from pipeline.parent import read_parent

@@ -14,8 +14,8 @@ from peewee_model.errors import PeeweeError
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import CodeEntry, FileEntry, StageEntry, hash_file
 from pipeline import tables
+from pipeline.corpora.exclusions import EXCLUSIONS, Exclusions, read_exclusions
 from pipeline.corpora.sources import Source
-from pipeline.exclusions import EXCLUSIONS, Exclusions, read_exclusions
 from pipeline.lineage import code_state, merge_params, read_lineage
 from pipeline.links import ReleaseLinks, join_links
 

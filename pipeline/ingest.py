@@ -26,6 +26,7 @@ from peewee_model.errors import PeeweeError, TextError
 from peewee_model.text.normalize.normalizer import normalize
 from pipeline import engine, tables
 from pipeline.corpora.archive import read_members
+from pipeline.corpora.exclusions import Exclusions
 from pipeline.corpora.libritts import read_libritts
 from pipeline.corpora.prepare import Batch, IngestConfig, prepare
 from pipeline.corpora.sieve import Sieve
@@ -33,7 +34,6 @@ from pipeline.corpora.sources import Source
 from pipeline.corpora.splits import Splits, assign_splits, hold_out_within
 from pipeline.corpora.spool import Spool, SpooledPart, SpooledUtterance
 from pipeline.corpora.utterance import Part, Reader, Refused
-from pipeline.exclusions import Exclusions
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from peewee_model.errors import PeeweeError
 from peewee_model.release.manifest import CodeEntry, Edge, StageEntry
 from pipeline.corpora.sources import masked
 from pipeline.dvc_yaml import load_yaml
-from pipeline.graph import edges, load_stages, outputs
+from pipeline.graph.stages import edges, load_stages, outputs
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from peewee_model.errors import PeeweeError
 from peewee_model.release.manifest import Edge, FileEntry, StageEntry, hash_file
-from pipeline.graph import outputs
+from pipeline.graph.stages import outputs
 
 LINKS = Path("links")
 LINKS_FILE = "links.json"

@@ -16,7 +16,7 @@ from typing import Any
 
 from peewee_model.errors import ConfigError, PeeweeError
 from pipeline.corpora.sources import masked
-from pipeline.graph import load_stages
+from pipeline.graph.stages import load_stages
 from pipeline.result_line import write_result
 from pipeline.runs.checkout import check_out, commit_params, resolve
 from pipeline.runs.checkpoints import Mirror, open_files

@@ -13,7 +13,7 @@ import yaml
 
 from peewee_model.errors import ConfigError
 from pipeline.evidence import FEATURES
-from pipeline.graph import PICTURE, draw, edges, load_stages, outputs
+from pipeline.graph.stages import PICTURE, draw, edges, load_stages, outputs
 from tests.closure import ROOT, closure
 
 STAGES = load_stages(ROOT / "dvc.yaml")
@@ -188,7 +188,7 @@ EXPECTED = {
     "pipeline/stages/evaluate.py": {"evaluate", "bundle", "publish"},
     "pipeline/bundle.py": {"bundle", "publish"},
     "pipeline/publish.py": {"publish"},
-    "pipeline/exclusions.py": AFTER_INGEST,
+    "pipeline/corpora/exclusions.py": AFTER_INGEST,
     "pipeline/links.py": {"bundle", "publish"},
     "pipeline/evidence.py": {"bundle", "publish"},
     "pipeline/__main__.py": set(),

@@ -13,7 +13,7 @@ from peewee_model.store.store import open_store
 from pipeline.audit.errors import AuditError
 
 if TYPE_CHECKING:
-    from pipeline.exclusions import Kind
+    from pipeline.corpora.exclusions import Kind
 
 app = typer.Typer(
     help="Ask what a release was made of, and whether it still is that.",
@@ -111,7 +111,7 @@ def exclude(
 ) -> None:
     """Keep a speaker or an utterance out of every release from now on."""
     from pipeline.audit.trace import trace
-    from pipeline.exclusions import EXCLUSIONS, Exclusion, add_exclusion
+    from pipeline.corpora.exclusions import EXCLUSIONS, Exclusion, add_exclusion
 
     kind, identifier = _one_of(speaker, utterance)
     if not EXCLUSIONS.is_file():

@@ -16,9 +16,9 @@ from peewee_model.errors import PeeweeError
 from peewee_model.release.features import FEATURES_FILE, FeaturesManifest
 from peewee_model.release.manifest import MANIFEST, VERSION_LENGTH, Edge, FileEntry, Manifest, StageEntry
 from pipeline.audit.finding import Finding, from_error
+from pipeline.corpora.exclusions import EXCLUSIONS_FILE
 from pipeline.corpora.sources import CorpusConfig, Source
 from pipeline.croissant import CROISSANT
-from pipeline.exclusions import EXCLUSIONS_FILE
 from pipeline.links import LINKS_FILE, ReleaseLinks, StageLink, check_products, link_path
 from pipeline.provenance import PARENT, PROVENANCE, REPOSITORY, Provenance
 from pipeline.warm_start import RELEASE

@@ -13,7 +13,7 @@ from peewee_model.errors import ReleaseError
 from peewee_model.release.manifest import ParentEntry
 from peewee_model.store.store import Store
 from pipeline.audit.dataset import features_version, fetch_utterances, read_utterances
-from pipeline.exclusions import EXCLUSIONS_FILE, Kind
+from pipeline.corpora.exclusions import EXCLUSIONS_FILE, Kind
 
 
 @dataclass(frozen=True)

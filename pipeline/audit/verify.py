@@ -20,7 +20,7 @@ from pipeline.audit.hashing import Hasher
 from pipeline.audit.places import is_project
 from pipeline.audit.project import Project
 from pipeline.audit.record import Record, contradictions, entry_of
-from pipeline.exclusions import EXCLUSIONS_FILE
+from pipeline.corpora.exclusions import EXCLUSIONS_FILE
 from pipeline.links import LINKS_FILE, parse_release_links
 from pipeline.provenance import PROVENANCE, read_provenance
 

@@ -2,8 +2,8 @@
 
 import logging
 
+from pipeline.corpora.exclusions import EXCLUSIONS, Exclusions
 from pipeline.corpora.utterance import Part, Refused
-from pipeline.exclusions import EXCLUSIONS, Exclusions
 
 logger = logging.getLogger(__name__)
 

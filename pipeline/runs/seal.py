@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee_model.errors import PeeweeError
 from pipeline.dvc_yaml import dump_yaml
-from pipeline.graph import load_stages
+from pipeline.graph.stages import load_stages
 from pipeline.runs.checkout import address, check_out, commit, git
 from pipeline.runs.records import Plan, Records, RunError, UnavailableError
 

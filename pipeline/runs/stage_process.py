@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.graph import load_stages
+from pipeline.graph.stages import load_stages
 
 REFUSED = 2
 

@@ -22,7 +22,7 @@ import re, resource, sys
 from pathlib import Path
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
-from pipeline.exclusions import Exclusions
+from pipeline.corpora.exclusions import Exclusions
 from pipeline.ingest import ingest_corpus
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from pipeline.graph import edges
+from pipeline.graph.stages import edges
 from tests.closure import ROOT
 
 DAGS = {"peewee_retrain", "peewee_release_check", "peewee_audit", "peewee_corpus_watch"}

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from dags.graph import last_stages, load_graph
-from pipeline.graph import edges
+from pipeline.graph.stages import edges
 from tests.closure import ROOT
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

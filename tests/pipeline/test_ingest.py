@@ -14,9 +14,9 @@ import soundfile
 
 from pipeline import tables
 from pipeline.corpora.archive_error import ArchiveError
+from pipeline.corpora.exclusions import Exclusion, Exclusions
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
-from pipeline.exclusions import Exclusion, Exclusions
 from pipeline.ingest import IngestError, ingest_corpus
 
 RATE = 16_000

@@ -12,9 +12,9 @@ import pytest
 import soundfile
 
 from pipeline import tables
+from pipeline.corpora.exclusions import Exclusions
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
-from pipeline.exclusions import Exclusions
 from pipeline.ingest import ingest_corpus
 
 RATE = 24_000

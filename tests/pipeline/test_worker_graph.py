@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.graph import load_stages
+from pipeline.graph.stages import load_stages
 from pipeline.runs.records import Records
 from tests.closure import ROOT
 from tests.pipeline.worker_project import Project, children_cpu_s, make_project
 
 STAGE = """
     import hashlib, json, pathlib, yaml
-    from pipeline.graph import outputs
+    from pipeline.graph.stages import outputs
     from pipeline.stand_in import digest, trace
 
     def {name}():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.graph import load_stages
+from pipeline.graph.stages import load_stages
 from pipeline.links import write_link
 from pipeline.stages.fetch_base import fetch_base
 from pipeline.tables import CORPUS, MELS, UTTERANCES, write_shard
@@ -80,7 +80,7 @@ def download(params: dict) -> None:
 
 def ingest(params: dict) -> None:
     """Write the corpus, leaving out who is excluded."""
-    from pipeline.exclusions import read_exclusions
+    from pipeline.corpora.exclusions import read_exclusions
 
     excluded = read_exclusions()
     kept = [row for row in rows() if row["speaker_id"] not in excluded.speakers]

@@ -14,7 +14,7 @@ from peewee_model.store.store import open_store
 from pipeline.audit.commands import app
 from pipeline.audit.dataset import read_utterances
 from pipeline.audit.trace import Share, trace
-from pipeline.exclusions import read_exclusions
+from pipeline.corpora.exclusions import read_exclusions
 from tests.pipeline.audit.small_store import as_exclusions, publish, utterance, write_utterances
 
 ADA = [utterance(f"toy_ada_{n}", "toy_ada", duration_s=2.5) for n in range(4)]

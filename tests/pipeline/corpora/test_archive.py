@@ -193,7 +193,7 @@ from pathlib import Path
 from pipeline.corpora.archive_error import ArchiveError
 from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
-from pipeline.exclusions import Exclusions
+from pipeline.corpora.exclusions import Exclusions
 from pipeline.ingest import ingest_corpus
 config = IngestConfig.model_validate_json(sys.argv[2])
 source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sys.argv[1], licence="none")

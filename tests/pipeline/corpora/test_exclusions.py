@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.exclusions import Exclusion, ExclusionError, add_exclusion, read_exclusions
+from pipeline.corpora.exclusions import Exclusion, ExclusionError, add_exclusion, read_exclusions
 
 HEADER = "kind,id,reason\n"
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from peewee_model.errors import ConfigError
-from pipeline.graph import edges, load_stages
-from pipeline.graph_json import FILE, compile_graph
+from pipeline.graph.compiled import FILE, compile_graph
+from pipeline.graph.stages import edges, load_stages
 from tests.closure import ROOT
 
 STAGES = load_stages(ROOT / "dvc.yaml")

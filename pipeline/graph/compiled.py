@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
-from pipeline.graph import edges, load_stages
+from pipeline.graph.stages import edges, load_stages
 
 FILE = Path("dags/graph.json")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
