@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.hostile_server import HostileServer, serving
+from tests.pipeline.download.hostile_server import HostileServer, serving
 from tests.pipeline.stages.standin import PARAMS, SOURCE, git, make_project
 from tests.servers.s3 import S3Server
 

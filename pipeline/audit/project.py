@@ -16,7 +16,7 @@ from pipeline.audit.places import Place, Workspace, folder_hash, has_remote, ope
 from pipeline.audit.products import Output, check_output
 from pipeline.audit.record import ARCHIVES, Record
 from pipeline.audit.store_side import check_exclusions
-from pipeline.transport.answer import DownloadError
+from pipeline.download.answer import DownloadError
 
 RELEASE = Path("release")
 UTTERANCES = Path("data/utterances.parquet")

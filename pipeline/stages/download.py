@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.corpora.sources import CorpusConfig
-from pipeline.download import fetch_all
+from pipeline.download.fetch import fetch_all
 from pipeline.params import Section, read
 
 ARCHIVES = Path("data/archives")

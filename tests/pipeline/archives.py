@@ -5,7 +5,7 @@ import hashlib
 import random
 
 from pipeline.corpora.sources import Source
-from pipeline.transport.answer import Patience
+from pipeline.download.answer import Patience
 
 NAME = "c-s.tar.gz"
 

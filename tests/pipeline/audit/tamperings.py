@@ -464,11 +464,11 @@ FORGERIES: dict[str, tuple[Change, str]] = {
     "release of other code": (
         lambda scene: forged(
             scene,
-            lambda folder, manifest: lineage(manifest, "download", "deps", "pipeline/download.py").update(
+            lambda folder, manifest: lineage(manifest, "download", "deps", "pipeline/download/fetch.py").update(
                 hash="0" * 32
             ),
         ),
-        "code: pipeline/download.py at ",
+        "code: pipeline/download/fetch.py at ",
     ),
     "release that claims an exclusion": (lambda scene: forged(scene, _claim_exclusion), "toy_ada, who is excluded"),
     "release with tables of its own": (

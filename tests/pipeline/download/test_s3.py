@@ -4,10 +4,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pipeline import download
-from pipeline.download import fetch_all
-from pipeline.transport.answer import RefusedError, UnreachableError
-from pipeline.transport.s3 import open_s3
+from pipeline.download import fetch as download
+from pipeline.download.answer import RefusedError, UnreachableError
+from pipeline.download.fetch import fetch_all
+from pipeline.download.s3 import open_s3
 from tests.pipeline.archives import NAME, archive, hurried, names, source_of
 
 URL = "s3://corpora/slr60/a b.tar.gz"

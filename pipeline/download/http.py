@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.corpora.sources import masked
-from pipeline.transport.answer import (
+from pipeline.download.answer import (
     CHUNK,
     CONTENT_RANGE,
     TRY_AGAIN,

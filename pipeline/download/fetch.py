@@ -19,7 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pipeline.corpora.sources import Source
-from pipeline.transport.answer import (
+from pipeline.download.answer import (
     Answer,
     ChecksumError,
     Have,
@@ -28,10 +28,10 @@ from pipeline.transport.answer import (
     TransientError,
     UnreachableError,
 )
-from pipeline.transport.http import open_http
-from pipeline.transport.local import open_file, open_mini
-from pipeline.transport.part import Part
-from pipeline.transport.s3 import open_s3
+from pipeline.download.http import open_http
+from pipeline.download.local import open_file, open_mini
+from pipeline.download.part import Part
+from pipeline.download.s3 import open_s3
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from pipeline.transport.answer import CHUNK, Answer, Have, Patience, RefusedError, TransientError
+from pipeline.download.answer import CHUNK, Answer, Have, Patience, RefusedError, TransientError
 
 
 def file_path(url: str) -> Path:

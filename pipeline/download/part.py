@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pipeline.corpora.sources import Source
-from pipeline.transport.answer import CHUNK, Answer, ChecksumError, DiskFullError, Have, StalePartError, TransientError
+from pipeline.download.answer import CHUNK, Answer, ChecksumError, DiskFullError, Have, StalePartError, TransientError
 
 log = logging.getLogger(__name__)
 

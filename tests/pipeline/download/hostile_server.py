@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from pipeline.transport.answer import ChecksumError, DownloadError, RefusedError, UnreachableError, WebPageError
+from pipeline.download.answer import ChecksumError, DownloadError, RefusedError, UnreachableError, WebPageError
 
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Please log in</title></head><body>" + b"wait. " * 200 + b"</body></html>"
 

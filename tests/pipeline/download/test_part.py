@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.download import fetch_all
-from pipeline.transport.answer import DiskFullError, UnreachableError
-from pipeline.transport.part import Part
+from pipeline.download.answer import DiskFullError, UnreachableError
+from pipeline.download.fetch import fetch_all
+from pipeline.download.part import Part
 from tests.pipeline.archives import NAME, archive, hurried, names, source_of
-from tests.pipeline.hostile_server import serving
+from tests.pipeline.download.hostile_server import serving
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ RUN = """
 import sys
 from pathlib import Path
 from pipeline.corpora.sources import Source
-from pipeline.download import fetch_all
+from pipeline.download.fetch import fetch_all
 fetch_all([Source.model_validate_json(sys.argv[1])], Path(sys.argv[2]), Path(sys.argv[3]))
 """
 

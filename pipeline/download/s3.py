@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.corpora.sources import masked
-from pipeline.transport.answer import (
+from pipeline.download.answer import (
     CONTENT_RANGE,
     SLOWEST_BYTES,
     TRY_AGAIN,

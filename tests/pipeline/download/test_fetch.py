@@ -11,15 +11,15 @@ import time
 
 import pytest
 
-from pipeline import download
-from pipeline.download import fetch_all
-from pipeline.transport.answer import (
+from pipeline.download import fetch as download
+from pipeline.download.answer import (
     ChecksumError,
     RefusedError,
     UnreachableError,
 )
+from pipeline.download.fetch import fetch_all
 from tests.pipeline.archives import NAME, archive, hurried, names, source_of
-from tests.pipeline.hostile_server import BEHAVIOURS, serving
+from tests.pipeline.download.hostile_server import BEHAVIOURS, serving
 
 SEEDS = int(os.environ.get("T2_SEEDS", "5"))
 
