@@ -179,7 +179,7 @@ EXPECTED = {
     "gate": {"evaluate", "bundle", "publish"},
     "publish": {"publish"},
     "pipeline/stages/download.py": ALL - {"fetch_base"},
-    "pipeline/corpora/libritts.py": AFTER_INGEST,
+    "pipeline/ingest/readers/libritts.py": AFTER_INGEST,
     "pipeline/stages/extract_mels.py": AFTER_INGEST - {"ingest"},
     "pipeline/training/ge2e.py": AFTER_ENCODER,
     "pipeline/stages/embed_speakers.py": {"embed_speakers", *AFTER_SYNTHESIZER},

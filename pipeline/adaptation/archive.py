@@ -12,10 +12,10 @@ from typing import BinaryIO, cast
 from peewee_model.audio.clip import read_clip
 from peewee_model.errors import AudioError
 from pipeline.adaptation.recordings import Recording, SpeechError
-from pipeline.corpora.archive import read_members
-from pipeline.corpora.libritts import read_libritts
 from pipeline.corpora.mini import StoredGzip
-from pipeline.corpora.utterance import Part
+from pipeline.ingest.archive import read_members
+from pipeline.ingest.readers.libritts import read_libritts
+from pipeline.ingest.utterance import Part
 
 PACKED = Path("data/adapt")
 """Where packed archives are kept."""

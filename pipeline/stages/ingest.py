@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pipeline import engine
 from pipeline.corpora.exclusions import read_exclusions
-from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import CorpusConfig
-from pipeline.ingest import ingest_corpus
+from pipeline.ingest.corpus_table import ingest_corpus
+from pipeline.ingest.prepare import IngestConfig
 from pipeline.params import Section, read
 
 

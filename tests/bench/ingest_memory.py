@@ -20,10 +20,10 @@ WORKERS = 2
 _INGEST = f"""
 import re, resource, sys
 from pathlib import Path
-from pipeline.corpora.prepare import IngestConfig
+from pipeline.ingest.prepare import IngestConfig
 from pipeline.corpora.sources import Source
 from pipeline.corpora.exclusions import Exclusions
-from pipeline.ingest import ingest_corpus
+from pipeline.ingest.corpus_table import ingest_corpus
 
 if __name__ == "__main__":
     config = IngestConfig.model_validate(dict(

@@ -35,7 +35,7 @@ def statement(**changes: Any) -> str:
         "files": {"encoder/config.json": entry("1"), "links.json": entry("2"), "features.json": entry("3")},
         "params": PARAMS,
         "lineage": {name: StageEntry(cmd=cmd, deps=(), params={}, outs=()) for name, cmd in COMMANDS.items()},
-        "code": CodeEntry(commit="c" * 40, modified=("pipeline/ingest.py",)),
+        "code": CodeEntry(commit="c" * 40, modified=("pipeline/ingest/corpus_table.py",)),
         "project": {"requirements.lock": entry("4"), "dvc.yaml": entry("5")},
         "repository": "git+https://example.org/voices.git",
     }
@@ -69,7 +69,7 @@ def test_dependencies_are_archives_project_files_and_the_commit() -> None:
     assert archive.annotations == {"corpus": "libritts", "subset": "dev-clean", "licence": "CC BY 4.0"}
     assert found["requirements.lock"].digests == {"sha256": "4" * 64}
     assert (code.uri, code.digests) == ("git+https://example.org/voices.git", {"gitCommit": "c" * 40})
-    assert code.annotations == {"modified": ["pipeline/ingest.py"]}
+    assert code.annotations == {"modified": ["pipeline/ingest/corpus_table.py"]}
 
 
 def test_release_made_outside_git_names_no_code() -> None:

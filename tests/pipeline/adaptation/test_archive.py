@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.adaptation.archive import MIN_UTTERANCES, look_over, pack
 from pipeline.adaptation.recordings import SpeechError, find_recordings
-from pipeline.corpora.archive import read_members
-from pipeline.corpora.libritts import read_libritts
+from pipeline.ingest.archive import read_members
+from pipeline.ingest.readers.libritts import read_libritts
 from tests.pipeline.adaptation.conftest import recording
 
 

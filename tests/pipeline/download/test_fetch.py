@@ -18,8 +18,8 @@ from pipeline.download.answer import (
     UnreachableError,
 )
 from pipeline.download.fetch import fetch_all
-from tests.pipeline.archives import NAME, archive, hurried, names, source_of
 from tests.pipeline.download.hostile_server import BEHAVIOURS, serving
+from tests.pipeline.ingest.archives import NAME, archive, hurried, names, source_of
 
 SEEDS = int(os.environ.get("T2_SEEDS", "5"))
 

@@ -14,8 +14,8 @@ import pytest
 from pipeline.download.answer import DiskFullError, UnreachableError
 from pipeline.download.fetch import fetch_all
 from pipeline.download.part import Part
-from tests.pipeline.archives import NAME, archive, hurried, names, source_of
 from tests.pipeline.download.hostile_server import serving
+from tests.pipeline.ingest.archives import NAME, archive, hurried, names, source_of
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pipeline.download import fetch as download
 from pipeline.download.answer import RefusedError, UnreachableError
 from pipeline.download.fetch import fetch_all
 from pipeline.download.s3 import open_s3
-from tests.pipeline.archives import NAME, archive, hurried, names, source_of
+from tests.pipeline.ingest.archives import NAME, archive, hurried, names, source_of
 
 URL = "s3://corpora/slr60/a b.tar.gz"
 

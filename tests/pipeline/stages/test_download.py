@@ -9,7 +9,7 @@ import yaml
 
 from peewee_model.errors import ConfigError
 from pipeline.stages.download import download
-from tests.pipeline.archives import archive
+from tests.pipeline.ingest.archives import archive
 
 DVC = [sys.executable, "-m", "dvc"]
 STAGE = {

@@ -13,11 +13,11 @@ import pytest
 import soundfile
 
 from pipeline import tables
-from pipeline.corpora.archive_error import ArchiveError
 from pipeline.corpora.exclusions import Exclusion, Exclusions
-from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
-from pipeline.ingest import IngestError, ingest_corpus
+from pipeline.ingest.archive_error import ArchiveError
+from pipeline.ingest.corpus_table import IngestError, ingest_corpus
+from pipeline.ingest.prepare import IngestConfig
 
 RATE = 16_000
 TEXT = "Hello there, my good friend."

@@ -8,9 +8,9 @@ from pydantic import Field
 from peewee_model.audio.clip import encode_flac, quantize, read_clip, trim_silence
 from peewee_model.errors import AudioError, TextError
 from peewee_model.text.normalize.normalizer import decode_text, normalize
-from pipeline.corpora.splits import SplitConfig
-from pipeline.corpora.spool import SpooledPart
-from pipeline.corpora.utterance import Part, Refused
+from pipeline.ingest.splits import SplitConfig
+from pipeline.ingest.spool import SpooledPart
+from pipeline.ingest.utterance import Part, Refused
 from pipeline.params import Section
 
 

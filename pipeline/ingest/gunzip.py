@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.corpora.archive_error import ArchiveError
+from pipeline.ingest.archive_error import ArchiveError
 
 MAX_RATIO = 100  # of decompressed to compressed bytes: speech has 2, texts 20
 RATIO_ALLOWANCE_BYTES = 64 << 20  # a small archive of silence is no bomb

@@ -6,8 +6,8 @@ Source: Zen et al. 2019, arXiv:1904.02882, and the archives of https://www.opens
 import re
 from collections.abc import Iterator
 
-from pipeline.corpora.archive import MAX_MEMBER_BYTES, Member
-from pipeline.corpora.utterance import Kind, Part, Refused
+from pipeline.ingest.archive import MAX_MEMBER_BYTES, Member
+from pipeline.ingest.utterance import Kind, Part, Refused
 
 KNOWN_BROKEN = frozenset({"1092_134562_000013_000004"})
 """Utterances of the published archives whose audio can't be decoded."""

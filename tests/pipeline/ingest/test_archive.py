@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.corpora.archive import MAX_MEMBER_BYTES, Member, read_members
-from pipeline.corpora.archive_error import KINDS, ArchiveError
+from pipeline.ingest.archive import MAX_MEMBER_BYTES, Member, read_members
+from pipeline.ingest.archive_error import KINDS, ArchiveError
 
 NAME = "LibriTTS/train-clean/1/2/1_2_000000_000000.wav"
 
@@ -190,11 +190,11 @@ def hostile(
 INGEST = """
 import re, sys, time
 from pathlib import Path
-from pipeline.corpora.archive_error import ArchiveError
-from pipeline.corpora.prepare import IngestConfig
+from pipeline.ingest.archive_error import ArchiveError
+from pipeline.ingest.prepare import IngestConfig
 from pipeline.corpora.sources import Source
 from pipeline.corpora.exclusions import Exclusions
-from pipeline.ingest import ingest_corpus
+from pipeline.ingest.corpus_table import ingest_corpus
 config = IngestConfig.model_validate_json(sys.argv[2])
 source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sys.argv[1], licence="none")
 start = time.process_time()

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from peewee_model.errors import ConfigError
-from pipeline.corpora.splits import HeldOutUtterances, SplitConfig, Splits, assign_splits, hold_out_within
+from pipeline.ingest.splits import HeldOutUtterances, SplitConfig, Splits, assign_splits, hold_out_within
 
 
 def config(

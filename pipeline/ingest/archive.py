@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.corpora.archive_error import KINDS, ArchiveError
-from pipeline.corpora.gunzip import Gunzip
+from pipeline.ingest.archive_error import KINDS, ArchiveError
+from pipeline.ingest.gunzip import Gunzip
 
 MAX_HEADERS = 1_000_000  # the largest LibriTTS archive has 630,000
 MAX_SMALL_HEADERS = 100_000  # from here on members must have SMALL_BYTES on average

@@ -13,9 +13,9 @@ import soundfile
 
 from pipeline import tables
 from pipeline.corpora.exclusions import Exclusions
-from pipeline.corpora.prepare import IngestConfig
 from pipeline.corpora.sources import Source
-from pipeline.ingest import ingest_corpus
+from pipeline.ingest.corpus_table import ingest_corpus
+from pipeline.ingest.prepare import IngestConfig
 
 RATE = 24_000
 TEXT = b"Hello there, my good friend.\n"

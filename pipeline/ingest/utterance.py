@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.corpora.archive import Member
+from pipeline.ingest.archive import Member
 
 Kind = Literal["audio", "original", "normalized"]
 

@@ -3,7 +3,7 @@
 import logging
 
 from pipeline.corpora.exclusions import EXCLUSIONS, Exclusions
-from pipeline.corpora.utterance import Part, Refused
+from pipeline.ingest.utterance import Part, Refused
 
 logger = logging.getLogger(__name__)
 

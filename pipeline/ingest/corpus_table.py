@@ -25,15 +25,15 @@ from tqdm import tqdm
 from peewee_model.errors import PeeweeError, TextError
 from peewee_model.text.normalize.normalizer import normalize
 from pipeline import engine, tables
-from pipeline.corpora.archive import read_members
 from pipeline.corpora.exclusions import Exclusions
-from pipeline.corpora.libritts import read_libritts
-from pipeline.corpora.prepare import Batch, IngestConfig, prepare
-from pipeline.corpora.sieve import Sieve
 from pipeline.corpora.sources import Source
-from pipeline.corpora.splits import Splits, assign_splits, hold_out_within
-from pipeline.corpora.spool import Spool, SpooledPart, SpooledUtterance
-from pipeline.corpora.utterance import Part, Reader, Refused
+from pipeline.ingest.archive import read_members
+from pipeline.ingest.prepare import Batch, IngestConfig, prepare
+from pipeline.ingest.readers.libritts import read_libritts
+from pipeline.ingest.sieve import Sieve
+from pipeline.ingest.splits import Splits, assign_splits, hold_out_within
+from pipeline.ingest.spool import Spool, SpooledPart, SpooledUtterance
+from pipeline.ingest.utterance import Part, Reader, Refused
 
 logger = logging.getLogger(__name__)
 
