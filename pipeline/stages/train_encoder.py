@@ -8,10 +8,10 @@ from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.weights import WeightsConfig, save_model
 from pipeline import tables
 from pipeline.params import Section, read
-from pipeline.training.checkpoints import ROOT, fingerprint, forget
-from pipeline.training.encoder_learner import EncoderLearner, EncoderParams
-from pipeline.training.loop import train, write_history
-from pipeline.training.starting_weights import keep_weights, start_from
+from pipeline.training.encoder.learner import EncoderLearner, EncoderParams
+from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
+from pipeline.training.loop.loop import train, write_history
+from pipeline.training.loop.starting_weights import keep_weights, start_from
 from pipeline.warm_start import WarmStartConfig
 
 MELS = Path("data/mels/speaker")

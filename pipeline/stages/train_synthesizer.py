@@ -10,17 +10,17 @@ from peewee_model.text.symbols.config import TextConfig
 from peewee_model.weights import WeightsConfig, save_model
 from pipeline import tables
 from pipeline.params import Section, read
-from pipeline.training.checkpoints import ROOT, fingerprint, forget
-from pipeline.training.loop import train, write_history
-from pipeline.training.one_voice import is_of_one_voice, start_from_one_voice
-from pipeline.training.starting_weights import keep_weights, start_from
-from pipeline.training.synthesizer_learner import (
+from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
+from pipeline.training.loop.loop import train, write_history
+from pipeline.training.loop.starting_weights import keep_weights, start_from
+from pipeline.training.synthesizer.learner import (
     NotAlignedError,
     SynthesizerLearner,
     SynthesizerParams,
     SynthesizerTraining,
     synthesizer_config,
 )
+from pipeline.training.synthesizer.one_voice import is_of_one_voice, start_from_one_voice
 from pipeline.warm_start import WarmStartConfig
 
 CORPUS = Path("data/corpus")

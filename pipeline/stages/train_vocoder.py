@@ -14,12 +14,12 @@ from peewee_model.weights import WeightsConfig, WeightType, save_model
 from pipeline import tables
 from pipeline.device import inference_device
 from pipeline.params import Section, read
-from pipeline.training.checkpoints import ROOT, fingerprint, forget
-from pipeline.training.loop import train, write_history
-from pipeline.training.ragged import Ragged
-from pipeline.training.starting_weights import check_same_model, keep_weights, start_from
-from pipeline.training.teacher_forcing import teacher_forced_mels
-from pipeline.training.vocoder_learner import HiFiGanLearner, VocoderParams, validation_rows
+from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
+from pipeline.training.loop.loop import train, write_history
+from pipeline.training.loop.ragged import Ragged
+from pipeline.training.loop.starting_weights import check_same_model, keep_weights, start_from
+from pipeline.training.vocoder.learner import HiFiGanLearner, VocoderParams, validation_rows
+from pipeline.training.vocoder.teacher_forcing import teacher_forced_mels
 from pipeline.warm_start import WarmStartConfig
 
 CORPUS = Path("data/corpus")

@@ -13,7 +13,7 @@ from torch import Tensor
 from peewee_model.errors import ConfigError
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline import tables
-from pipeline.training.ragged import Ragged
+from pipeline.training.loop.ragged import Ragged
 
 
 class SynthesizerBatch(NamedTuple):

@@ -104,7 +104,7 @@ def _measure_step() -> dict[str, float]:
     from lightning_fabric import Fabric
     from torch import nn
 
-    from pipeline.training.encoder_learner import EncoderLearner, EncoderParams
+    from pipeline.training.encoder.learner import EncoderLearner, EncoderParams
 
     _write_mels(Path("mels"))
     learner = EncoderLearner(Path("mels"), EncoderParams.model_validate(_encoder_params()))

@@ -96,12 +96,12 @@ def _learner(loader: str) -> Any:
     sections = yaml.safe_load((ROOT / "params.yaml").read_text())
     training = sections[loader]["training"]
     if loader == "encoder":
-        from pipeline.training.encoder_learner import EncoderLearner, EncoderParams
+        from pipeline.training.encoder.learner import EncoderLearner, EncoderParams
 
         training |= {"n_speakers": 64, "n_utterances": 10, "partial_frames_min": 140, "partial_frames_max": 180}
         return EncoderLearner(Path("data/mels/speaker"), EncoderParams.model_validate(sections["encoder"]))
     from peewee_model.text.symbols.config import TextConfig
-    from pipeline.training.synthesizer_learner import SynthesizerLearner, SynthesizerParams
+    from pipeline.training.synthesizer.learner import SynthesizerLearner, SynthesizerParams
 
     training |= {"frame_budget": FRAME_BUDGET}
     params = SynthesizerParams.model_validate(sections["synthesizer"])

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.synthesizer.loss import SynthesizerLossConfig
 from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig
+from pipeline.training.synthesizer.losses import SynthesizerLossConfig
 
 MEL = MelConfig(
     sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=8, f_min=0.0, f_max=8000.0, log_floor=1e-3

@@ -25,11 +25,11 @@ from peewee_model.weights import save_model
 from pipeline import tables
 from pipeline.params import read
 from pipeline.stages.train_vocoder import Params, train_vocoder
-from pipeline.training.loop import PreemptedError
-from pipeline.training.ragged import Ragged
-from pipeline.training.recordings import Recordings
-from pipeline.training.teacher_forcing import teacher_forced_mels
-from pipeline.training.vocoder_learner import HiFiGanLearner, NoRecordingsError
+from pipeline.training.loop.loop import PreemptedError
+from pipeline.training.loop.ragged import Ragged
+from pipeline.training.vocoder.learner import HiFiGanLearner, NoRecordingsError
+from pipeline.training.vocoder.recordings import Recordings
+from pipeline.training.vocoder.teacher_forcing import teacher_forced_mels
 from pipeline.warm_start import RELEASE
 
 CORPUS, MELS = Path("data/corpus"), Path("data/mels/acoustic")

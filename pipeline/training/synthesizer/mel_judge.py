@@ -1,0 +1,88 @@
+"""The judge of mels that a synthesizer is trained against: taught beside it, and asked by it."""
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from lightning_fabric import Fabric
+from pydantic import Field
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.optim import Adam, Optimizer
+
+from peewee_model.synthesizer.layers import length_mask
+from peewee_model.synthesizer.synthesizer import Synthesizer
+from pipeline.params import Section
+from pipeline.training.loop.loop import original
+from pipeline.training.spoken_texts import SynthesizerBatch
+from pipeline.training.synthesizer.mel_discriminator import MelDiscriminator
+
+NAME = "discriminator"
+
+
+class AdversarialTraining(Section):
+    """A judge of mels that the synthesizer is trained against (`synthesizer.training.adversarial`)."""
+
+    weight: float = Field(ge=0)
+    """What mels that the judge tells from recordings' cost the synthesizer, beside their L1 + L2; 0 for none."""
+    from_step: int = Field(ge=0)
+    """Step from which there is a judge, for of mels that are nothing yet there is nothing to learn. Weights from before
+    it are not kept: its mels are further from the truth than a blur, and by that measure never win."""
+    channels: tuple[int, ...] = Field(min_length=1)
+    """Of its convolutions."""
+    learning_rate: float
+    """Adam's step size for it."""
+
+
+class MelJudge:
+    """Puts the judge and its optimizer beside a synthesizer's, and lets it speak from its step on.
+
+    Args:
+        params: `synthesizer.training.adversarial`.
+        modules: Of the learner, the synthesizer among them.
+        optimizers: Of the learner.
+    """
+
+    def __init__(
+        self, params: AdversarialTraining, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]
+    ) -> None:
+        self._params, self._modules = params, modules
+        modules[NAME] = MelDiscriminator(params.channels)
+        # arXiv:1511.06434 has 0.5
+        optimizers[NAME] = Adam(modules[NAME].parameters(), params.learning_rate, (0.5, 0.9))
+
+    def speaks(self, step: int) -> bool:
+        """Whether there is a judge at a step."""
+        return step >= self._params.from_step
+
+    def losses(
+        self, mel_after: Tensor, part: SynthesizerBatch, batch: SynthesizerBatch, fabric: Fabric
+    ) -> Mapping[str, Tensor]:
+        """Teach the judge on a part of a batch, and say what it asks for; both meet the judge as it was before.
+
+        Args:
+            mel_after: What was drawn of the part. (B, M, T)
+            part: Of the batch.
+            batch: The losses are the part's share of its.
+            fabric: Does the backward pass.
+
+        Returns:
+            `total`, to be added to the synthesizer's loss; `adversarial` and `discriminator`, to be told. () each
+        """
+        wrapped = self._modules[NAME]
+        judge = cast(MelDiscriminator, original(wrapped))
+        synthesizer = cast(Synthesizer, original(self._modules["synthesizer"]))
+        lengths, mask = part.mel_lengths, length_mask(part.mel_lengths, part.mel.shape[2])
+        share = judge.n_patches(lengths).sum() / judge.n_patches(batch.mel_lengths).sum()
+        recorded, drawn = (synthesizer.normalised(mel, mask) for mel in (part.mel, mel_after))
+        real, fake = wrapped(torch.cat((recorded, drawn.detach()))).chunk(2)
+        told_apart = share * (judge.distance(real, 1.0, lengths) + judge.distance(fake, 0.0, lengths))
+        fabric.backward(told_apart)
+        # It is asked, not taught: with weights that want no gradient, and no wrapper that would wait for one.
+        weights = {name: weight.detach() for name, weight in judge.named_parameters()}
+        adversarial = share * judge.distance(functional_call(judge, weights, (drawn,)), 1.0, lengths)
+        return {
+            "total": self._params.weight * adversarial,
+            "adversarial": adversarial,
+            "discriminator": told_apart.detach(),
+        }

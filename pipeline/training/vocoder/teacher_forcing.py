@@ -1,0 +1,52 @@
+"""Mels as a synthesizer draws them of known audio, told frames before or durations: what a vocoder will meet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
+from pipeline.training.loop.ragged import Ragged
+from pipeline.training.spoken_texts import SpokenTexts
+
+_BATCH_UTTERANCES = 16
+
+
+def teacher_forced_mels(
+    corpus: Path, mels: Path, embeddings: Path, synthesizer: Path, split: str, seed: int, device: str
+) -> Ragged:
+    """Pass a split through the synthesizer, each utterance in the voice of another of its speaker.
+
+    Args:
+        corpus: Folder of the corpus, for its texts.
+        mels: Folder of the acoustic mels.
+        embeddings: The table of utterance embeddings.
+        synthesizer: The model's folder.
+        split: Which utterances.
+        seed: Fixes the dropout of the prenet, and which utterance gives the voice.
+        device: Where the synthesizer runs.
+
+    Returns:
+        Rows in the order of the mels, of the same lengths: (T, M) each.
+    """
+    model = load_synthesizer(synthesizer).to(device)
+    n_mels = model.config.mel.n_mels
+    tokenizer = Tokenizer(TextConfig.model_validate(model.config.text))
+    texts = SpokenTexts(corpus, mels, embeddings, split, tokenizer, n_mels)
+
+    def rows() -> Iterator[NDArray[np.float32]]:
+        for first in range(0, len(texts), _BATCH_UTTERANCES):
+            picked = np.arange(first, min(first + _BATCH_UTTERANCES, len(texts)))
+            batch = texts.batch(picked, np.random.default_rng((seed, first)))
+            # With dropout in the prenet, as when the model speaks on its own.
+            dropout = torch.Generator(device).manual_seed(seed * 1_000_003 + first)
+            with torch.inference_mode():
+                drawn = model(*(value.to(device) for value in batch), generator=dropout).mel_after.cpu().numpy()
+            for mel, length in zip(drawn, batch.mel_lengths.tolist(), strict=True):
+                yield mel[:, :length].T
+
+    return Ragged(rows(), np.float32, n_mels)

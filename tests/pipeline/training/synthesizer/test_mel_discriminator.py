@@ -1,0 +1,40 @@
+import torch
+
+from pipeline.training.synthesizer.mel_discriminator import MelDiscriminator
+
+
+def test_padding_is_not_judged() -> None:
+    """The distance of a mel is that of the mel in a batch with a longer one, weighed by patches."""
+    judge = MelDiscriminator((4, 6, 8))
+    lengths = torch.tensor([40, 13])
+    mels = torch.randn(2, 20, 40).masked_fill(torch.arange(40) >= lengths[:, None, None], 0.0)
+    assert judge.n_patches(lengths).tolist() == [10, 4]
+    together = judge.distance(judge(mels), 0.3, lengths)
+    # As far as its own patches reach: convolutions see zeros beyond the end either way.
+    alone = [judge.distance(judge(mels[i : i + 1]), 0.3, lengths[i : i + 1]) for i in range(2)]
+    torch.testing.assert_close(together, (10 * alone[0] + 4 * alone[1]) / 14)
+    scores = judge(mels)
+    scores[1, :, 4:] = 1e6
+    torch.testing.assert_close(judge.distance(scores, 0.3, lengths), together)
+
+
+def test_it_learns_to_tell_a_blur_from_what_was_blurred() -> None:
+    torch.manual_seed(0)
+    judge = MelDiscriminator((8, 16, 32))
+    optimizer = torch.optim.Adam(judge.parameters(), 3e-3)
+    lengths = torch.tensor([48] * 8)
+
+    def mels() -> tuple[torch.Tensor, torch.Tensor]:
+        sharp = torch.randn(8, 16, 48)
+        return sharp, torch.nn.functional.avg_pool1d(sharp, 3, 1, 1) * 3**0.5
+
+    def distance() -> torch.Tensor:
+        sharp, blurred = mels()
+        return judge.distance(judge(sharp), 1.0, lengths) + judge.distance(judge(blurred), 0.0, lengths)
+
+    before = float(distance().detach())
+    for _ in range(60):
+        optimizer.zero_grad()
+        distance().backward()
+        optimizer.step()
+    assert float(distance().detach()) < 0.3 < before
