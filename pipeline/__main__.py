@@ -9,7 +9,7 @@ from pathlib import Path
 
 from peewee_model.errors import PeeweeError
 from pipeline.graph.stages import GRAPH, load_stages
-from pipeline.links import write_link
+from pipeline.release.links import write_link
 from pipeline.runs.stage_process import before_stage, leave_outcome
 
 STAGES = Path(__file__).parent / "stages"

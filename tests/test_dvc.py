@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
-from pipeline.evidence import FEATURES
 from pipeline.graph.stages import PICTURE, draw, edges, load_stages, outputs
+from pipeline.release.evidence import FEATURES
 from tests.closure import ROOT, closure
 
 STAGES = load_stages(ROOT / "dvc.yaml")
@@ -186,11 +186,11 @@ EXPECTED = {
     "pipeline/training/synthesizer/learner.py": AFTER_SYNTHESIZER,
     "peewee_model/vocoder/griffin_lim.py": {"train_vocoder", "evaluate", "bundle", "publish"},
     "pipeline/stages/evaluate.py": {"evaluate", "bundle", "publish"},
-    "pipeline/bundle.py": {"bundle", "publish"},
+    "pipeline/release/bundle.py": {"bundle", "publish"},
     "pipeline/publish.py": {"publish"},
     "pipeline/corpora/exclusions.py": AFTER_INGEST,
-    "pipeline/links.py": {"bundle", "publish"},
-    "pipeline/evidence.py": {"bundle", "publish"},
+    "pipeline/release/links.py": {"bundle", "publish"},
+    "pipeline/release/evidence.py": {"bundle", "publish"},
     "pipeline/__main__.py": set(),
     "pipeline/runs/stage_process.py": set(),
     "exclusions.csv": AFTER_INGEST,

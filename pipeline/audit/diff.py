@@ -12,7 +12,7 @@ from peewee_model.errors import ReleaseError
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.store import Store
 from pipeline.audit.dataset import features_version, fetch_utterances, read_utterances
-from pipeline.provenance import PROVENANCE, read_provenance
+from pipeline.release.provenance import PROVENANCE, read_provenance
 
 ASPECTS = {
     "audio": "audio_sha256",

@@ -18,9 +18,9 @@ from peewee_model.release.manifest import MANIFEST, VERSION_LENGTH, Edge, FileEn
 from pipeline.audit.finding import Finding, from_error
 from pipeline.corpora.exclusions import EXCLUSIONS_FILE
 from pipeline.corpora.sources import CorpusConfig, Source
-from pipeline.croissant import CROISSANT
-from pipeline.links import LINKS_FILE, ReleaseLinks, StageLink, check_products, link_path
-from pipeline.provenance import PARENT, PROVENANCE, REPOSITORY, Provenance
+from pipeline.release.croissant import CROISSANT
+from pipeline.release.links import LINKS_FILE, ReleaseLinks, StageLink, check_products, link_path
+from pipeline.release.provenance import PARENT, PROVENANCE, REPOSITORY, Provenance
 from pipeline.warm_start import RELEASE
 
 ARCHIVES = "data/archives"

@@ -21,8 +21,8 @@ from pipeline.audit.places import is_project
 from pipeline.audit.project import Project
 from pipeline.audit.record import Record, contradictions, entry_of
 from pipeline.corpora.exclusions import EXCLUSIONS_FILE
-from pipeline.links import LINKS_FILE, parse_release_links
-from pipeline.provenance import PROVENANCE, read_provenance
+from pipeline.release.links import LINKS_FILE, parse_release_links
+from pipeline.release.provenance import PROVENANCE, read_provenance
 
 RELEASE = Path("release")
 Parsed = TypeVar("Parsed")

@@ -18,7 +18,7 @@ from typing import Any
 from peewee_model.errors import PeeweeError
 from pipeline.dvc_yaml import dump_yaml, load_yaml
 from pipeline.graph.stages import edges, load_stages, outputs
-from pipeline.lineage import ancestors
+from pipeline.release.lineage import ancestors
 from pipeline.runs.process import die_with_parent, log_to_stderr
 from pipeline.runs.records import Entry, Records, RunError, UnavailableError, result_key
 

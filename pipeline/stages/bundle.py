@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.bundle import bundle_release
+from pipeline.release.bundle import bundle_release
 
 
 def bundle() -> None:

@@ -29,7 +29,7 @@ from pipeline.audit.trace import trace
 from pipeline.audit.verify import Request, audit
 from pipeline.corpora.mini import VOICES, Reading, read_aloud
 from pipeline.corpora.mini_sentences import training_sentences
-from pipeline.provenance import PARENT, read_provenance
+from pipeline.release.provenance import PARENT, read_provenance
 from pipeline.warm_start import RELEASE
 from tests.closure import ROOT
 from tests.peewee_model.cloning.test_cloner import make_encoder, make_synthesizer, make_vocoder

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.graph.stages import load_stages
-from pipeline.links import write_link
+from pipeline.release.links import write_link
 from pipeline.stages.fetch_base import fetch_base
 from pipeline.tables import CORPUS, MELS, UTTERANCES, write_shard
 from tests.peewee_model.releases import write_release

@@ -11,7 +11,7 @@ from peewee_model.release.manifest import CodeEntry, hash_file
 from peewee_model.store.store import open_store
 from pipeline.audit.commands import app
 from pipeline.audit.diff import Change, SplitSize, compare, flatten
-from pipeline.provenance import write_provenance
+from pipeline.release.provenance import write_provenance
 from tests.pipeline.audit.small_store import publish, utterance
 
 BEFORE = [

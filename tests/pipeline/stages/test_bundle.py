@@ -11,11 +11,11 @@ from peewee_model.errors import ConfigError
 from peewee_model.release.features import parse_features
 from peewee_model.release.manifest import FileEntry, hash_file, read_manifest, verify_release
 from peewee_model.store.store import open_store
-from pipeline.bundle import BundleError
-from pipeline.croissant import CROISSANT
-from pipeline.lineage import LineageError, read_lineage
-from pipeline.links import LinkError, parse_release_links
-from pipeline.provenance import read_provenance
+from pipeline.release.bundle import BundleError
+from pipeline.release.croissant import CROISSANT
+from pipeline.release.lineage import LineageError, read_lineage
+from pipeline.release.links import LinkError, parse_release_links
+from pipeline.release.provenance import read_provenance
 from pipeline.stages.bundle import bundle
 from tests.pipeline.stages.standin import GRAPH, MAKE, SOURCE, git, make_project
 

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from peewee_model.release.features import FEATURES_FILE, FeaturesManifest
 from peewee_model.release.manifest import CorpusEntry
-from pipeline.corpora.publications import is_synthetic, known_licence, published
 from pipeline.corpora.sources import Source
+from pipeline.release.publications import is_synthetic, known_licence, published
 from pipeline.tables import MELS, UTTERANCES
 
 CROISSANT = "croissant.json"

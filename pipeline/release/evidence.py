@@ -16,8 +16,8 @@ from peewee_model.release.manifest import CodeEntry, FileEntry, StageEntry, hash
 from pipeline import tables
 from pipeline.corpora.exclusions import EXCLUSIONS, Exclusions, read_exclusions
 from pipeline.corpora.sources import Source
-from pipeline.lineage import code_state, merge_params, read_lineage
-from pipeline.links import ReleaseLinks, join_links
+from pipeline.release.lineage import code_state, merge_params, read_lineage
+from pipeline.release.links import ReleaseLinks, join_links
 
 DATA = Path("data")
 ARCHIVES = DATA / "archives"

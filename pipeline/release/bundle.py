@@ -34,13 +34,13 @@ from peewee_model.release.manifest import (
 )
 from pipeline.corpora.exclusions import EXCLUSIONS_FILE
 from pipeline.corpora.sources import Source
-from pipeline.croissant import CROISSANT, write_croissant
-from pipeline.evidence import BundleError, Evidence, check_entries, check_files, gather_evidence
 from pipeline.graph.stages import load_stages
-from pipeline.links import LINKS_FILE
-from pipeline.model_card import write_model_card
-from pipeline.parent import read_parent
-from pipeline.provenance import PROVENANCE, write_provenance
+from pipeline.release.croissant import CROISSANT, write_croissant
+from pipeline.release.evidence import BundleError, Evidence, check_entries, check_files, gather_evidence
+from pipeline.release.links import LINKS_FILE
+from pipeline.release.model_card import write_model_card
+from pipeline.release.parent import read_parent
+from pipeline.release.provenance import PROVENANCE, write_provenance
 from pipeline.warm_start import RELEASE
 
 __all__ = ["BundleError", "bundle_release", "describe_corpora"]

@@ -9,9 +9,9 @@ import yaml
 
 from peewee_model.release.manifest import MANIFEST
 from peewee_model.store.store import open_store
-from pipeline.evidence import BundleError
-from pipeline.links import ReleaseLinks, hash_files
-from pipeline.parent import read_parent
+from pipeline.release.evidence import BundleError
+from pipeline.release.links import ReleaseLinks, hash_files
+from pipeline.release.parent import read_parent
 from pipeline.stages.fetch_base import fetch_base
 from pipeline.warm_start import BASE, RECORD, RELEASE
 from tests.peewee_model.releases import write_manifest, write_release

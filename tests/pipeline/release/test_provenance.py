@@ -11,7 +11,7 @@ from in_toto_attestation.v1.statement import Statement
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementPb
 
 from peewee_model.release.manifest import CodeEntry, FileEntry, StageEntry
-from pipeline.provenance import (
+from pipeline.release.provenance import (
     ProvenanceError,
     hash_project,
     read_provenance,

@@ -6,8 +6,8 @@ from typing import Any
 
 from peewee_model.release.manifest import MANIFEST, ParentEntry, read_manifest
 from pipeline.corpora.sources import masked
-from pipeline.evidence import BundleError, check_files
-from pipeline.links import ReleaseLinks
+from pipeline.release.evidence import BundleError, check_files
+from pipeline.release.links import ReleaseLinks
 from pipeline.warm_start import RECORD, RELEASE, WarmStartConfig
 
 

@@ -12,7 +12,7 @@ from peewee_model.release.manifest import CodeEntry, CorpusEntry, FileEntry, Par
 from pipeline.evaluation.gate import AtLeast, AtMost, check_gate, gate_document
 from pipeline.evaluation.measures import Measurement, summarize
 from pipeline.evaluation.sentences import Row
-from pipeline.model_card import write_model_card
+from pipeline.release.model_card import write_model_card
 
 MEL = {"acoustic": {"sample_rate": 24000}, "speaker": {"sample_rate": 16000}}
 PARAMS = {

@@ -15,7 +15,7 @@ import yaml
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import CorpusEntry, FileEntry, hash_file
 from pipeline import tables
-from pipeline.croissant import CROISSANT, write_croissant
+from pipeline.release.croissant import CROISSANT, write_croissant
 
 N_ROWS, N_SHARDS = 250, 3
 LIBRITTS = {

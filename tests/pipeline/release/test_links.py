@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from peewee_model.release.manifest import Edge, FileEntry, StageEntry
-from pipeline.links import (
+from pipeline.release.links import (
     LinkError,
     ReleaseLinks,
     StageLink,

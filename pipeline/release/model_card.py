@@ -12,8 +12,8 @@ import yaml
 
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import CodeEntry, CorpusEntry, ParentEntry
-from pipeline.card_figures import figures, is_timed_by_durations, share
-from pipeline.corpora.publications import is_synthetic, known_licence, published
+from pipeline.release.card_figures import figures, is_timed_by_durations, share
+from pipeline.release.publications import is_synthetic, known_licence, published
 
 _SHOWN = 5
 """Changed files that the card names; the manifest names all."""
