@@ -196,7 +196,7 @@ EXPECTED = {
     "exclusions.csv": AFTER_INGEST,
     "requirements.lock": {"bundle", "publish"},
     "peewee_model/cloning/cloner.py": set(),
-    "pipeline/profile.py": set(),
+    "pipeline/profiles/overlay.py": set(),
 }
 
 

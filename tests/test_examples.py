@@ -15,8 +15,8 @@ from peewee_model.audio.clip import Clip, encode_flac, read_clip, resample
 from peewee_model.audio.mel import log_mel
 from peewee_model.store.store import open_store
 from peewee_model.vocoder.factory import load_vocoder
-from pipeline import profile
 from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates
+from pipeline.profiles import overlay as profile
 from pipeline.verification import all_pairs, equal_error_rate
 from tests.peewee_model.cloning.test_cloner import voice
 

@@ -49,8 +49,8 @@ def command(
 ) -> None:
     """Adapt a release to a speaker: merge what it takes into params.yaml, run the graph, and compare with before."""
     from peewee_model.store.channels import check_channel
-    from pipeline import profile
     from pipeline.adaptation import settings
+    from pipeline.profiles import overlay as profile
 
     if not Path("dvc.yaml").is_file() or not PARAMS_FILE.is_file():
         raise AdaptationError(f"{Path.cwd()} has no dvc.yaml and params.yaml; run this in the root of the project")

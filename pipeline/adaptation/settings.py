@@ -8,8 +8,8 @@ from peewee_model.errors import ConfigError
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.store import open_store, parse_reference
 from peewee_model.synthesizer.config import SynthesizerArchitecture
-from pipeline import profile
 from pipeline.adaptation.archive import Speech
+from pipeline.profiles import overlay as profile
 
 PROFILE = "adapt"
 CORPUS = "adapt"

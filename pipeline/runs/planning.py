@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
-from pipeline import profile as profiles
 from pipeline.dvc_yaml import YAMLError, load_yaml
+from pipeline.profiles import overlay as profiles
 from pipeline.runs.checkout import PARAMS
 
 logger = logging.getLogger(__name__)

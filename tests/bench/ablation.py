@@ -117,8 +117,8 @@ def _tell(name: str, n_parameters: int, embed: Embed, clips: list[dict[str, Any]
 
 
 def _train(overlay: dict[str, Any], steps: int) -> tuple[Any, float]:
-    from pipeline import profile
     from pipeline.params import load_document
+    from pipeline.profiles import overlay as profile
     from pipeline.training.encoder.learner import EncoderLearner, EncoderParams
     from pipeline.training.loop.loop import original, train
 

@@ -66,7 +66,7 @@ def _in_turn(**jobs: Callable[[], object]) -> dict[str, float]:
 
 def _encoder_params() -> dict:
     """`encoder` of the profile with GE2E's network and loss, with smaller batches."""
-    from pipeline.profile import load_overlay
+    from pipeline.profiles.overlay import load_overlay
 
     encoder = load_overlay("libritts-clean-100")["encoder"]
     encoder["training"] |= {
@@ -141,7 +141,7 @@ def _measure_embedding(recordings: list[str]) -> dict[str, float]:
     from peewee_model.audio.mel import MelConfig, log_mel
     from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
     from peewee_model.encoder.speaker_encoder import SpeakerEncoder
-    from pipeline.profile import load_overlay
+    from pipeline.profiles.overlay import load_overlay
     from tests.bench.extract import RATE, made_up_voice
 
     clips = [(clip.samples, clip.sample_rate) for clip in map(read_clip, map(Path, recordings))]

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
-from pipeline import profile
 from pipeline.corpora.sources import Source
+from pipeline.profiles import overlay as profile
 
 
 @pytest.fixture
