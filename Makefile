@@ -10,7 +10,7 @@ export PATH := $(BIN):$(PATH)
 
 repro: setup  ## archive to released model, then say what came out
 	@dvc repro
-	@python -m pipeline.summary
+	@python -m pipeline.commands.summary
 
 setup: $(VENV)/.installed  ## .venv from the committed lock
 
@@ -57,7 +57,7 @@ airflow: setup setup-airflow  ## Airflow with our DAGs and a local S3 server, un
 
 faults: setup setup-airflow  ## the proofs under faults in full, for docs/reliability.md; long
 	@OMP_NUM_THREADS=1 FAULTS=full pytest --numprocesses auto --dist loadfile -rP \
-		tests/faults tests/pipeline/test_worker_faults.py tests/dags/test_airflow_faults.py
+		tests/faults tests/pipeline/commands/test_worker_faults.py tests/dags/test_airflow_faults.py
 
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	@infra/lock.sh

@@ -7,10 +7,10 @@ placeholder of that runner.
 import json
 from collections.abc import Mapping
 
-WORKER = "pipeline.worker"
-RELEASE_CHECK = "pipeline.release_check"
-CORPUS_WATCH = "pipeline.corpus_watch"
-RELEASE_AUDIT = "pipeline.release_audit"
+WORKER = "pipeline.commands.worker"
+RELEASE_CHECK = "pipeline.commands.release_check"
+CORPUS_WATCH = "pipeline.commands.corpus_watch"
+RELEASE_AUDIT = "pipeline.commands.release_audit"
 
 REFUSED = 2
 """Exit code for what trying again can't mend: configuration, data, the gate."""

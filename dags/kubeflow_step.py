@@ -61,7 +61,7 @@ def step_command(step: str, values: Mapping[str, str]) -> list[str]:
 
 
 def worker_arguments(arguments: Sequence[str]) -> list[str]:
-    """Write what stands after `python -m pipeline.worker`, from what stands after our own options.
+    """Write what stands after `python -m pipeline.commands.worker`, from what stands after our own options.
 
     Raises:
         ValueError: If a plan's overrides are no JSON object.

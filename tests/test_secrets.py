@@ -156,7 +156,7 @@ def hits(content: bytes, *more: str) -> list[str]:
 
 def cli(*arguments: str) -> tuple[str, ...]:
     if arguments[0] == "audit":  # found by its entry point where the project is installed
-        return "-c", "from pipeline.audit.commands import app; app()", *arguments[1:]
+        return "-c", "from pipeline.commands.audit import app; app()", *arguments[1:]
     return "-c", "from peewee_model.cli.main import main; main()", *arguments
 
 

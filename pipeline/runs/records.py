@@ -174,7 +174,7 @@ class Records:
         data = self._objects.read(f"runs/{run}/plan.json")
         if data is None:
             raise RunError(
-                f"{self.remote} has no run {run!r}; plan it first: python -m pipeline.worker plan --run {run}"
+                f"{self.remote} has no run {run!r}; plan it first: python -m pipeline.commands.worker plan --run {run}"
             )
         try:
             return Plan.model_validate_json(data)

@@ -32,8 +32,8 @@ def test_overrides_of_another_kind_are_refused(overrides):
 
 
 def test_worker_understands_every_command():
-    """The arguments are those of pipeline/worker.py."""
-    from pipeline.worker import _parser
+    """The arguments are those of pipeline/commands/worker.py."""
+    from pipeline.commands.worker import _parser
 
     request = {"revision": "main", "profile": "mini", "reason": "--new corpus", "overrides": '{"a.b": 1}'}
     asked = _parser().parse_args(plan_arguments("r", request))

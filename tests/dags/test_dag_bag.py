@@ -173,7 +173,7 @@ def test_pod_asks_for_what_the_stage_needs(in_airflow, tmp_path):
     pods = in_airflow(POD, KUBECONFIG=str(tmp_path / "kubeconfig"), **KUBERNETES)
     gpu, cpu = pods["train_encoder"]["spec"], pods["ingest"]["spec"]
     container = gpu["containers"][0]
-    assert container["command"] == ["python", "-m", "pipeline.worker"]
+    assert container["command"] == ["python", "-m", "pipeline.commands.worker"]
     assert container["args"][:2] == ["run", "train_encoder"]
     assert container["resources"]["limits"] == {"cpu": "8", "memory": "32Gi", "nvidia.com/gpu": "1"}
     assert container["resources"]["requests"]["memory"] == "32Gi"

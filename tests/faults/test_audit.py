@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from peewee_model.errors import PeeweeError
 from peewee_model.store.store import open_store
-from pipeline.audit.commands import app
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit
+from pipeline.commands.audit import app
 from tests.pipeline.audit import audited_project
 from tests.pipeline.audit.stand_in import COLLISION
 from tests.pipeline.audit.tamperings import SIGNATURE, TAMPERINGS, TWIN, Scene, md5_of

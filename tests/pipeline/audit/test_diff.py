@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from peewee_model.errors import PeeweeError, ReleaseNotFoundError
 from peewee_model.release.manifest import CodeEntry, hash_file
 from peewee_model.store.store import open_store
-from pipeline.audit.commands import app
 from pipeline.audit.diff import Change, SplitSize, compare, flatten
+from pipeline.commands.audit import app
 from pipeline.release.provenance import write_provenance
 from tests.pipeline.audit.small_store import publish, utterance
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from peewee_model.errors import PeeweeError
 from peewee_model.store import folder as store_folder
 from peewee_model.store.store import open_store
-from pipeline.audit.commands import app
 from pipeline.audit.dataset import read_utterances
 from pipeline.audit.trace import Share, trace
+from pipeline.commands.audit import app
 from pipeline.corpora.exclusions import read_exclusions
 from tests.pipeline.audit.small_store import as_exclusions, publish, utterance, write_utterances
 

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from pipeline.release_audit import main
+from pipeline.commands.release_audit import main
 from tests.pipeline.audit import audited_project
 
 

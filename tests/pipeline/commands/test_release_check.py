@@ -8,8 +8,8 @@ import pytest
 from peewee_model.audio.clip import encode_flac
 from peewee_model.cloning import cloner
 from peewee_model.store.store import open_store
-from pipeline import release_check
-from pipeline.release_check import SENTENCES, main
+from pipeline.commands import release_check
+from pipeline.commands.release_check import SENTENCES, main
 from tests.peewee_model.releases import write_manifest, write_release
 
 SAMPLE = "samples/u_ground_truth.flac"

@@ -9,7 +9,7 @@ from peewee_model.audio.clip import encode_flac
 from peewee_model.cloning import cloner
 from peewee_model.cloning.cloner import Speech, VoiceCloner
 from peewee_model.errors import TextError
-from pipeline.odd_texts import CRASHED, main, speak_odd_texts
+from pipeline.commands.odd_texts import CRASHED, main, speak_odd_texts
 from tests.peewee_model.cloning.test_cloner import AT_ONCE, make_encoder, make_synthesizer, make_vocoder, voice
 
 RECORDING = encode_flac(voice(2.0), 16000)

@@ -10,7 +10,7 @@ import pytest
 from pipeline.graph.stages import load_stages
 from pipeline.runs.records import Records
 from tests.closure import ROOT
-from tests.pipeline.worker_project import Project, children_cpu_s, make_project
+from tests.pipeline.commands.worker_project import Project, children_cpu_s, make_project
 
 STAGE = """
     import hashlib, json, pathlib, yaml

@@ -12,7 +12,7 @@ import pytest
 from pipeline.dvc_yaml import dump_yaml, load_yaml
 from pipeline.runs.records import Records
 from tests.closure import ROOT
-from tests.pipeline.worker_project import GRAPH, Project, make_project
+from tests.pipeline.commands.worker_project import GRAPH, Project, make_project
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`python -m pipeline.release_audit V`: audit a release from anywhere.
+"""`python -m pipeline.commands.release_audit V`: audit a release from anywhere.
 
 `peewee-tts audit verify` looks at the project in the current folder. An orchestrator's task has none: so the repository
 is cloned at the release's tag, DVC is told the runs' remote, and the audit is made there. A release without a tag was
@@ -23,7 +23,7 @@ from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit
 from pipeline.audit.wording import describe_report
-from pipeline.result_line import write_result
+from pipeline.commands.result_line import write_result
 from pipeline.runs.checkout import address, git
 from pipeline.runs.reproduce import configure
 from pipeline.runs.scratch import scratch
@@ -89,7 +89,7 @@ def _has(folder: Path, repository: str, reference: str) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.release_audit", description="Audit a release from anywhere."
+        prog="python -m pipeline.commands.release_audit", description="Audit a release from anywhere."
     )
     parser.add_argument("release", nargs="?", default=DEFAULT_CHANNEL, help="a channel or a version")
     for name, default, what in (

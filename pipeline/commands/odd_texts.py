@@ -1,4 +1,4 @@
-"""`python -m pipeline.odd_texts --release STORE@VERSION --reference voice.wav`: texts that nobody planned for.
+"""`python -m pipeline.commands.odd_texts --release STORE@VERSION --reference voice.wav`: texts that nobody planned for.
 
 Each must be spoken, or be refused with a PeeweeError, which says what to do; anything else is a crash. The last line on
 stdout is a JSON object with the counts (see `result_line`). Exit codes: 0 without crashes, 1 with some, 2 where the
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from peewee_model.errors import PeeweeError
-from pipeline.result_line import write_result
+from pipeline.commands.result_line import write_result
 
 if TYPE_CHECKING:
     from peewee_model.cloning.cloner import Speech
@@ -115,7 +115,9 @@ def main(arguments: list[str]) -> int:
     from peewee_model.cloning.cloner import VoiceCloner
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    parser = argparse.ArgumentParser(prog="python -m pipeline.odd_texts", description="Speak texts nobody planned for.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.commands.odd_texts", description="Speak texts nobody planned for."
+    )
     parser.add_argument("--release", required=True, help="STORE@CHANNEL or STORE@VERSION")
     parser.add_argument("--reference", required=True, type=Path, help="a recording of a voice")
     options = parser.parse_args(arguments)

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.runs.process import descendants
 from pipeline.runs.records import Records
-from tests.pipeline.worker_project import Project, make_project, wait
+from tests.pipeline.commands.worker_project import Project, make_project, wait
 
 FULL = os.environ.get("FAULTS") == "full"
 N_DOUBLED = 50 if FULL else 2

@@ -1,4 +1,4 @@
-"""`python -m pipeline.release_check --version V`: is a release in the store what a consumer can use?
+"""`python -m pipeline.commands.release_check --version V`: is a release in the store what a consumer can use?
 
 It is loaded as a consumer loads it, every file in the store is verified, and sentences cloned from a voice that comes
 with it are recognized. If that fails it is a bad release: with `--roll-back` the channel, if it still means that
@@ -22,7 +22,7 @@ from peewee_model.errors import PeeweeError, ReleaseError
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.s3_client import StoreUnavailableError
 from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
-from pipeline.result_line import write_result
+from pipeline.commands.result_line import write_result
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ def _public_key() -> Path | None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m pipeline.release_check", description="Check a release as a consumer."
+        prog="python -m pipeline.commands.release_check", description="Check a release as a consumer."
     )
     parser.add_argument(
         "--store", default=os.environ.get("PEEWEE_STORE") or "store", help="a folder or s3://bucket/prefix"

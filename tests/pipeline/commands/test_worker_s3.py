@@ -5,7 +5,7 @@ import time
 
 from pipeline.runs.checkpoints import S3Files
 from pipeline.runs.records import Records
-from tests.pipeline.worker_project import GRAPH, make_project, wait
+from tests.pipeline.commands.worker_project import GRAPH, make_project, wait
 
 
 def test_run_with_the_remote_on_s3(s3_bucket, tmp_path):

@@ -12,7 +12,7 @@ import boto3
 import pytest
 import yaml
 
-from pipeline.corpus_watch import compare, main, parse_hash_list
+from pipeline.commands.corpus_watch import compare, main, parse_hash_list
 
 MD5, SHA256 = "0" * 32, "1" * 64
 
@@ -189,7 +189,7 @@ def test_result_goes_to_a_file_too(tmp_path):
     """As a pod returns it."""
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"corpus": {"sources": [source("mini:a")]}}))
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.corpus_watch"],
+        [sys.executable, "-m", "pipeline.commands.corpus_watch"],
         cwd=tmp_path, check=True, capture_output=True, text=True,
         env={"PATH": "/usr/bin:/bin", "PEEWEE_RESULT": str(tmp_path / "x/result.json")},
     )  # fmt: skip

@@ -67,7 +67,7 @@ def command(
         typer.echo("params.yaml is written; `dvc repro` runs it.")
         return
     _run_graph()
-    from pipeline.summary import summary
+    from pipeline.commands.summary import summary
 
     typer.echo(summary())
     for line in before_and_after(json.loads(METRICS.read_text(encoding="utf-8"))):

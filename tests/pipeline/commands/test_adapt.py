@@ -22,10 +22,11 @@ from peewee_model.errors import ConfigError, PeeweeError, ReleaseNotFoundError
 from peewee_model.release.manifest import MANIFEST, hash_file, read_manifest
 from peewee_model.store.store import open_store
 from peewee_model.weights import save_model
-from pipeline.adaptation import command, settings
-from pipeline.adaptation.command import AdaptationError, before_and_after
+from pipeline.adaptation import settings
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Request, audit
+from pipeline.commands import adapt as command
+from pipeline.commands.adapt import AdaptationError, before_and_after
 from pipeline.corpora.mini import VOICES, Reading, read_aloud
 from pipeline.corpora.mini_sentences import training_sentences
 from pipeline.profiles import overlay as profile

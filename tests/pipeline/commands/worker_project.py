@@ -198,7 +198,7 @@ class Project:
 
     def start(self, *arguments: str, **more: str) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, "-m", "pipeline.worker", *arguments], cwd=ROOT, env=self.env(**more), text=True,
+            [sys.executable, "-m", "pipeline.commands.worker", *arguments], cwd=ROOT, env=self.env(**more), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""`python -m pipeline.worker`: one task of a run on any machine, as docs/worker.md says.
+"""`python -m pipeline.commands.worker`: one task of a run on any machine, as docs/worker.md says.
 
 The last line of stdout is the answer, as JSON; logs go to stderr. Exit codes: 0 done, now or before; 2 refused, and to
 try again changes nothing; 75 stopped or something is out of reach, try again; anything else, a crash.
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError, PeeweeError
+from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import masked
 from pipeline.graph.stages import load_stages
-from pipeline.result_line import write_result
 from pipeline.runs.checkout import check_out, commit_params, resolve
 from pipeline.runs.checkpoints import Mirror, open_files
 from pipeline.runs.planning import change_params, now, parse_overrides
@@ -206,7 +206,9 @@ def _scratch() -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.worker", description="One task of a run; docs/worker.md.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.commands.worker", description="One task of a run; docs/worker.md."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     told: dict[str, Any] = {"default": os.environ.get("PEEWEE_REPOSITORY"), "help": "git URL, or PEEWEE_REPOSITORY"}
     for name in ("plan", "run", "seal", "show"):

@@ -1,4 +1,4 @@
-"""`python -m pipeline.corpus_watch --known JSON`: have the source archives changed since the last look?
+"""`python -m pipeline.commands.corpus_watch --known JSON`: have the source archives changed since the last look?
 
 Three places tell: each source of params.yaml answers with its length and ETag; a list of hashes at its publisher
 (md5sum.txt, SHA256SUMS) says what an archive should be; and in a folder of new archives may stand one that params.yaml
@@ -22,9 +22,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from peewee_model.errors import ConfigError, PeeweeError
+from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import CorpusConfig, Source, masked
 from pipeline.params import PARAMS_FILE, Section, read
-from pipeline.result_line import write_result
 
 logger = logging.getLogger(__name__)
 
@@ -259,7 +259,9 @@ def _known(text: str) -> Seen:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.corpus_watch", description="Look at the source archives.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.commands.corpus_watch", description="Look at the source archives."
+    )
     parser.add_argument(
         "--repository", default=os.environ.get("PEEWEE_REPOSITORY", ""), help="empty: this folder's params.yaml"
     )
