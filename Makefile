@@ -63,7 +63,7 @@ lock:  ## resolve pyproject.toml anew into requirements.lock
 	@infra/lock.sh
 
 graph: setup  ## docs/graph.svg and dags/graph.json from dvc.yaml
-	@python -m pipeline.graph.stages
+	@python -m pipeline.graph.picture
 	@python -m pipeline.graph.compiled
 
 kubeflow: setup  ## infra/kubeflow/pipeline.yaml from dags/graph.json and the cluster's settings

@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
-from pipeline.graph.stages import PICTURE, draw, edges, load_stages, outputs
+from pipeline.graph.picture import PICTURE, draw
+from pipeline.graph.stages import edges, load_stages, outputs
 from pipeline.release.evidence import FEATURES
 from tests.closure import ROOT, closure
 
@@ -187,7 +188,7 @@ EXPECTED = {
     "peewee_model/vocoder/griffin_lim.py": {"train_vocoder", "evaluate", "bundle", "publish"},
     "pipeline/stages/evaluate.py": {"evaluate", "bundle", "publish"},
     "pipeline/release/bundle.py": {"bundle", "publish"},
-    "pipeline/publish.py": {"publish"},
+    "pipeline/stages/publish.py": {"publish"},
     "pipeline/corpora/exclusions.py": AFTER_INGEST,
     "pipeline/release/links.py": {"bundle", "publish"},
     "pipeline/release/evidence.py": {"bundle", "publish"},

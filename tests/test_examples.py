@@ -15,6 +15,7 @@ from peewee_model.audio.clip import Clip, encode_flac, read_clip, resample
 from peewee_model.audio.mel import log_mel
 from peewee_model.store.store import open_store
 from peewee_model.vocoder.factory import load_vocoder
+from pipeline.commands.profile import command
 from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates
 from pipeline.profiles import overlay as profile
 from pipeline.verification import all_pairs, equal_error_rate
@@ -88,7 +89,7 @@ def test_parameters_of_the_release_can_be_had_again(manifest, tmp_path, monkeypa
     path.write_text((STORE.parents[1] / "params.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     profile.apply(profile.load_overlay("libritts-960"))
-    profile.command(release=f"{STORE}@stable")
+    command(release=f"{STORE}@stable")
     found = YAML(typ="safe").load(path.read_text())
     assert shared(found, manifest.params) == manifest.params
 

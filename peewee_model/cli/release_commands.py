@@ -19,7 +19,6 @@ from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, verify_release
 from peewee_model.store.backend import Progress
 from peewee_model.store.channels import Numbered, is_channel
-from peewee_model.store.rollback import roll_back
 from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
 
 MIN_PREFIX = 4
@@ -179,7 +178,7 @@ def rollback(
     said = _said(reason)
     with _opened(store) as opened:
         current = opened.resolve(channel)
-        numbered = roll_back(opened, channel, said, None if to is None else find(opened, to))
+        numbered = opened.roll_back(channel, said, None if to is None else find(opened, to))
     if numbered.entry.previous != current:
         _tell(f"somebody made channel {channel} mean {numbered.entry.previous} meanwhile; that is undone too")
     _print_entry(channel, numbered, as_json)

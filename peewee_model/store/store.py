@@ -39,6 +39,7 @@ from peewee_model.store.channels import (
 )
 from peewee_model.store.feature_tables import FeatureTables
 from peewee_model.store.folder import FolderBackend
+from peewee_model.store.rollback import version_before
 from peewee_model.store.s3 import S3Backend
 from peewee_model.store.s3_client import split_address
 from peewee_model.store.signatures import Signatures
@@ -243,6 +244,39 @@ class Store:
         """
         self._check_whole(version)
         return self._channels.append(channel, version, action, reason)
+
+    def roll_back(self, channel: str, reason: str, version: str | None = None) -> Numbered:
+        """Make a channel mean an earlier release again.
+
+        Args:
+            channel: Its name.
+            reason: Why, for whoever reads the history.
+            version: Which release the channel meant; without it, the one before the current one.
+
+        Returns:
+            The new entry. If its `previous` is not what the caller saw, somebody else set the channel in between.
+
+        Raises:
+            ReleaseNotFoundError: If there is no such channel, or the release is no longer in the store.
+            ReleaseError: If there is nothing to go back to.
+        """
+        current = self.resolve(channel)
+        history = self.history(channel)
+        if version is None:
+            version = version_before(history)
+            if version is None:
+                raise ReleaseError(
+                    f"{self.address}: channel {channel} meant nothing before {current}; "
+                    "publish or promote another release"
+                )
+        elif version == current:
+            raise ReleaseError(f"{self.address}: channel {channel} means {version} already; name another version")
+        elif version not in {numbered.entry.version for numbered in history}:
+            raise ReleaseNotFoundError(
+                f"{self.address}: channel {channel} never meant {version}; to make it mean that, use "
+                f"`peewee-tts release promote {version} --channel {channel}`"
+            )
+        return self.append(channel, version, "rollback", reason)
 
     def signatures(self, version: str) -> dict[str, bytes]:
         """Read every signature of a release, by the id of its key. They are not checked."""

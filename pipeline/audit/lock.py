@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from peewee_model.release import Edge, StageEntry
+from peewee_model.release.manifest import Edge, StageEntry
 from pipeline.audit.finding import Finding
 from pipeline.corpora.sources import masked
 from pipeline.dvc_yaml import YAMLError, load_yaml
-from pipeline.graph import outputs
+from pipeline.graph.stages import outputs
 
 LOCK = "dvc.lock"
 GRAPH = "dvc.yaml"

@@ -51,11 +51,12 @@ def command(
     from peewee_model.store.channels import check_channel
     from pipeline.adaptation import settings
     from pipeline.profiles import overlay as profile
+    from pipeline.profiles.from_release import pin
 
     if not Path("dvc.yaml").is_file() or not PARAMS_FILE.is_file():
         raise AdaptationError(f"{Path.cwd()} has no dvc.yaml and params.yaml; run this in the root of the project")
     check_channel(channel)
-    base = settings.pin(release)
+    base = pin(release)
     overlay = profile.load_overlay(settings.PROFILE)
     archive, found = _archive(speech, speaker, overlay["ingest"]["max_duration_s"])
     typer.echo(f"speech    {found.n_utterances} recordings, {found.duration_s / 60:.1f} minutes, of {found.speaker}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
+from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import load_vocoder

@@ -1,8 +1,8 @@
 """Checkpoints of a training, kept in the remote while it runs, so that another worker can go on from them.
 
-The training writes them under `.checkpoints/` (pipeline/training/loop/checkpoints.py); a name holds the step and the first
-digits of the SHA-256, and a file that does not fit its name is passed over when it is read. So a copy is only ever
-whole or useless, and copying needs no lock.
+The training writes them under `.checkpoints/` (pipeline/training/loop/checkpoints.py). A name holds the step and the
+first digits of the SHA-256, and a file that does not fit its name is passed over when it is read. So a copy is only
+ever whole or useless, and copying needs no lock.
 """
 
 import hashlib

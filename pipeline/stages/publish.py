@@ -1,15 +1,29 @@
 """The release, and the tables it was trained on, into the store that PEEWEE_STORE names; `receipts/publish.json`.
 
-It runs each time, and is quick when there is nothing to do: only the store itself can tell what it holds. With
-PEEWEE_SIGNING_KEY, the path of a private key, the release is signed.
+It runs each time, and is quick when there is nothing to do: only the store itself can tell what it holds. A release
+whose gate failed is refused. With PEEWEE_SIGNING_KEY, the path of a private key, the release is signed.
 """
 
+import json
+import logging
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from peewee_model.store.store import open_store
+from peewee_model.errors import PeeweeError, ReleaseError
+from peewee_model.release.features import FEATURES_FILE, FeaturesManifest, parse_features
+from peewee_model.release.manifest import Manifest, hash_file, read_manifest
+from peewee_model.store.store import Store, open_store
 from pipeline.params import Section, read
-from pipeline.publish import publish_release, write_receipt
+
+logger = logging.getLogger(__name__)
+
+GATE = "reports/gate.json"
+
+
+class GateError(PeeweeError):
+    """The release did not pass its gate."""
 
 
 class PublishParams(Section):
@@ -44,3 +58,94 @@ def publish() -> None:
         signing_key=Path(key) if key else None,
     )
     write_receipt(Path("receipts/publish.json"), receipt)
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was published; it holds no clock and no address."""
+
+    version: str
+    channel: str
+    number: int
+    """Of the channel's entry."""
+    gate_passed: bool
+    reason: str
+    """As the channel's entry has it."""
+    features: str | None
+    """Version of the tables that were published with it."""
+
+
+def publish_release(
+    release: Path,
+    store: Store,
+    channel: str,
+    *,
+    tables: Path | None,
+    anyway: str | None = None,
+    signing_key: Path | None = None,
+) -> Receipt:
+    """Publish a release, unless its gate failed. Doing so twice is doing so once.
+
+    Args:
+        release: The release's folder.
+        store: Where to.
+        channel: Which is to mean the release.
+        tables: Folder of the tables that the release was trained on; None to publish none. They come first: who finds
+            the release finds them.
+        anyway: Why a release whose gate failed is published all the same; it is recorded.
+        signing_key: Private key to sign the release with.
+
+    Raises:
+        GateError: If the gate failed, or nothing tells that it passed, and no reason is given.
+        ReleaseError: If the tables are not those that the release names, or the store can't be written.
+    """
+    manifest, version = read_manifest(release)
+    failures = _gate_failures(release, manifest)
+    reason = "gate passed"
+    if failures and not store.is_published(version, channel):  # else a reason was given when it was
+        if not anyway or not anyway.strip():
+            raise GateError(
+                f"{release} did not pass its gate: {'; '.join(failures)}. Train longer or change the thresholds in "
+                'params.yaml; to publish it all the same, say why: PEEWEE_PUBLISH_ANYWAY="..." dvc repro'
+            )
+        reason = f"gate failed ({'; '.join(failures)}), published anyway: {anyway.strip()}"
+        logger.warning("gate failed, published anyway reason=%r", anyway)
+    features = None
+    if tables is not None:
+        named = _features(release, manifest)
+        features = store.feature_tables.add(named, {name: tables / name for name in named.files})
+    _, numbered = store.publish(release, channel, reason, signing_key)
+    return Receipt(version, channel, numbered.number, not failures, numbered.entry.reason, features)
+
+
+def write_receipt(path: Path, receipt: Receipt) -> None:
+    """Write the receipt as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(asdict(receipt), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _features(release: Path, manifest: Manifest) -> FeaturesManifest:
+    """Which tables the release names."""
+    path = release / FEATURES_FILE
+    if FEATURES_FILE not in manifest.files or not path.exists() or hash_file(path) != manifest.files[FEATURES_FILE]:
+        raise ReleaseError(
+            f"{path} is missing, or is not the one that the manifest lists; run `dvc repro`, or set publish.features "
+            "to false in params.yaml"
+        )
+    return parse_features(path.read_bytes(), str(path))
+
+
+def _gate_failures(release: Path, manifest: Manifest) -> list[str]:
+    """Why the gate did not pass; empty if it did."""
+    path = release / GATE
+    if GATE not in manifest.files or not path.exists() or hash_file(path) != manifest.files[GATE]:
+        return [f"{path} is missing, or is not the one that the manifest lists"]
+    try:
+        gate: Any = json.loads(path.read_bytes())
+    except ValueError:
+        return [f"{path} is no JSON"]
+    if not isinstance(gate, dict) or not isinstance(gate.get("passed"), bool):
+        return [f"{path} does not say whether it passed"]
+    if gate["passed"]:
+        return []
+    return [str(failure) for failure in gate.get("failures", [])] or ["it does not say why"]

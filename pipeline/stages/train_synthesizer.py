@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from peewee_model.audio.mel import MelConfig
+from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.synthesizer.tacotron2.tacotron2 import make_synthesizer
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.weights import WeightsConfig, save_model
 from pipeline import tables

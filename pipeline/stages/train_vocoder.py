@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from peewee_model.audio.mel import MelConfig, log_mel
-from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from peewee_model.vocoder.factory import make_vocoder
+from peewee_model.vocoder.griffin_lim import GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, add_weight_norm, remove_weight_norm
 from peewee_model.weights import WeightsConfig, WeightType, save_model
 from pipeline import tables
@@ -49,7 +50,7 @@ def train_vocoder() -> None:
         _write_griffin_lim(params.vocoder, start, params.weights.dtype)
     elif params.vocoder.hifi_gan.training.schedule.steps == 0:
         config = HiFiGanConfig(arch="hifi_gan", mel=_mel(), **params.vocoder.hifi_gan.generator.model_dump())
-        keep_weights(start, MODEL, HiFiGan(config), config, params.weights.dtype)
+        keep_weights(start, MODEL, make_vocoder(config), config, params.weights.dtype)
     else:
         _train_hifi_gan(params.vocoder, start, params.weights.dtype)
 
@@ -65,7 +66,7 @@ def _write_griffin_lim(params: VocoderParams, start: Path | None, dtype: WeightT
     config = GriffinLimConfig(arch="griffin_lim", mel=mel, **params.griffin_lim.model_dump())
     if start:  # its weights follow from its config
         check_same_model(start, config)
-    vocoder = GriffinLim(config)
+    vocoder = make_vocoder(config)
     rows = tables.iter_rows(MELS, ["split", "mel"])
     mels = Ragged(
         (row["mel"].reshape(mel.n_mels, -1).T for row in rows if row["split"] == "validation"), np.float32, mel.n_mels

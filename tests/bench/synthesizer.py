@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from tests.reference import our_name, torchaudio_tacotron2
 
 N_THREADS, N_ITEMS, N_TOKENS, N_FRAMES, N_RUNS = 2, 16, 80, 350, 3

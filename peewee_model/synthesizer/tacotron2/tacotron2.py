@@ -11,31 +11,17 @@ padding leak into the encoder's and the postnet's convolutions and into batch st
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from peewee_model.errors import ShapeError
-from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
+from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import Postnet, length_mask
-from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
 from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
 from peewee_model.synthesizer.tacotron2.decoder import Decoder
 from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
-from peewee_model.weights import load_config, load_weights
-
-__all__ = [
-    "InferOutput",
-    "SynthesizerArchitecture",
-    "SynthesizerConfig",
-    "Tacotron2",
-    "Tacotron2Output",
-    "load_synthesizer",
-    "make_synthesizer",
-    "n_decoder_steps",
-]
 
 
 class Tacotron2Output(NamedTuple):
@@ -149,20 +135,3 @@ def _generators(
     if len(generator) != n_items:
         raise ShapeError(f"there are {len(generator)} generators for {n_items} texts; give one, or one for each text")
     return generator
-
-
-def make_synthesizer(config: SynthesizerConfig) -> Tacotron2 | NonAttentiveTacotron:
-    """Make the network that a config asks for, with weights of chance."""
-    return NonAttentiveTacotron(config) if config.timing == "durations" else Tacotron2(config)
-
-
-def load_synthesizer(folder: Path) -> Tacotron2 | NonAttentiveTacotron:
-    """Read a synthesizer, in evaluation mode.
-
-    Raises:
-        ConfigError: If `config.json` or the weights can't be read.
-        ShapeError: If the weights are not those of the config.
-    """
-    model = make_synthesizer(load_config(folder, SynthesizerConfig))
-    load_weights(folder, model)
-    return model.eval()

@@ -16,8 +16,10 @@ from torch.optim import Adam, Optimizer
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError, PeeweeError
 from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
+from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveOutput
-from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2Output, make_synthesizer, n_decoder_steps
+from peewee_model.synthesizer.synthesizer import n_decoder_steps
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2Output
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline import tables

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
 from pipeline.training.loop.starting_weights import check_same_model
 
 logger = logging.getLogger(__name__)

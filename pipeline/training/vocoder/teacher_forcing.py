@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
+from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline.training.loop.ragged import Ragged

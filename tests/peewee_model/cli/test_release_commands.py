@@ -24,7 +24,7 @@ from peewee_model.cli.release_summary import human_size, plain, table
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.channels import Action, ChannelEntry, Numbered
-from peewee_model.store.rollback import roll_back, version_before
+from peewee_model.store.rollback import version_before
 from peewee_model.store.store import Store, open_store
 from tests.servers.s3 import S3Server
 
@@ -593,7 +593,7 @@ def test_rolling_back_again_and_again_always_ends(tmp_path: Path, releases: Any)
     seen = [store.resolve("stable")]
     with pytest.raises(ReleaseError, match="meant nothing before"):
         while len(seen) < 20:
-            seen.append(roll_back(store, "stable", "again").entry.version)
+            seen.append(store.roll_back("stable", "again").entry.version)
     assert seen == [versions[number] for number in (0, 1, 2, 0, 2, 1, 0)]
 
 
@@ -604,7 +604,7 @@ def test_rollback_to_a_release_that_is_gone_is_refused(tmp_path: Path, releases:
         store.publish(folder, "stable", "run")
     shutil.rmtree(tmp_path / "store/releases" / versions[0])
     with pytest.raises(ReleaseNotFoundError, match=versions[0]):
-        roll_back(store, "stable", "it lisps")
+        store.roll_back("stable", "it lisps")
     assert store.resolve("stable") == versions[1]
 
 

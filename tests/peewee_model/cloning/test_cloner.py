@@ -20,7 +20,8 @@ from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
 from peewee_model.store.store import open_store
-from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig

@@ -220,7 +220,10 @@ def test_cache_without_room_is_one_line(
         pytest.skip("no file system can be mounted here")
     try:
         for lie in ("", "import shutil, types; shutil.disk_usage = lambda path: types.SimpleNamespace(free=10**12)\n"):
-            code = f"{lie}from peewee_model.store.store import open_store; open_store({store.address!r}).fetch({version!r})"
+            code = (
+                f"{lie}from peewee_model.store.store import open_store\n"
+                f"open_store({store.address!r}).fetch({version!r})"
+            )
             done = subprocess.run(
                 [sys.executable, "-c", code],
                 env=os.environ | {"PEEWEE_CACHE": str(small)}, capture_output=True, text=True, check=False,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig
+from peewee_model.synthesizer.config import SynthesizerConfig
 from pipeline.training.synthesizer.losses import SynthesizerLossConfig
 
 MEL = MelConfig(

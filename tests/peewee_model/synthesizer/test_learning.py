@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
-from peewee_model.synthesizer.tacotron2.tacotron2 import make_synthesizer
 from pipeline.alignment import alignment_figures
 from pipeline.training.synthesizer.losses import synthesizer_losses
 from tests.peewee_model.synthesizer.conftest import LOSS

@@ -30,6 +30,7 @@ from pipeline.commands.adapt import AdaptationError, before_and_after
 from pipeline.corpora.mini import VOICES, Reading, read_aloud
 from pipeline.corpora.mini_sentences import training_sentences
 from pipeline.profiles import overlay as profile
+from pipeline.profiles.from_release import pin, start_from
 from pipeline.release.provenance import PARENT, read_provenance
 from pipeline.warm_start import RELEASE
 from tests.closure import ROOT
@@ -101,6 +102,7 @@ def enter_project(folder: Path, patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(profile, "load_overlay", smaller)
+    patch.setattr(settings, "load_overlay", smaller)
 
 
 @pytest.fixture(scope="module")
@@ -252,10 +254,10 @@ def test_mistakes_are_told_before_params_are_touched(project, arguments, kind, p
 @pytest.mark.parametrize("params", [{}, {"synthesizer": {"training": {"adversarial": {"weight": 0.4}}}}])
 def test_judge_that_a_release_was_trained_against_goes_on(project, tmp_path, params):
     """From the first step; a release that had none, or is of a time before, gets none."""
-    base = settings.pin("store@stable")
+    base = pin("store@stable")
     base = replace(base, manifest=base.manifest.model_copy(update={"params": params}))
     overlay = {"synthesizer": {"training": {"adversarial": {"weight": 0.0, "from_step": 9}}}}
-    settings.start_from(overlay, base)
+    start_from(overlay, base)
     found = overlay["synthesizer"]["training"]["adversarial"]
     assert found == ({"weight": 0.4, "from_step": 0} if params else {"weight": 0.0, "from_step": 9})
 

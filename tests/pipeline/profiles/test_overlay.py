@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
+from pipeline.commands.profile import command
 from pipeline.corpora.sources import Source
+from pipeline.profiles import archives
 from pipeline.profiles import overlay as profile
 
 
@@ -35,7 +37,7 @@ def settings(path):
 def overlay(name):
     """A profile's overlay; with what archives add, where it takes them."""
     loaded = profile.load_overlay(name)
-    return profile.with_archives(loaded, []) if profile.takes_archives(loaded) else loaded
+    return archives.with_archives(loaded, []) if archives.takes_archives(loaded) else loaded
 
 
 @pytest.mark.parametrize("name", profile.names())
@@ -59,9 +61,9 @@ def test_what_a_release_does_not_know_of_is_as_shipped(params, tmp_path, monkeyp
     shipped = settings(params)
     profile.apply({"gate": {"speech.wer": {"max": 1}}, "evaluate": {"n_samples": 99}}, params)
     of_release = SimpleNamespace(manifest=SimpleNamespace(params={"evaluate": {"seed": 8}}))
-    monkeypatch.setattr("pipeline.adaptation.settings.pin", lambda reference: of_release)
+    monkeypatch.setattr("pipeline.commands.profile.pin", lambda reference: of_release)
     monkeypatch.chdir(tmp_path)
-    profile.command(release="store@stable")
+    command(release="store@stable")
     assert settings(params) == {**shipped, "evaluate": {**shipped["evaluate"], "seed": 8}}
 
 
@@ -81,7 +83,7 @@ def test_every_profile_is_accepted_by_every_stage(params, repository, monkeypatc
 
     for name in profile.names():
         profile.apply(profile.load_overlay(name), params)
-        if profile.takes_archives(profile.load_overlay(name)):
+        if archives.takes_archives(profile.load_overlay(name)):
             continue  # its sources come from the command line
         for stage in (repository / "pipeline/stages").glob("*.py"):
             module = importlib.import_module(f"pipeline.stages.{stage.stem}")
@@ -99,20 +101,20 @@ def test_local_archives_become_sources_with_hashes(tmp_path):
     """Subsets by their folder, hashes by reading, dev held out as the test split when it stands alone."""
     train = archive(tmp_path / "a.tar.gz", "train-clean")
     dev = archive(tmp_path / "b.tar.gz", "dev-clean", n=2)
-    sources = profile.local_sources([str(train), str(dev)], "CC0")
+    sources = archives.local_sources([str(train), str(dev)], "CC0")
     assert [(source["corpus"], source["subset"]) for source in sources] == [
         ("local", "train-clean"),
         ("local", "dev-clean"),
     ]
     assert all(len(source["sha256"]) == 64 and len(source["md5"]) == 32 for source in sources)
-    assert profile.local_split(source["subset"] for source in sources) == {
+    assert archives.local_split(source["subset"] for source in sources) == {
         "by_subset": {"dev-clean": "test"}, "within": {}, "validation_fraction": 0.15, "test_fraction": 0.0,
     }  # fmt: skip
 
 
 def test_local_archives_with_dev_and_test_need_no_other_speakers():
     """As LibriTTS itself: dev is validation, test is test, all of train is trained on."""
-    split = profile.local_split(["train-a", "dev-a", "test-a"])
+    split = archives.local_split(["train-a", "dev-a", "test-a"])
     assert split["by_subset"] == {"dev-a": "validation", "test-a": "test"}
     assert (split["validation_fraction"], split["test_fraction"]) == (0, 0)
 
@@ -120,7 +122,7 @@ def test_local_archives_with_dev_and_test_need_no_other_speakers():
 def test_archives_of_the_same_subset_are_told_apart_by_name_and_share_their_speakers(tmp_path):
     """`a=PATH` names a corpus; equal numbers are one person, whose ids begin alike in all archives at hand."""
     same = [archive(tmp_path / f"{i}.tar.gz", "train") for i in range(3)]
-    found = profile.local_sources([f"one={same[0]}", f"two={same[1]}", str(same[2])], "CC0")
+    found = archives.local_sources([f"one={same[0]}", f"two={same[1]}", str(same[2])], "CC0")
     assert [Source.model_validate(source).archive_name for source in found] == [
         "one-train.tar.gz", "two-train.tar.gz", "local-train.tar.gz",
     ]  # fmt: skip
@@ -130,8 +132,8 @@ def test_archives_of_the_same_subset_are_told_apart_by_name_and_share_their_spea
 def test_a_profile_that_says_its_own_split_keeps_it(tmp_path):
     """What the subsets suggest fills in the rest only."""
     overlay = {"ingest": {"split": {"within": {"local": {"validation": 1, "test": 2}}, "test_fraction": 0.5}}}
-    sources = profile.local_sources([str(archive(tmp_path / "a.tar.gz", "dev-a"))], "CC0")
-    split = profile.with_archives(overlay, sources)["ingest"]["split"]
+    sources = archives.local_sources([str(archive(tmp_path / "a.tar.gz", "dev-a"))], "CC0")
+    split = archives.with_archives(overlay, sources)["ingest"]["split"]
     assert split == {
         "by_subset": {"dev-a": "test"},
         "within": {"local": {"validation": 1, "test": 2}},
@@ -143,13 +145,13 @@ def test_a_profile_that_says_its_own_split_keeps_it(tmp_path):
 def test_a_profile_that_holds_out_of_local_refuses_archives_of_another_name_alone(tmp_path):
     """It would hold out nothing, and a training fail an hour later for want of validation."""
     path = archive(tmp_path / "a.tar.gz", "train-clean")
-    named, unnamed = (profile.local_sources([name], "CC0") for name in (f"kathleen={path}", str(path)))
+    named, unnamed = (archives.local_sources([name], "CC0") for name in (f"kathleen={path}", str(path)))
     with pytest.raises(ConfigError) as refused:
-        profile.with_archives(profile.load_overlay("single-voice"), named)
+        archives.with_archives(profile.load_overlay("single-voice"), named)
     assert str(refused.value) == (
         "the profile holds out utterances of local, but the archives are of kathleen; give one as --archive PATH"
     )
-    held_out = profile.with_archives(profile.load_overlay("single-voice"), unnamed)["ingest"]["split"]["within"]
+    held_out = archives.with_archives(profile.load_overlay("single-voice"), unnamed)["ingest"]["split"]["within"]
     assert held_out["local"]["test"] == 60
 
 
@@ -157,16 +159,16 @@ def test_local_refuses_what_is_not_libritts_layout(tmp_path):
     """Not a tar, no such layout, not there, the same subset twice: each by name."""
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     with pytest.raises(ConfigError, match="can't be read as a tar archive"):
-        profile.local_sources([str(tmp_path / "x.tar.gz")], "")
+        archives.local_sources([str(tmp_path / "x.tar.gz")], "")
     with pytest.raises(ConfigError, match="does not exist"):
-        profile.local_sources([str(tmp_path / "none.tar.gz")], "")
+        archives.local_sources([str(tmp_path / "none.tar.gz")], "")
     with tarfile.open(tmp_path / "flat.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("file.wav"))
     with pytest.raises(ConfigError, match="holds no file like LibriTTS/"):
-        profile.local_sources([str(tmp_path / "flat.tar.gz")], "")
+        archives.local_sources([str(tmp_path / "flat.tar.gz")], "")
     same = [str(archive(tmp_path / f"{i}.tar.gz", "train")) for i in range(2)]
     with pytest.raises(ConfigError, match=r"holds subset train, as another one does.*--archive NAME="):
-        profile.local_sources(same, "")
+        archives.local_sources(same, "")
 
 
 def test_command_merges_local_archives_into_the_parameters(params, tmp_path):

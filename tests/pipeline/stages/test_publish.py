@@ -12,8 +12,7 @@ from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedRele
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import Manifest, hash_file
 from peewee_model.store.store import open_store
-from pipeline.publish import GateError
-from pipeline.stages.publish import publish
+from pipeline.stages.publish import GateError, publish
 
 GATE = Path("release/reports/gate.json")
 TABLES = ("utterances.parquet", "mels/acoustic/part-00000.parquet", "mels/speaker/part-00000.parquet")

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import load_vocoder

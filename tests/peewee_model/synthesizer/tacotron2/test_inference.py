@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.synthesizer import InferOutput
 from peewee_model.synthesizer.tacotron2.attention import AttentionState, Memory, attention_step, initial_state
 from peewee_model.synthesizer.tacotron2.decoder import Decoder
 from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
-from peewee_model.synthesizer.tacotron2.tacotron2 import InferOutput, SynthesizerConfig, Tacotron2
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 
 MakeConfig = Callable[..., SynthesizerConfig]
 N_SYMBOLS, N_MELS, N_EMBEDDING, MEMORY_DIM = 12, 8, 6, 22

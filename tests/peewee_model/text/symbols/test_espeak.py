@@ -12,7 +12,7 @@ import pytest
 from peewee_model.errors import ConfigError, TextError
 from peewee_model.text.symbols.espeak import phonemize, speak, variants
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def spoken(text: str, variant: str = "m3", pitch: int = 50, rate: int = 165) -> str:

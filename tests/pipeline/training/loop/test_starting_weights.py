@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from peewee_model.encoder.speaker_encoder import load_encoder
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.tacotron2.tacotron2 import load_synthesizer
+from peewee_model.synthesizer.factory import load_synthesizer
 from pipeline import tables
 from pipeline.stages import train_encoder, train_synthesizer
 from pipeline.warm_start import RELEASE

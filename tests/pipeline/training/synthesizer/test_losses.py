@@ -6,7 +6,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from peewee_model.synthesizer.tacotron2.tacotron2 import SynthesizerConfig, Tacotron2, Tacotron2Output
+from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2, Tacotron2Output
 from pipeline.training.synthesizer.losses import (
     SynthesizerLossConfig,
     duration_loss,

@@ -1,0 +1,65 @@
+"""`peewee-tts profile NAME`: merge an overlay into params.yaml, and show the difference."""
+
+from typing import Annotated, Any
+
+import typer
+
+from peewee_model.errors import PeeweeError
+from pipeline.profiles.archives import local_sources, takes_archives, with_archives
+from pipeline.profiles.from_release import pin, start_from
+from pipeline.profiles.overlay import SHIPPED, apply, load_overlay, merge, names
+
+
+def command(
+    name: Annotated[
+        str | None, typer.Argument(help="One of pipeline/profiles: mini, local, single-voice, libritts-960, ...")
+    ] = None,
+    archive: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]PATH",
+            help="For local, multi-speaker, further, single-voice: a .tar.gz in LibriTTS's layout; may be given again.",
+        ),
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="With --archive: terms of the recordings, for the release's manifest.")
+    ] = "as stated by the archives' owner",
+    base: Annotated[
+        str | None,
+        typer.Option(help="STORE@CHANNEL or STORE@VERSION: the release that further and single-voice go on from."),
+    ] = None,
+    release: Annotated[
+        str | None, typer.Option(help="STORE@CHANNEL or STORE@VERSION, in place of NAME: to train that release again.")
+    ] = None,
+) -> None:
+    """Merge a profile into params.yaml and print the difference."""
+    if (name is None) == (release is None):
+        raise PeeweeError("name a profile or a --release, one of the two")
+    if name is None:
+        if archive or base:
+            raise PeeweeError("--release names its own archives and base; leave --archive and --base out")
+        overlay, name = load_overlay(SHIPPED), f"that of {release}"  # SHIPPED for what the release does not know of
+        merge(overlay, pin(str(release)).manifest.params)
+    else:
+        overlay = _named_overlay(name, archive or [], licence, base)
+    difference = apply(overlay)
+    typer.echo(difference or f"params.yaml is profile {name} already.")
+
+
+def _named_overlay(name: str, archive: list[str], licence: str, base: str | None) -> dict[str, Any]:
+    """A profile with the archives and the release to start from that it asks for."""
+    overlay = load_overlay(name)
+    if takes_archives(overlay) != bool(archive):
+        own = [known for known in names() if takes_archives(load_overlay(known))]
+        raise PeeweeError(
+            f"profiles {', '.join(own)} take --archive PATH, once for each archive; no other profile takes it"
+        )
+    starts_from_a_release = bool(overlay.get("base", {}).get("parts"))
+    if starts_from_a_release != (base is not None):
+        need = "starts from a release: add --base STORE@CHANNEL" if starts_from_a_release else "takes no --base"
+        raise PeeweeError(f"profile {name} {need}")
+    if base is not None:
+        start_from(overlay, pin(base))
+    if archive:
+        with_archives(overlay, local_sources(archive, licence))
+    return overlay

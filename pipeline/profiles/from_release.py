@@ -1,0 +1,68 @@
+"""A profile that starts from a release: which one it is, and what is fixed because it is so there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from peewee_model.release.manifest import Manifest
+from peewee_model.store.store import open_store, parse_reference
+from peewee_model.synthesizer.config import SynthesizerArchitecture
+from pipeline.profiles.overlay import merge
+
+
+@dataclass(frozen=True)
+class PinnedRelease:
+    """A release to start from, named for good."""
+
+    reference: str
+    """`STORE@VERSION`."""
+    manifest: Manifest
+
+
+def pin(reference: str) -> PinnedRelease:
+    """Find out which release is meant, and read its manifest.
+
+    Raises:
+        ReleaseNotFoundError: If there is no such release.
+        TamperedReleaseError: If its manifest is not that of its version.
+    """
+    named = parse_reference(reference)
+    store = open_store(named.address)
+    version = store.resolve(named.selector)
+    # With a slash: `s3://bucket@version` would be hidden where URLs are shown, as if it held a password.
+    slash = "/" if named.address.startswith("s3://") and "/" not in named.address.removeprefix("s3://") else ""
+    return PinnedRelease(f"{named.address}{slash}@{version}", store.read_manifest(version))
+
+
+def start_from(overlay: dict[str, Any], base: PinnedRelease) -> None:
+    """Let a profile's overlay start from a release, in place: it is named, and what is fixed is as it is there."""
+    merge(overlay, _of_release(base.manifest))
+    merge(overlay, {"base": {"release": base.reference}})
+
+
+def _of_release(manifest: Manifest) -> dict[str, Any]:
+    """What is as it is in the release: mels, symbols, networks, the type of the weights, and whether there is a judge.
+
+    Without the judge that a synthesizer was trained against, its mels would blur again.
+    """
+    encoder, synthesizer, vocoder = (dict(manifest.models[name]) for name in ("encoder", "synthesizer", "vocoder"))
+    encoder.pop("mel")
+    vocoder.pop("mel")
+    arch = str(vocoder.pop("arch"))
+    said = {name: synthesizer[name] for name in SynthesizerArchitecture.model_fields if name in synthesizer}
+    architecture = SynthesizerArchitecture.model_validate(said).model_dump()  # what it does not say has its default
+    params: dict[str, Any] = manifest.params
+    weights = params.get("weights")
+    weight = params.get("synthesizer", {}).get("training", {}).get("adversarial", {}).get("weight", 0.0)
+    judge = {"training": {"adversarial": {"weight": weight, "from_step": 0}}}
+    return {
+        "mel": manifest.mel,
+        "text": synthesizer["text"],
+        "encoder": {"architecture": {name: value for name, value in encoder.items() if value is not None}},
+        "synthesizer": {
+            "architecture": architecture,
+            "speaker_conditioning": bool(synthesizer["speaker_embedding_dim"]),
+            **(judge if weight else {}),
+        },
+        "vocoder": {"arch": arch, arch: {"generator": vocoder} if arch == "hifi_gan" else vocoder},
+        **({"weights": weights} if isinstance(weights, dict) else {}),
+    }
