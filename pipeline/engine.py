@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Generic, TypeVar
 
-from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model import environment
+from peewee_model.errors import PeeweeError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -55,12 +56,9 @@ def workers() -> int:
     Raises:
         ConfigError: If PEEWEE_WORKERS is not a positive number.
     """
-    stated = os.environ.get("PEEWEE_WORKERS", "")
-    if not stated:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if not stated.isdecimal() or int(stated) < 1:
-        raise ConfigError(f"PEEWEE_WORKERS is {stated!r}; set a number of worker processes, 1 or more, or unset it")
-    return int(stated)
+    if stated := environment.WORKERS.count():
+        return stated
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_shards(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:

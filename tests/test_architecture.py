@@ -18,7 +18,7 @@ FLOORS = {
         ("release",),
         ("encoder", "synthesizer", "vocoder"),
         ("text", "audio"),
-        ("errors", "weights", "portable_lstm"),
+        ("environment", "errors", "files", "portable_lstm", "weights"),
     ),
     "pipeline": (
         ("__main__", "commands"),

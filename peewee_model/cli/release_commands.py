@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from peewee_model import environment
 from peewee_model.cli import release_summary
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, verify_release
@@ -32,7 +33,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-StoreOption = Annotated[str, typer.Option("--store", envvar="PEEWEE_STORE", help="A folder or s3://bucket/prefix.")]
+StoreOption = Annotated[
+    str, typer.Option("--store", envvar=environment.STORE.name, help="A folder or s3://bucket/prefix.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ReleaseArgument = Annotated[
     str, typer.Argument(metavar="V", help=f"A channel, a version, or its first {MIN_PREFIX} characters or more.")
@@ -41,7 +44,7 @@ ChannelOption = Annotated[str, typer.Option("--channel", help="Such as stable.")
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history.")]
 PublicKeyOption = Annotated[
     Path | None,
-    typer.Option("--public-key", envvar="PEEWEE_PUBLIC_KEY", help="Require a signature by this key, a PEM file."),
+    typer.Option("--public-key", envvar=environment.PUBLIC_KEY.name, help=environment.PUBLIC_KEY.meaning),
 ]
 
 
@@ -206,7 +209,7 @@ def sign(
     version: ReleaseArgument,
     key: Annotated[
         Path,
-        typer.Option("--key", envvar="PEEWEE_SIGNING_KEY", help="A private key, a PEM file; see docs/releases.md."),
+        typer.Option("--key", envvar=environment.SIGNING_KEY.name, help="A private key, a PEM file."),
     ],
     store: StoreOption = "store",
     as_json: JsonOption = False,

@@ -1,7 +1,6 @@
 """VoiceCloner: reference clips and a text in, a waveform out."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from peewee_model import environment
 from peewee_model.audio.clip import Clip, resample, write_wav
 from peewee_model.audio.mel import log_mel
 from peewee_model.cloning.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Reference, read_recording
@@ -115,7 +115,7 @@ class VoiceCloner:
             SignatureError: If a signature is required and there is none that is good.
         """
         parsed = parse_reference(reference)
-        required = public_key or os.environ.get("PEEWEE_PUBLIC_KEY")
+        required = public_key or environment.PUBLIC_KEY.path()
         folder, _ = open_store(parsed.address).fetch(parsed.selector, Path(required) if required else None)
         return cls._from_verified(folder, device, precision)
 

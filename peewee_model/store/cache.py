@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, parse_manifest, verify_release
 
@@ -43,8 +44,7 @@ class Remote(Protocol):
 
 def cache_folder() -> Path:
     """Name the folder of the cache."""
-    chosen = os.environ.get("PEEWEE_CACHE")
-    return Path(chosen) if chosen else Path.home() / ".cache" / "peewee-tts"
+    return environment.CACHE.path() or Path.home() / ".cache" / "peewee-tts"
 
 
 class Cache:

@@ -10,7 +10,6 @@ import datetime
 import getpass
 import json
 import logging
-import os
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release.manifest import VERSION_PATTERN
 from peewee_model.store.backend import Backend
@@ -115,7 +115,7 @@ class Channels:
                 version=version,
                 action=action,
                 at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                by=os.environ.get("PEEWEE_PUBLISHER") or _user(),
+                by=environment.PUBLISHER.read() or _user(),
                 reason=reason,
                 previous=last.entry.version if last else None,
                 nonce=nonce,

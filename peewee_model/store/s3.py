@@ -12,7 +12,6 @@ written once.
 
 import contextlib
 import logging
-import os
 import random
 import threading
 import time
@@ -23,6 +22,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release.manifest import MANIFEST, FileEntry, parse_manifest
 from peewee_model.store.backend import Progress, Source
@@ -32,7 +32,6 @@ from peewee_model.store.s3_transfers import HASH_METADATA, Target, download, upl
 
 logger = logging.getLogger(__name__)
 
-SINGLE_PUBLISHER = "PEEWEE_SINGLE_PUBLISHER"
 RACERS, RACES = 8, 5
 CONFLICTS = 10  # in a row, before a conditional write is given up
 CUT_ANSWERS = 6  # in a row, before a read is given up
@@ -124,14 +123,14 @@ class S3Backend:
 
     def require_atomic(self) -> None:
         """See `Backend`."""
-        if self._is_trusted or os.environ.get(SINGLE_PUBLISHER) == "1":
+        if self._is_trusted or environment.SINGLE_PUBLISHER.is_on():
             return
         for _ in range(RACES):
             if (winners := self._race()) != 1:
                 raise ReleaseError(
                     f"{self._address}: {RACERS} writers raced to create one object, and {winners} were told that they "
                     "had: its put-if-absent is not atomic, and two publishers could undo each other. Use a store where "
-                    f"it is; or, if nobody else ever publishes here, set {SINGLE_PUBLISHER}=1"
+                    f"it is; or, if nobody else ever publishes here, set {environment.SINGLE_PUBLISHER.name}=1"
                 )
         self._is_trusted = True
 

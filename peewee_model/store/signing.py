@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
 
+from peewee_model import environment
 from peewee_model.errors import ReleaseError
 from peewee_model.release.manifest import MANIFEST, VERSION_LENGTH, Manifest, hash_file
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from model_signing.hashing import Config
 
-PASSWORD_VARIABLE = "PEEWEE_SIGNING_PASSWORD"  # noqa: S105 - the name of a variable
 KEY_ID_LENGTH = 16
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
 """What model-signing takes, with the names that people know."""
@@ -192,12 +192,14 @@ def _load_private_key(path: Path) -> tuple["EllipticCurvePublicKey", bytes | Non
         try:
             key = load_pem_private_key(data, None)
         except TypeError:  # it is encrypted
-            password = os.environ.get(PASSWORD_VARIABLE, "").encode()
+            password = (environment.SIGNING_PASSWORD.read() or "").encode()
             if not password:
-                raise SignatureError(f"{path} is encrypted; set {PASSWORD_VARIABLE} to its password") from None
+                name = environment.SIGNING_PASSWORD.name
+                raise SignatureError(f"{path} is encrypted; set {name} to its password") from None
             key = load_pem_private_key(data, password)
     except (ValueError, UnsupportedAlgorithm):
-        problem = f"{PASSWORD_VARIABLE} is not its password" if password else "it is no private key in PEM form"
+        wrong_password = f"{environment.SIGNING_PASSWORD.name} is not its password"
+        problem = wrong_password if password else "it is no private key in PEM form"
         raise SignatureError(f"{path} can't be used to sign: {problem}; {_MAKE_KEY}") from None
     if not isinstance(key, EllipticCurvePrivateKey):
         raise SignatureError(f"{path} is no elliptic-curve key; {_MAKE_KEY}")

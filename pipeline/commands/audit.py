@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from peewee_model import environment
 from peewee_model.errors import PeeweeError
 from peewee_model.store.store import open_store
 from pipeline.audit.errors import AuditError
@@ -24,7 +25,8 @@ app = typer.Typer(
 )
 
 StoreOption = Annotated[
-    str, typer.Option("--store", envvar="PEEWEE_STORE", help="A folder, or s3://bucket/prefix.", show_default=True)
+    str,
+    typer.Option("--store", envvar=environment.STORE.name, help=environment.STORE.meaning, show_default=True),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SpeakerOption = Annotated[str | None, typer.Option(help="As in the tables: libritts_84.")]
@@ -39,7 +41,7 @@ def verify(
     everything: Annotated[bool, typer.Option("--all", help="Go on after the first thing that differs.")] = False,
     public_key: Annotated[
         Path | None,
-        typer.Option("--public-key", envvar="PEEWEE_PUBLIC_KEY", help="Require a signature by this key, a PEM file."),
+        typer.Option("--public-key", envvar=environment.PUBLIC_KEY.name, help=environment.PUBLIC_KEY.meaning),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

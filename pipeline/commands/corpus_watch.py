@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from peewee_model import environment
 from peewee_model.errors import ConfigError, PeeweeError
 from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import CorpusConfig, Source, masked
@@ -263,12 +264,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline.commands.corpus_watch", description="Look at the source archives."
     )
     parser.add_argument(
-        "--repository", default=os.environ.get("PEEWEE_REPOSITORY", ""), help="empty: this folder's params.yaml"
+        "--repository", default=environment.REPOSITORY.read() or "", help="empty: this folder's params.yaml"
     )
     parser.add_argument("--revision", default="HEAD", help="of the repository")
     parser.add_argument("--known", default="{}", help="`seen` of the look before")
-    parser.add_argument("--hash-lists", default=os.environ.get("PEEWEE_HASH_LISTS", ""), help="URLs, by white space")
-    parser.add_argument("--inbox", default=os.environ.get("PEEWEE_CORPUS_INBOX", ""), help="a folder or s3:// prefix")
+    parser.add_argument("--hash-lists", default=environment.HASH_LISTS.text(), help="URLs, by white space")
+    parser.add_argument("--inbox", default=environment.CORPUS_INBOX.text(), help="a folder or s3:// prefix")
     return parser
 
 

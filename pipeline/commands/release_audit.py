@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from peewee_model import environment
 from peewee_model.cli.release_commands import find
 from peewee_model.errors import PeeweeError
 from peewee_model.store.s3_client import StoreUnavailableError
@@ -70,7 +71,7 @@ def main(arguments: list[str]) -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     options = _parser().parse_args(arguments)
     try:
-        with scratch(Path(os.environ.get("PEEWEE_SCRATCH") or tempfile.gettempdir())) as folder:
+        with scratch(environment.SCRATCH.path() or Path(tempfile.gettempdir())) as folder:
             report = audit_release(options.release, options.store, options.repository, options.remote, folder)
         print("\n".join(describe_report(report)), file=sys.stderr)
         write_result(report.to_json())

@@ -11,13 +11,13 @@ checked, 75 out of reach, try again.
 import argparse
 import json
 import logging
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from peewee_model import environment
 from peewee_model.errors import PeeweeError, ReleaseError
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.s3_client import StoreUnavailableError
@@ -155,17 +155,14 @@ def _cer(spoken: list[tuple[np.ndarray, int]]) -> float:
 
 
 def _public_key() -> Path | None:
-    key = os.environ.get("PEEWEE_PUBLIC_KEY")
-    return Path(key) if key else None
+    return environment.PUBLIC_KEY.path()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.commands.release_check", description="Check a release as a consumer."
     )
-    parser.add_argument(
-        "--store", default=os.environ.get("PEEWEE_STORE") or "store", help="a folder or s3://bucket/prefix"
-    )
+    parser.add_argument("--store", default=environment.STORE.text(), help="a folder or s3://bucket/prefix")
     parser.add_argument("--channel", default=DEFAULT_CHANNEL, help="which to roll back")
     parser.add_argument("--version", default="", help="the release; empty for what the channel means")
     parser.add_argument("--roll-back", action="store_true", help="make the channel mean the release before a bad one")

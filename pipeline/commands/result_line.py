@@ -4,21 +4,16 @@ PEEWEE_RESULT names a file that gets the same line: a pod returns it by a file, 
 """
 
 import json
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-ENVIRONMENT = "PEEWEE_RESULT"
+from peewee_model import environment
+from peewee_model.files import write_whole
 
 
 def write_result(document: Mapping[str, Any]) -> None:
     """Print the line, and write the file where one is named."""
     line = json.dumps(document, sort_keys=True)
     print(line, flush=True)
-    if file := os.environ.get(ENVIRONMENT):
-        path = Path(file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_text(line + "\n", encoding="utf-8")
-        part.replace(path)
+    if path := environment.RESULT.path():
+        write_whole(path, line + "\n")

@@ -1,8 +1,9 @@
 """What `make repro` says at its end: the release, its figures, the report, and how to hear a voice."""
 
 import json
-import os
 from pathlib import Path
+
+from peewee_model import environment
 
 
 def summary() -> str:
@@ -27,7 +28,7 @@ def summary() -> str:
 
 
 def _store() -> str:
-    return os.environ.get("PEEWEE_STORE", "store")
+    return environment.STORE.text()
 
 
 if __name__ == "__main__":

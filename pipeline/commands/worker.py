@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from peewee_model import environment
 from peewee_model.errors import ConfigError, PeeweeError
 from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import masked
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 METRICS = "reports/metrics.json"
 PUBLISH = "publish"
 _MAX_METRICS = 64_000  # bytes
-_PATHS = ("PEEWEE_STORE", "PEEWEE_SIGNING_KEY", "PEEWEE_PUBLIC_KEY", "PEEWEE_CACHE")
+_PATHS = (environment.STORE, environment.SIGNING_KEY, environment.PUBLIC_KEY, environment.CACHE)
 
 
 class ChildError(PeeweeError):
@@ -99,7 +100,7 @@ def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[st
         raise RunError(f"run {run_id} has commit {planned.commit}, not {commit}; give the plan's, or none")
     if entry := records.entry(run_id, stage):
         return _answer(records, run_id, stage, "already done", entry, began, 0.0, None)
-    if stage == PUBLISH and not os.environ.get("PEEWEE_STORE"):
+    if stage == PUBLISH and not environment.STORE.is_set():
         raise ConfigError("PEEWEE_STORE is not set: where is the release to go? A folder, or s3://bucket/prefix")
     with Stop().listening() as stop, scratch(_scratch()) as folder:
         clone = folder / "clone"
@@ -107,7 +108,7 @@ def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[st
         stages = load_stages(clone / "dvc.yaml")
         if stage not in stages:
             raise RunError(f"dvc.yaml has no stage {stage!r}; it has: {', '.join(stages)}")
-        every_s = float(os.environ.get("PEEWEE_CHECKPOINTS_S", "60"))
+        every_s = environment.CHECKPOINTS_S.seconds()
         mirror = Mirror(open_files(records.remote), f"runs/{run_id}/checkpoints", clone, stage, every_s)
         found = _child(folder, records, run_id, stage, stop, mirror)
         metrics = clone / METRICS
@@ -143,7 +144,7 @@ def _child(
     if stop.asked:
         raise UnavailableError("asked to stop before the stage began; start it again")
     command = [sys.executable, "-m", "pipeline.runs.reproduce", str(request), str(answer), str(clone)]
-    grace_s = float(os.environ.get("PEEWEE_GRACE_S", "60"))
+    grace_s = environment.GRACE_S.seconds()
     if mirror:
         with mirror.running():
             code = run_child(command, _environment(run_id, stage, outcomes), stop, grace_s)
@@ -161,18 +162,19 @@ def _child(
 
 def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, str]:
     env = dict(os.environ)
-    for name in ("PYTHONSAFEPATH", "DVC_ROOT", "DVC_STAGE", "PEEWEE_RUN_STAGE"):
+    for name in ("PYTHONSAFEPATH", "DVC_ROOT", "DVC_STAGE", environment.RUN_STAGE.name):
         env.pop(name, None)
     # `python` in dvc.yaml is the one that runs us.
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["SHELL"] = "/bin/sh"
-    env["PEEWEE_RUN"] = run_id
-    env["PEEWEE_OUTCOMES"] = str(outcomes)
+    env[environment.RUN.name] = run_id
+    env[environment.OUTCOMES.name] = str(outcomes)
     if stage:
-        env["PEEWEE_RUN_STAGE"] = stage
-    for name in _PATHS:
-        if env.get(name) and "://" not in env[name]:
-            env[name] = str(Path(env[name]).absolute())
+        env[environment.RUN_STAGE.name] = stage
+    for variable in _PATHS:
+        value = env.get(variable.name)
+        if value and "://" not in value:
+            env[variable.name] = str(Path(value).expanduser().absolute())
     if env.get("AWS_ENDPOINT_URL") or env.get("AWS_ENDPOINT_URL_S3"):
         env.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")  # not all servers know the others
         env.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
@@ -193,7 +195,7 @@ def _answer(
 
 
 def _records() -> Records:
-    remote = os.environ.get("PEEWEE_REMOTE")
+    remote = environment.REMOTE.read()
     if not remote:
         raise ConfigError("PEEWEE_REMOTE is not set: a folder or s3://bucket/prefix that all workers reach")
     return Records(remote)
@@ -202,7 +204,7 @@ def _records() -> Records:
 def _scratch() -> Path:
     import tempfile
 
-    return Path(os.environ.get("PEEWEE_SCRATCH") or tempfile.gettempdir())
+    return environment.SCRATCH.path() or Path(tempfile.gettempdir())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -210,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline.commands.worker", description="One task of a run; docs/worker.md."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    told: dict[str, Any] = {"default": os.environ.get("PEEWEE_REPOSITORY"), "help": "git URL, or PEEWEE_REPOSITORY"}
+    told: dict[str, Any] = {"default": environment.REPOSITORY.read(), "help": "git URL, or PEEWEE_REPOSITORY"}
     for name in ("plan", "run", "seal", "show"):
         command = commands.add_parser(name)
         if name == "run":

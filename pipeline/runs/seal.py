@@ -2,10 +2,10 @@
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
+from peewee_model import environment
 from peewee_model.errors import PeeweeError
 from pipeline.dvc_yaml import dump_yaml
 from pipeline.graph.stages import load_stages
@@ -55,12 +55,12 @@ def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str
 
 def release_metrics(version: str | None) -> Any:
     """Read a release's metrics from the store, if there is one to ask."""
-    if not version or not os.environ.get("PEEWEE_STORE"):
+    if not version or not environment.STORE.is_set():
         return None
     from peewee_model.store.store import open_store
 
     try:
-        return open_store(os.environ["PEEWEE_STORE"]).read_manifest(version).metrics
+        return open_store(environment.STORE.text()).read_manifest(version).metrics
     except PeeweeError as error:
         logger.warning("metrics of release %s can't be read: %s", version, error)
         return None

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from peewee_model import environment
 from pipeline.graph.stages import load_stages
 
 REFUSED = 2
@@ -19,16 +20,16 @@ def before_stage(stage: str) -> int | None:
     Returns:
         An exit code if the stage is not to run. Where it gets several processes this one becomes torchrun.
     """
-    wanted = os.environ.get("PEEWEE_RUN_STAGE")
+    wanted = environment.RUN_STAGE.read()
     if wanted and wanted != stage:
         print(
-            f"{stage}: the task of run {os.environ.get('PEEWEE_RUN', '?')} is {wanted}, and DVC wants {stage} anew: "
+            f"{stage}: the task of run {environment.RUN.read() or '?'} is {wanted}, and DVC wants {stage} anew: "
             "its entry does not fit the commit's code and parameters. Nothing was run; plan a new run",
             file=sys.stderr,
         )
         leave_outcome(REFUSED, 0.0)
         return REFUSED
-    n_processes = int(os.environ.get("PEEWEE_PROCESSES", "1"))
+    n_processes = environment.PROCESSES.count() or 1
     if n_processes > 1 and "LOCAL_RANK" not in os.environ and _launcher(stage) == "torchrun":
         torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
         os.execv(sys.executable, [sys.executable, *torchrun, "-m", "pipeline", stage])  # noqa: S606 - our own
@@ -41,6 +42,6 @@ def _launcher(stage: str) -> object:
 
 def leave_outcome(code: int, seconds: float) -> None:
     """Tell the worker how this process ended: DVC and torchrun keep the exit code to themselves."""
-    if folder := os.environ.get("PEEWEE_OUTCOMES"):
+    if folder := environment.OUTCOMES.read():
         outcome = json.dumps({"exit_code": code, "seconds": round(seconds, 3)})
         (Path(folder) / f"{os.getpid()}.json").write_text(outcome)

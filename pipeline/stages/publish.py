@@ -6,11 +6,11 @@ whose gate failed is refused. With PEEWEE_SIGNING_KEY, the path of a private key
 
 import json
 import logging
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from peewee_model import environment
 from peewee_model.errors import PeeweeError, ReleaseError
 from peewee_model.release.features import FEATURES_FILE, FeaturesManifest, parse_features
 from peewee_model.release.manifest import Manifest, hash_file, read_manifest
@@ -48,14 +48,13 @@ def publish() -> None:
         GateError: If the release's gate failed, and PEEWEE_PUBLISH_ANYWAY holds no reason to go on.
     """
     params = read(Params).publish
-    key = os.environ.get("PEEWEE_SIGNING_KEY")
     receipt = publish_release(
         Path("release"),
-        open_store(os.environ.get("PEEWEE_STORE") or "store"),
+        open_store(environment.STORE.text()),
         params.channel,
         tables=Path("data") if params.features else None,
-        anyway=os.environ.get("PEEWEE_PUBLISH_ANYWAY"),
-        signing_key=Path(key) if key else None,
+        anyway=environment.PUBLISH_ANYWAY.read(),
+        signing_key=environment.SIGNING_KEY.path(),
     )
     write_receipt(Path("receipts/publish.json"), receipt)
 

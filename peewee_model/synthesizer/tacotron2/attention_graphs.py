@@ -10,7 +10,6 @@ graph was recorded or replayed so far. `make bench-gpu` does, and compares resul
 """
 
 import functools
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from peewee_model import environment
 from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory
 from peewee_model.synthesizer.tacotron2.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
 from peewee_model.synthesizer.tacotron2.attention_loop import Given, attention_loop, excluded
@@ -185,5 +185,5 @@ def fastest_attention_loop(
     input_gates: Tensor, memory: Memory, weights: AttentionWeights, dropout_masks: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Run `attention_loop`: by CUDA graphs where there are and `PEEWEE_CUDA_GRAPHS` is 1, else step by step."""
-    replay = input_gates.device.type == "cuda" and os.environ.get("PEEWEE_CUDA_GRAPHS") == "1"
+    replay = input_gates.device.type == "cuda" and environment.CUDA_GRAPHS.is_on()
     return (_on_cuda if replay else attention_loop)(input_gates, memory, weights, dropout_masks)

@@ -24,6 +24,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from peewee_model import environment
 from peewee_model.errors import PeeweeError
 from pipeline.params import Section
 from pipeline.training.loop.checkpoints import ROOT, NotFiniteError, load_newest, save_checkpoint
@@ -155,7 +156,7 @@ def _fabric(precision: str) -> Fabric:
     torch.use_deterministic_algorithms(True, warn_only=True)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-    accelerator = os.environ.get("PEEWEE_DEVICE", "auto")
+    accelerator = environment.DEVICE.one_of("auto", "cpu", "cuda")
     fabric = Fabric(accelerator=accelerator, devices=processes, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     return fabric
