@@ -13,6 +13,9 @@ Errors of one module alone (a download, an archive, a training run) are defined 
 PeeweeError. The command line prints any of them as one line and exits with its `exit_code`.
 """
 
+import unicodedata
+from collections.abc import Iterable
+
 
 class PeeweeError(Exception):
     """Anything that a user can put right. The message says what, where and the remedy.
@@ -62,3 +65,10 @@ class ReleaseNotFoundError(ReleaseError):
 
 class TamperedReleaseError(ReleaseError):
     """A file of a release differs from what its manifest says."""
+
+
+def describe_characters(characters: Iterable[str]) -> str:
+    """Name characters, five at most: "'é' (LATIN SMALL LETTER E WITH ACUTE, U+00E9)"."""
+    named = list(characters)
+    shown = [f"{one!a} ({unicodedata.name(one, 'no name')}, U+{ord(one):04X})" for one in named[:5]]
+    return ", ".join(shown) + (f" and {len(named) - 5} more" if len(named) > 5 else "")

@@ -18,7 +18,8 @@ FLOORS = {
         ("release",),
         ("encoder", "synthesizer", "vocoder"),
         ("text", "audio"),
-        ("environment", "errors", "files", "portable_lstm", "weights"),
+        ("networks",),
+        ("environment", "errors", "files"),
     ),
     "pipeline": (
         ("__main__", "commands"),
@@ -26,7 +27,7 @@ FLOORS = {
         ("runs", "stages"),
         ("release", "evaluation", "training", "ingest", "download", "profiles"),
         ("corpora", "graph"),
-        ("alignment", "device", "dvc_yaml", "engine", "params", "tables", "verification", "warm_start"),
+        ("alignment", "dvc_yaml", "engine", "params", "tables", "verification", "warm_start"),
     ),
 }
 SHARED = {"peewee_model": FLOORS["peewee_model"][-1], "pipeline": FLOORS["pipeline"][-1]}

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from peewee_model.encoder.config import LstmSizes
 from peewee_model.encoder.pooling import AttentiveStatistics
-from peewee_model.portable_lstm import LSTM
+from peewee_model.networks.portable_lstm import LSTM
 
 
 class LstmNetwork(nn.Module):

@@ -14,7 +14,7 @@ from peewee_model.encoder.lstm import LstmNetwork
 from peewee_model.encoder.silence import without_silence
 from peewee_model.encoder.tdnn import Tdnn
 from peewee_model.errors import ShapeError
-from peewee_model.weights import load_config, load_weights
+from peewee_model.networks.weights import load_config, load_weights
 
 _BATCH_FRAMES = 16_384
 """Frames that `embed_utterances` puts through the network at a time: enough to keep it busy, and little memory."""

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from peewee_model.networks.weights import load_config, load_weights
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
-from peewee_model.weights import load_config, load_weights
 
 
 def make_synthesizer(config: SynthesizerConfig) -> Tacotron2 | NonAttentiveTacotron:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from peewee_model.portable_lstm import LSTM
+from peewee_model.networks.portable_lstm import LSTM
 from peewee_model.synthesizer.config import SynthesizerConfig
 
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydantic import Field, RootModel
 from torch import Tensor
 
+from peewee_model.networks.weights import load_config, load_weights
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig
-from peewee_model.weights import load_config, load_weights
 
 VocoderConfig = Annotated[GriffinLimConfig | HiFiGanConfig, Field(discriminator="arch")]
 

@@ -10,7 +10,6 @@ something differs or can't be audited, 75 something is out of reach, try again.
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -60,8 +59,7 @@ def audit_release(selector: str, store: str, repository: str, remote: str, folde
             configure(clone, remote, folder / "site")
     else:
         logger.warning("release=%s has no tag: only what the store holds is audited", version)
-    key = os.environ.get("PEEWEE_PUBLIC_KEY")
-    return audit(Request(version, store, clone, public_key=Path(key) if key else None, everything=True))
+    return audit(Request(version, store, clone, public_key=environment.PUBLIC_KEY.path(), everything=True))
 
 
 def main(arguments: list[str]) -> int:
@@ -93,12 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline.commands.release_audit", description="Audit a release from anywhere."
     )
     parser.add_argument("release", nargs="?", default=DEFAULT_CHANNEL, help="a channel or a version")
-    for name, default, what in (
-        ("store", "store", "a folder or s3://bucket/prefix"),
-        ("repository", "", "where the runs' tags are"),
-        ("remote", "", "of the runs: a folder or s3://bucket/prefix"),
-    ):
-        parser.add_argument(f"--{name}", default=os.environ.get(f"PEEWEE_{name.upper()}") or default, help=what)
+    parser.add_argument("--store", default=environment.STORE.text(), help=environment.STORE.meaning)
+    parser.add_argument("--repository", default=environment.REPOSITORY.read() or "", help="where the runs' tags are")
+    parser.add_argument("--remote", default=environment.REMOTE.read() or "", help=environment.REMOTE.meaning)
     return parser
 
 

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
+from peewee_model.networks.device import inference_device
 from pipeline import tables
-from pipeline.device import inference_device
 
 MELS = Path("data/mels/speaker")
 ENCODER = Path("models/encoder")

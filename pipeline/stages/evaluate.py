@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.device import inference_device
+from peewee_model.networks.device import inference_device
 from pipeline.evaluation import outputs, plots
 from pipeline.evaluation.config import EvaluateConfig
 from pipeline.evaluation.gate import GateConfig, check_gate, gate_document

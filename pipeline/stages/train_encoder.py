@@ -5,7 +5,7 @@ from pathlib import Path
 from peewee_model.audio.mel import MelConfig
 from peewee_model.encoder.config import EncoderConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
-from peewee_model.weights import WeightsConfig, save_model
+from peewee_model.networks.weights import WeightsConfig, save_model
 from pipeline import tables
 from pipeline.params import Section, read
 from pipeline.training.encoder.learner import EncoderLearner, EncoderParams

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from peewee_model.audio.mel import MelConfig
+from peewee_model.networks.weights import WeightsConfig, save_model
 from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.text.symbols.config import TextConfig
-from peewee_model.weights import WeightsConfig, save_model
 from pipeline import tables
 from pipeline.params import Section, read
 from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.networks.device import inference_device
+from peewee_model.networks.weights import WeightsConfig, WeightType, save_model
 from peewee_model.vocoder.factory import make_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, add_weight_norm, remove_weight_norm
-from peewee_model.weights import WeightsConfig, WeightType, save_model
 from pipeline import tables
-from pipeline.device import inference_device
 from pipeline.params import Section, read
 from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop.loop import train, write_history

@@ -41,7 +41,7 @@ def no_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*arguments: Any, **options: Any) -> None:
         raise AssertionError("a tensor was loaded")
 
-    monkeypatch.setattr("peewee_model.weights.load_file", load)
+    monkeypatch.setattr("peewee_model.networks.weights.load_file", load)
     monkeypatch.setattr("safetensors.safe_open", load)
 
 

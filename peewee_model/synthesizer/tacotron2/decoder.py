@@ -7,7 +7,7 @@ attention; `DecoderRun` in `inference` goes on from its own last frame.
 import torch
 from torch import Tensor, nn
 
-from peewee_model.portable_lstm import LSTM
+from peewee_model.networks.portable_lstm import LSTM
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import Prenet, dropout, xavier
 from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, LocationSensitiveAttention, Memory

@@ -7,8 +7,8 @@ a normalised text changes nothing. English only. Not done: Roman numerals, and w
 import re
 
 from peewee_model.errors import TextError
-from peewee_model.text.characters import fold
 from peewee_model.text.normalize.abbreviations import expand_abbreviations, spell_addresses
+from peewee_model.text.normalize.characters import fold
 from peewee_model.text.normalize.numbers import spell_numbers
 
 MAX_CHARACTERS = 100_000

@@ -2,8 +2,7 @@
 
 import re
 
-from peewee_model.errors import TextError
-from peewee_model.text.characters import describe
+from peewee_model.errors import TextError, describe_characters
 from peewee_model.text.symbols.config import TextConfig
 
 PADDING = "<pad>"
@@ -56,7 +55,9 @@ class Tokenizer:
             raise TextError("the text is empty; give it words")
         unknown = dict.fromkeys(unit for unit in units if unit not in self._numbers)
         if unknown:
-            raise TextError(f"no symbol stands for {describe(unknown)} in {units[:40]!r}; normalise the text first")
+            raise TextError(
+                f"no symbol stands for {describe_characters(unknown)} in {units[:40]!r}; normalise the text first"
+            )
         return [self._numbers[unit] for unit in units]
 
     def _pronounce(self, text: str) -> str:

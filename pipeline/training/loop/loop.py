@@ -24,8 +24,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from peewee_model import environment
 from peewee_model.errors import PeeweeError
+from peewee_model.networks.device import training_accelerator
 from pipeline.params import Section
 from pipeline.training.loop.checkpoints import ROOT, NotFiniteError, load_newest, save_checkpoint
 from pipeline.training.loop.prefetch import Prefetch
@@ -156,7 +156,7 @@ def _fabric(precision: str) -> Fabric:
     torch.use_deterministic_algorithms(True, warn_only=True)
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # set by torchrun
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-    accelerator = environment.DEVICE.one_of("auto", "cpu", "cuda")
+    accelerator = training_accelerator()
     fabric = Fabric(accelerator=accelerator, devices=processes, num_nodes=nodes, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     return fabric

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from torch import nn
 
 from peewee_model.errors import ConfigError
-from peewee_model.weights import WeightType, load_weights, save_model
+from peewee_model.networks.weights import WeightType, load_weights, save_model
 from pipeline.training.loop.loop import write_history
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from peewee_model.networks.weights import save_model
 from peewee_model.store.store import open_store
-from peewee_model.weights import save_model
 from tests.peewee_model.cloning.test_cloner import make_encoder, make_synthesizer, make_vocoder, voice
 from tests.servers.s3 import S3Server
 

@@ -19,13 +19,13 @@ from peewee_model.cloning.reference import MARGIN_S
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
+from peewee_model.networks.weights import save_model
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
-from peewee_model.weights import save_model
 
 SPEAKER_MEL = MelConfig(
     sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=40, f_min=20.0, f_max=7600.0, log_floor=1e-3

@@ -9,7 +9,7 @@ from peewee_model.encoder.config import EcapaTdnnSizes, EncoderArchitecture, Enc
 from peewee_model.encoder.silence import loud_frames
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ShapeError
-from peewee_model.weights import save_model
+from peewee_model.networks.weights import save_model
 
 MEL = MelConfig(
     sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=8, f_min=20, f_max=7600, log_floor=1e-3

@@ -5,9 +5,9 @@ import torch
 
 from peewee_model.audio.mel import log_mel, mel_filter_bank
 from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.networks.weights import save_model
 from peewee_model.vocoder.factory import load_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
-from peewee_model.weights import save_model
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pydantic import ValidationError
 
 from peewee_model.audio.mel import log_mel
 from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.networks.weights import save_model
 from peewee_model.vocoder.factory import load_vocoder
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, add_weight_norm, remove_weight_norm
-from peewee_model.weights import save_model
 
 TINY = {
     "upsample_rates": (8, 8, 4),

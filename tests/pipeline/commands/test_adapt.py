@@ -19,9 +19,9 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from peewee_model.errors import ConfigError, PeeweeError, ReleaseNotFoundError
+from peewee_model.networks.weights import save_model
 from peewee_model.release.manifest import MANIFEST, hash_file, read_manifest
 from peewee_model.store.store import open_store
-from peewee_model.weights import save_model
 from pipeline.adaptation import settings
 from pipeline.audit.trace import trace
 from pipeline.audit.verify import Request, audit

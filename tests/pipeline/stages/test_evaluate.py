@@ -15,13 +15,13 @@ from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError
+from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, remove_weight_norm
-from peewee_model.weights import save_model
 from pipeline import tables
 from pipeline.evaluation import held_out_speech
 from pipeline.evaluation.config import EvaluationError

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.errors import ConfigError
+from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
@@ -22,7 +23,6 @@ from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import load_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLim
 from peewee_model.vocoder.hifi_gan import HiFiGan
-from peewee_model.weights import save_model
 from pipeline import tables
 from pipeline.params import read
 from pipeline.stages.train_vocoder import Params, train_vocoder

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.factory import load_synthesizer, make_synthesizer
 from peewee_model.synthesizer.non_attentive.duration_decoder import DurationPredictor, FrameDecoder
 from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
-from peewee_model.weights import save_model
 from tests.peewee_model.synthesizer.conftest import small_config
 from tests.peewee_model.synthesizer.tacotron2.test_tacotron2 import N_MELS, infer, item_alone, make_batch
 

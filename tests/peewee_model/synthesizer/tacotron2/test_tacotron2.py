@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
+from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.synthesizer.synthesizer import n_decoder_steps
 from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2, Tacotron2Output
-from peewee_model.weights import save_model
 from tests.reference import our_name, torchaudio_tacotron2, without_dropout
 
 MakeConfig = Callable[..., SynthesizerConfig]

@@ -11,7 +11,7 @@ sys.path.insert(0, sys.argv[1])
 from tests.pipeline.training.encoder.test_learner import MELS, params
 from pipeline.training.encoder.learner import EncoderLearner
 from pipeline.training.loop.loop import train
-from peewee_model.weights import save_model
+from peewee_model.networks.weights import save_model
 learner = EncoderLearner(MELS, params())
 encoder = learner.modules["encoder"]
 history = train(learner, params().training.schedule, "run")

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from peewee_model.errors import ConfigError
+from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.weights import save_model
 from pipeline.training.synthesizer.one_voice import is_of_one_voice, start_from_one_voice
 from tests.peewee_model.synthesizer.conftest import small_config
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from peewee_model import portable_lstm as lstm
-from peewee_model.portable_lstm import LSTM
+from peewee_model.networks import portable_lstm as lstm
+from peewee_model.networks.portable_lstm import LSTM
 
 
 @pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])

@@ -2,9 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
-from peewee_model.errors import TextError
+from peewee_model.errors import TextError, describe_characters
 
 # What is written differently and said alike. Fractions and powers come before Unicode's own decomposition, which
 # would make 21/2 of 2½ and 102 of 10².
@@ -49,15 +48,8 @@ def fold(text: str) -> str:
     if unknown:
         # Named as they stand in the text, in its order, not as they are decomposed.
         culprits = dict.fromkeys(character for character in text if not unknown.isdisjoint(_decomposed(character)))
-        raise TextError(f"the text holds {describe(culprits)}, which can't be spoken; remove or rewrite it")
+        raise TextError(f"the text holds {describe_characters(culprits)}, which can't be spoken; remove or rewrite it")
     return folded
-
-
-def describe(characters: Iterable[str]) -> str:
-    """Name characters, five at most: "'é' (LATIN SMALL LETTER E WITH ACUTE, U+00E9)"."""
-    named = list(characters)
-    shown = [f"{one!a} ({unicodedata.name(one, 'no name')}, U+{ord(one):04X})" for one in named[:5]]
-    return ", ".join(shown) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
 
 
 def _decomposed(character: str) -> str:
