@@ -36,7 +36,7 @@ def test_only_one_module_reads_the_variables():
     for path in sources():
         if path.name == "environment.py" or path.relative_to(ROOT).parts[0] == "dags":
             continue
-        found = re.findall(r"(?:environ|getenv)[^\n]*PEEWEE_", path.read_text())
+        found = re.findall(r"(?:os\.environ|getenv)[^\n]*PEEWEE_", path.read_text())
         assert not found, f"{path} reads {found}; use peewee_model.environment"
 
 
