@@ -72,7 +72,7 @@ def test_profile_shows_the_difference_and_keeps_comments(params):
     difference = profile.apply({"mel": {"acoustic": {"hop_length": 300}}}, params)
     assert "-    hop_length: 256" in difference
     assert "+    hop_length: 300" in difference
-    assert "# What can change a result stands here" in params.read_text()
+    assert "# What can change a result is here" in params.read_text()
 
 
 def test_every_profile_is_accepted_by_every_stage(params, repository, monkeypatch):
