@@ -7,7 +7,6 @@ import random
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -173,14 +172,18 @@ def test_gzip_labelled_body_is_kept_as_it_is(places):
     assert (places[0] / NAME).read_bytes() == payload
 
 
-def test_two_downloads_at_once_fetch_once(places):
+def test_two_downloads_at_once_fetch_once(places, caplog, monkeypatch):
     """The second waits for the first, and finds the archive there."""
+    caplog.set_level(logging.INFO)
     payload = archive(12, 100_000)
-    entered = threading.Event()
+    entered, waits = threading.Event(), threading.Event()
+    said = logging.Handler()
+    monkeypatch.setattr(said, "emit", lambda record: waits.set() if "waiting for its end" in record.msg else None)
+    monkeypatch.setattr(download.log, "handlers", [said])
 
     def script(x):
         entered.set()
-        time.sleep(0.2)
+        assert waits.wait(10), "the second download did not wait"
         x.serve(payload)
 
     with serving(script) as server:
