@@ -6,7 +6,7 @@ BIN    := $(CURDIR)/$(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(BIN):$(PATH)
 
-.PHONY: repro setup test check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
+.PHONY: repro setup test test-system check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
 
 repro: setup  ## archive to released model, then say what came out
 	@dvc repro
@@ -23,8 +23,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: setup setup-airflow  ## the whole test suite
-	@OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+test: setup  ## all tests but those of whole systems; needs nothing of Airflow
+	@OMP_NUM_THREADS=1 pytest -m "not system" --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+test-system: setup setup-airflow  ## Airflow, Kubeflow, DVC end to end, faults of servers; PostgreSQL and minutes
+	@OMP_NUM_THREADS=1 pytest -m system --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: setup  ## ruff, mypy, the architecture
 	@ruff check .

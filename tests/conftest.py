@@ -6,11 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from tests.policy import (  # noqa: F401 - hooks of pytest, which finds them here
+    pytest_make_collect_report,
+    pytest_runtest_logreport,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    refuse_unmarked,
+)
 from tests.servers import s3
 
 ROOT = Path(__file__).parent.parent
-LONGEST = ("tests/dags/test_airflow_faults.py", "tests/dags/test_airflow_end_to_end.py", "tests/test_dvc.py")
-"""Files that take minutes: they begin first, so that at the end no processor waits for one of them."""
+LONGEST = (
+    "tests/dags/test_airflow_faults.py",
+    "tests/dags/test_airflow_end_to_end.py",
+    "tests/dags/test_kubeflow_local.py",
+    "tests/pipeline/commands/test_worker.py",
+    "tests/test_dvc.py",
+)
+"""Files that take longest: they begin first, so that at the end no processor waits for one of them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,6 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     assert all((ROOT / name).is_file() for name in LONGEST), "a file of LONGEST has another name now"
     places = {str(ROOT / name): place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(str(item.path), len(places)))
+    refuse_unmarked(items)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -14,6 +14,8 @@ from dags.graph import load_graph
 from tests.closure import ROOT
 from tests.dags.embedded import PASSWORD, airflow, postgres
 
+pytestmark = pytest.mark.system
+
 FAST = {
     "encoder.training.schedule.steps": 4,
     "encoder.training.schedule.validate_every": 4,

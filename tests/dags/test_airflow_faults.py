@@ -20,6 +20,8 @@ from peewee_model.store.store import open_store
 from tests.dags.embedded import RETRAIN, Airflow, Postgres, airflow, postgres, wait_until
 from tests.pipeline.stages import standin
 
+pytestmark = pytest.mark.system
+
 FULL = os.environ.get("FAULTS") == "full"
 ROUNDS = {"task": 20, "scheduler": 10, "both": 5, "database": 3} if FULL else {"task": 1, "scheduler": 1, "database": 1}
 CASES = [(kind, number) for kind, count in ROUNDS.items() for number in range(count)]

@@ -6,6 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 TELL = "import json; from dags.alerts import tell; tell('it broke', 'because'); print(json.dumps('told'))"
 
 

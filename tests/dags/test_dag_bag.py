@@ -8,6 +8,8 @@ import yaml
 from pipeline.graph.stages import edges
 from tests.closure import ROOT
 
+pytestmark = pytest.mark.system
+
 DAGS = {"peewee_retrain", "peewee_release_check", "peewee_audit", "peewee_corpus_watch"}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 HEAVY = ("torch", "dvc", "pandas", "boto3", "mlflow", "kfp", "pipeline", "peewee_model")

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 RUN = """
 import json, logging, os, sys
 from airflow.sdk.exceptions import AirflowException, AirflowFailException

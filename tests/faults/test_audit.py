@@ -21,6 +21,8 @@ from tests.pipeline.audit.stand_in import COLLISION
 from tests.pipeline.audit.tamperings import SIGNATURE, TAMPERINGS, TWIN, Scene, md5_of
 from tests.servers.s3 import S3Server
 
+pytestmark = pytest.mark.system
+
 AtMost = Callable[[int, int], int]
 N_TAMPERINGS, N_CLEAN = 60, 20
 CODE = ("peewee_model", "pipeline", "bin")

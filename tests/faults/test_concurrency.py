@@ -10,9 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from peewee_model.store.store import open_store
 from tests.peewee_model.releases import write_release
 from tests.servers.s3 import ROOT
+
+pytestmark = pytest.mark.system
 
 N_PUBLISHERS, N_READERS = 3, 4
 

@@ -16,6 +16,8 @@ from tests.peewee_model.releases import write_release
 from tests.peewee_model.tamperings import FORGERIES, TAMPERINGS, Forgery
 from tests.servers.s3 import S3Server
 
+pytestmark = pytest.mark.system
+
 AtMost = Callable[[int, int], int]
 Tamper = Callable[[Path], str]
 

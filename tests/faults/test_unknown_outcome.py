@@ -17,6 +17,8 @@ from tests.servers import fault_proxy
 from tests.servers.fault_proxy import Fault, Request
 from tests.servers.s3 import ROOT, S3Server
 
+pytestmark = pytest.mark.system
+
 AtMost = Callable[[int, int], int]
 LARGE = 17 * 2**20  # three parts
 

@@ -13,6 +13,8 @@ from tests.peewee_model.releases import write_release
 from tests.servers import fault_proxy
 from tests.servers.s3 import S3Server
 
+pytestmark = pytest.mark.system
+
 AtMost = Callable[[int, int], int]
 
 

@@ -12,6 +12,8 @@ from pipeline.runs.process import descendants
 from pipeline.runs.records import Records
 from tests.pipeline.commands.worker_project import Project, make_project, wait
 
+pytestmark = pytest.mark.system
+
 FULL = os.environ.get("FAULTS") == "full"
 N_DOUBLED = 50 if FULL else 2
 N_KILLED = 20 if FULL else 1
@@ -176,7 +178,6 @@ def test_crashed_stage_is_worth_another_try(project):
 
 def test_stage_with_several_processes_is_started_by_torchrun(project):
     """PEEWEE_PROCESSES: the command in dvc.yaml stays; the exit code of the training is the task's."""
-    pytest.importorskip("torch")
     stage = project.source / "pipeline/stages/train.py"
     code = stage.read_text()
     stage.write_text(

@@ -168,6 +168,7 @@ print(json.dumps({"params": sorted(dag.params), "tasks": {task.task_id: describe
 """
 
 
+@pytest.mark.system
 def test_pipeline_is_the_airflow_dag(pipeline, in_airflow, tmp_path):
     """With the same settings: stages, edges, commands, resources, places, Secrets, deadlines, retries."""
     cluster = {"clusters": [{"name": "c", "cluster": {"server": "https://cluster.example"}}], "users": []}

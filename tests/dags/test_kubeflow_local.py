@@ -10,6 +10,8 @@ from peewee_model.store.store import open_store
 from tests.closure import ROOT
 from tests.dags.test_airflow_end_to_end import FAST
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture
 def repository(tmp_path):
