@@ -19,7 +19,7 @@ FLOORS = {
         ("encoder", "synthesizer", "vocoder"),
         ("text", "audio"),
         ("networks",),
-        ("environment", "errors", "files"),
+        ("environment", "errors", "files", "masking"),
     ),
     "pipeline": (
         ("__main__", "commands"),

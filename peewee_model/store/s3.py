@@ -24,10 +24,11 @@ from typing import Any
 
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
+from peewee_model.masking import masked
 from peewee_model.release.manifest import MANIFEST, FileEntry, parse_manifest
 from peewee_model.store.backend import Progress, Source
 from peewee_model.store.cache import Cache
-from peewee_model.store.s3_client import S3Client, UploadForgottenError, error_code, error_status, masked
+from peewee_model.store.s3_client import S3Client, UploadForgottenError, error_code, error_status
 from peewee_model.store.s3_transfers import HASH_METADATA, Target, download, upload
 
 logger = logging.getLogger(__name__)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.masking import masked
 
 MAX_CONNECTIONS = 32
 MAX_ATTEMPTS = 6  # of one request, with jitter between; AWS_MAX_ATTEMPTS says otherwise
@@ -152,11 +153,6 @@ _BAD_CREDENTIALS = (
 
 
 _LOST = ("SSLError", "HTTPClientError", "IncompleteReadError", "ResponseStreamingError")
-
-
-def masked(text: str) -> str:
-    """Hide what opens a door in addresses: what stands before an `@`, and what follows a `?`."""
-    return re.sub(r"\?[^\s'\"]+", "?***", re.sub(r"[^\s/'\"]+@", "***@", text))
 
 
 def error_code(error: Exception) -> str:

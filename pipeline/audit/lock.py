@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from peewee_model.masking import without_secrets
 from peewee_model.release.manifest import Edge, StageEntry
 from pipeline.audit.finding import Finding
-from pipeline.corpora.sources import masked
 from pipeline.dvc_yaml import YAMLError, load_yaml
 from pipeline.graph.stages import outputs
 
@@ -50,7 +50,7 @@ def check_lock(stage: str, entry: StageEntry, locked: dict[str, Any]) -> Iterato
                 yield _differs(LOCK, f"{stage}.{side} {edge.path}", expected, told_counts)
         for path in sorted(map(str, told)):
             yield _differs(LOCK, f"{stage}.{side} {path}", "nothing of that name", "an entry")
-    params = _without_secrets((found.get("params") or {}).get("params.yaml") or {})
+    params = without_secrets((found.get("params") or {}).get("params.yaml") or {})
     for section in sorted(params.keys() | entry.params.keys()):
         if params.get(section) != entry.params.get(section):
             path, expected, here = _first_difference(section, entry.params.get(section), params.get(section))
@@ -90,15 +90,6 @@ def _hash(item: dict[str, Any]) -> str | None:
 
 def _same_counts(item: dict[str, Any], edge: Edge) -> bool:
     return (item.get("size"), item.get("nfiles")) == (edge.size, edge.n_files)
-
-
-def _without_secrets(value: Any) -> Any:
-    """As bundle hides them in the manifest."""
-    if isinstance(value, dict):
-        return {key: _without_secrets(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return masked(value) if isinstance(value, str) and "://" in value else value
 
 
 def _first_difference(path: str, expected: Any, found: Any) -> tuple[str, Any, Any]:

@@ -23,8 +23,9 @@ from urllib.parse import unquote, urlsplit
 
 from peewee_model import environment
 from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.masking import masked
 from pipeline.commands.result_line import write_result
-from pipeline.corpora.sources import CorpusConfig, Source, masked
+from pipeline.corpora.sources import CorpusConfig, Source
 from pipeline.params import PARAMS_FILE, Section, read
 
 logger = logging.getLogger(__name__)

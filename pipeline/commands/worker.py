@@ -16,8 +16,8 @@ from typing import Any
 
 from peewee_model import environment
 from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.masking import masked
 from pipeline.commands.result_line import write_result
-from pipeline.corpora.sources import masked
 from pipeline.graph.stages import load_stages
 from pipeline.runs.checkout import check_out, commit_params, resolve
 from pipeline.runs.checkpoints import Mirror, open_files

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
+from peewee_model.masking import masked
 from pipeline.params import Section
 
 SCHEMES = ("http", "https", "file", "s3", "mini")
@@ -104,14 +105,3 @@ def _names_a_host(url: str) -> bool:
         return bool(parts.hostname) and parts.port != 0
     except ValueError:  # whose message may hold a part of an unquoted password, as the masked URL would
         raise ValueError("the URL's host or port is no such thing; percent-encode a password's characters") from None
-
-
-def masked(url: str) -> str:
-    """Hide what can open a door: the user information and the query (where presigned URLs carry their signature)."""
-    head, _, _ = url.partition("#")
-    address, question, _ = head.partition("?")
-    scheme, slashes, rest = address.partition("://")
-    host, slash, path = rest.partition("/")
-    if slashes and "@" in host:
-        address = f"{scheme}://***@{host.rpartition('@')[2]}{slash}{path}"
-    return address + ("?***" if question else "")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.corpora.sources import masked
+from peewee_model.masking import masked
 from pipeline.download.answer import (
     CHUNK,
     CONTENT_RANGE,

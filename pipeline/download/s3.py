@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.corpora.sources import masked
+from peewee_model.masking import masked
 from pipeline.download.answer import (
     CONTENT_RANGE,
     SLOWEST_BYTES,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
+from peewee_model.masking import without_secrets
 from peewee_model.release.manifest import CodeEntry, Edge, StageEntry
-from pipeline.corpora.sources import masked
 from pipeline.dvc_yaml import load_yaml
 from pipeline.graph.stages import edges, load_stages, outputs
 
@@ -99,7 +99,7 @@ def _entry(name: str, stage: dict[str, Any], locked: dict[str, Any]) -> StageEnt
     deps = _edges(name, "deps", entry, stage.get("deps", []))
     outs = _edges(name, "outs", entry, outputs(stage))
     params = entry.get("params", {}).get(PARAMS_FILE, {})
-    return StageEntry(cmd=entry["cmd"], deps=deps, params=_without_secrets(params), outs=outs)
+    return StageEntry(cmd=entry["cmd"], deps=deps, params=without_secrets(params), outs=outs)
 
 
 def _edges(name: str, side: str, entry: dict[str, Any], expected: list[str]) -> tuple[Edge, ...]:
@@ -131,15 +131,6 @@ def _check_edges(lineage: dict[str, StageEntry]) -> None:
                 raise LineageError(
                     f"{LOCK}: {maker} {verb} {edge.path} {made.hash}, but {name} read {edge.hash}; {_REMEDY}"
                 )
-
-
-def _without_secrets(value: Any) -> Any:
-    """A URL may carry a password or a signature, which must not be published."""
-    if isinstance(value, dict):
-        return {key: _without_secrets(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return masked(value) if isinstance(value, str) and "://" in value else value
 
 
 def _git(*arguments: str) -> str | None:

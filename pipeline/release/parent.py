@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from peewee_model.masking import masked
 from peewee_model.release.manifest import MANIFEST, ParentEntry, read_manifest
-from pipeline.corpora.sources import masked
 from pipeline.release.evidence import BundleError, check_files
 from pipeline.release.links import ReleaseLinks
 from pipeline.warm_start import RECORD, RELEASE, WarmStartConfig

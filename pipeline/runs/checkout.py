@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pipeline.corpora.sources import masked
+from peewee_model.masking import HIDDEN, masked
 from pipeline.runs.records import Plan, RunError, UnavailableError
 
 logger = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, sec
         said = said.replace(secret, masked(secret))
         parts = urlsplit(secret)
         for part in (parts.password, parts.username if parts.username != "git" else None, parts.query):
-            said = said.replace(part, "***") if part else said
+            said = said.replace(part, HIDDEN) if part else said
     network = arguments[0] in ("fetch", "push", "ls-remote")
     kind = UnavailableError if network and not any(text in said for text in _NOT_THERE) else RunError
     raise kind(f"git {arguments[0]} failed: {said[-500:]}")

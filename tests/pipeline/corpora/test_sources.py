@@ -1,7 +1,6 @@
 import pytest
 
 from peewee_model.errors import ConfigError
-from pipeline.corpora.sources import masked
 from pipeline.params import read
 from pipeline.stages.download import Params
 
@@ -74,10 +73,3 @@ def test_two_sources_of_one_archive_name_are_an_error(tmp_path):
 def test_no_source_is_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"corpus\.sources: no archive"):
         sources(tmp_path)
-
-
-def test_masked_url_has_no_secret():
-    assert masked("https://u:p@host/a/b?sig=x#y") == "https://***@host/a/b?***"
-    assert masked("https://u:p@q@host/a") == "https://***@host/a"
-    assert masked("https://host/a@b") == "https://host/a@b"
-    assert masked("mini:train") == "mini:train"
