@@ -6,6 +6,7 @@ sparse filter bank, each band a plain loop, in place of a matrix product, and a 
 What float32 costs is 2e-7 of a spectrogram's loudest value; in the quietest band of the loudest frame, 2e-5 of it.
 """
 
+import logging
 from functools import lru_cache
 from typing import Any, Self
 
@@ -18,7 +19,16 @@ from peewee_model.errors import AudioError, ShapeError
 # Transformed at a time: the spectra stay in the processor's cache, and memory is flat for long recordings.
 _BLOCK_SAMPLES = 96 * 1024
 
+# Slaney's scale.
+_HZ_PER_MEL = 200.0 / 3
+_BREAK_HZ = 1000.0
+_BREAK_MEL = _BREAK_HZ / _HZ_PER_MEL
+_LOG_STEP = np.log(6.4) / 27.0
+
+logger = logging.getLogger(__name__)
+
 Float32Array = npt.NDArray[np.float32]
+Float64Array = npt.NDArray[np.float64]
 
 
 class MelConfig(BaseModel):
@@ -57,21 +67,50 @@ class MelConfig(BaseModel):
         return self
 
 
+def mel_frequencies(n_bands: int, f_min: float, f_max: float) -> Float64Array:
+    """Divide a range of frequencies evenly on Slaney's mel scale. (n_bands,) in Hz
+
+    Args:
+        n_bands: How many frequencies, both ends included.
+        f_min: The first, in Hz.
+        f_max: The last, in Hz.
+
+    Source:
+        Slaney 1998, Auditory Toolbox: linear below 1 kHz, logarithmic above.
+    """
+    mels = np.linspace(_mel_of(f_min), _mel_of(f_max), n_bands)
+    frequencies = _HZ_PER_MEL * mels
+    above = mels >= _BREAK_MEL
+    frequencies[above] = _BREAK_HZ * np.exp(_LOG_STEP * (mels[above] - _BREAK_MEL))
+    return frequencies
+
+
+def _mel_of(frequency: float) -> float:
+    if frequency < _BREAK_HZ:
+        return frequency / _HZ_PER_MEL
+    return float(_BREAK_MEL + np.log(frequency / _BREAK_HZ) / _LOG_STEP)
+
+
 @lru_cache(maxsize=16)
 def mel_filter_bank(config: MelConfig) -> Float32Array:
-    """Make the triangular filters, read-only: Slaney's mel scale, each of area 1. (M, n_fft // 2 + 1)."""
-    import librosa.filters
+    """Make the triangular filters, read-only: Slaney's mel scale, each of area 1. (M, n_fft // 2 + 1)
 
-    bank: Float32Array = librosa.filters.mel(
-        sr=config.sample_rate,
-        n_fft=config.n_fft,
-        n_mels=config.n_mels,
-        fmin=config.f_min,
-        fmax=config.f_max,
-        htk=False,
-        norm="slaney",
-        dtype=np.float32,
-    )
+    The values are those of ``librosa.filters.mel``, bit by bit. librosa itself is not used: it imports numba, which can
+    start only where it can write a cache.
+    """
+    edges = mel_frequencies(config.n_mels + 2, config.f_min, config.f_max)
+    distances = np.subtract.outer(edges, np.fft.rfftfreq(config.n_fft, 1.0 / config.sample_rate))
+    widths = np.diff(edges)[:, np.newaxis]
+    rising, falling = -distances[:-2] / widths[:-1], distances[2:] / widths[1:]
+    bank: Float32Array = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    bank *= (2.0 / (edges[2:] - edges[:-2]))[:, np.newaxis]
+    if not bank.any(axis=1).all():
+        logger.warning(
+            "n_mels=%d n_fft=%d: some bands lie between two bins of the transform and stay silent; raise n_fft or "
+            "lower n_mels",
+            config.n_mels,
+            config.n_fft,
+        )
     bank.setflags(write=False)
     return bank
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peewee_model.audio.mel import MelConfig
+from peewee_model.audio.mel import MelConfig, mel_frequencies
 from peewee_model.encoder.silence import without_silence
 from pipeline import tables
 from pipeline.training.loop.ragged import Ragged
@@ -163,9 +163,7 @@ def _band_weights(mel: MelConfig, speed: float) -> Floats:
 
     Columns are the bands that hear. Where a slower voice has nothing to give above its highest band, that band stands.
     """
-    from librosa import mel_frequencies
-
-    centres = mel_frequencies(n_mels=mel.n_mels + 2, fmin=mel.f_min, fmax=mel.f_max, htk=False)[1:-1]
+    centres = mel_frequencies(mel.n_mels + 2, mel.f_min, mel.f_max)[1:-1]
     source = np.interp(centres / speed, centres, np.arange(mel.n_mels))
     below = np.minimum(source.astype(np.int64), mel.n_mels - 2)
     weights = np.zeros((mel.n_mels, mel.n_mels), dtype=np.float32)

@@ -1,9 +1,11 @@
+import warnings
+
 import numpy as np
 import pytest
 import yaml
 from pydantic import ValidationError
 
-from peewee_model.audio.mel import MelConfig, log_mel, mel_filter_bank
+from peewee_model.audio.mel import MelConfig, log_mel, mel_filter_bank, mel_frequencies
 from peewee_model.errors import AudioError, ShapeError
 
 NAMES = ("speaker", "acoustic")
@@ -124,6 +126,45 @@ def test_filter_bank_is_shared_and_can_not_be_changed(configs):
     assert bank.shape == (80, 513)
     with pytest.raises(ValueError, match="read-only"):
         bank[0, 0] = 1
+
+
+@pytest.mark.parametrize("sample_rate", [16_000, 22_050, 24_000, 44_100])
+@pytest.mark.parametrize("n_fft", [512, 1024, 1102, 2048])
+@pytest.mark.parametrize("n_mels", [20, 40, 80, 128])
+def test_filter_bank_is_librosas_bit_by_bit(sample_rate, n_fft, n_mels):
+    """So are the frequencies that it is made of, below and above 1 kHz, where Slaney's scale changes its law."""
+    import librosa
+
+    for f_min, f_max in ((0.0, 999.0), (20.0, 7600.0), (50.0, 8000.0), (1000.0, sample_rate / 2)):
+        config = MelConfig(
+            sample_rate=sample_rate, n_fft=n_fft, win_length=n_fft, hop_length=256, n_mels=n_mels, f_min=f_min,
+            f_max=f_max, log_floor=1e-3,
+        )  # fmt: skip
+        made = mel_frequencies(n_mels + 2, f_min, f_max)
+        assert made.tobytes() == librosa.mel_frequencies(n_mels=n_mels + 2, fmin=f_min, fmax=f_max).tobytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # librosa's, of bands between two bins
+            expected = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max)
+        assert mel_filter_bank(config).tobytes() == expected.tobytes()
+
+
+def test_bands_without_a_bin_are_warned_of(configs, caplog):
+    """They stay at the floor whatever the recording."""
+    config = MelConfig(**{**configs["acoustic"].model_dump(), "n_fft": 64, "win_length": 64})
+    silent = ~mel_filter_bank(config).any(axis=1)
+    assert silent.any()
+    assert "n_mels=80 n_fft=64" in caplog.text
+    assert (log_mel(voice(24_000), config)[silent] == np.float32(np.log(config.log_floor))).all()
+
+
+def test_logarithm_is_taken_in_float64(configs):
+    """It is rounded to float32 once. One that is taken in float32 differs in its last bit for some of the values."""
+    floors = np.geomspace(1e-6, 10.0, 2000).astype(np.float32)
+    made = [
+        log_mel(np.zeros(1, np.float32), MelConfig(**{**configs["speaker"].model_dump(), "log_floor": float(floor)}))
+        for floor in floors
+    ]
+    np.testing.assert_array_equal([mel[0, 0] for mel in made], np.log(floors.astype(np.float64)).astype(np.float32))
 
 
 @pytest.mark.parametrize(
