@@ -71,6 +71,10 @@ def make_vocoder(mel: MelConfig = ACOUSTIC_MEL) -> GriffinLim:
     return GriffinLim(config).eval()
 
 
+def models(stop_bias):
+    return make_encoder(), make_synthesizer(stop_bias), make_vocoder()
+
+
 def voice(duration_s: float, sample_rate: int = 16000, pitch: float = 120.0) -> Samples:
     """A buzz with a slow beat and no energy above 3 kHz, so that every rate holds all of it."""
     time = np.arange(round(duration_s * sample_rate)) / sample_rate
@@ -278,6 +282,21 @@ def test_voice_that_does_not_stop_is_cut_off_and_flagged(speaker: VoiceCloner, c
     assert len(short.alignment[0]) < len(long.alignment[0]) < 24000 / 256 / 5 * 20
 
 
+def test_one_sentence_that_is_cut_off_flags_the_whole_text(clip):
+    """A bias is looked for with which one of two sentences ends by itself, and the other is cut off at its most."""
+    text = "One two three. This is the other one."
+    most = [len(alignment) for alignment in VoiceCloner(*models(NEVER)).clone(text, [clip]).alignment]
+    low, high = NEVER, AT_ONCE
+    for _ in range(60):
+        speech = VoiceCloner(*models((low + high) / 2)).clone(text, [clip])
+        cut = [len(alignment) == steps for alignment, steps in zip(speech.alignment, most, strict=True)]
+        if any(cut) and not all(cut):
+            break
+        low, high = ((low + high) / 2, high) if all(cut) else (low, (low + high) / 2)
+    assert sorted(cut) == [False, True]
+    assert speech.truncated
+
+
 TEXTS = ["One two. And a longer sentence, for the batch.", "Three.", "Four five six. Seven."]
 
 
@@ -369,6 +388,18 @@ def test_import_pulls_in_no_pipeline_dependency(repository: Path) -> None:
     heavy = {"dvc", "pandas", "pyarrow", "lightning_fabric", "matplotlib", "sklearn", "boto3", "pipeline", "yaml"}
     assert heavy.isdisjoint(full)
     assert "torch" in full
+
+
+def test_cloning_needs_neither_librosa_nor_numba(store, tmp_path, repository):
+    """numba writes a cache where it is installed or at home, and stops with a traceback where it can write neither."""
+    soundfile.write(tmp_path / "me.wav", voice(1.5, 44100), 44100)
+    code = (
+        "import sys; from peewee_model import VoiceCloner; "
+        "VoiceCloner.load(sys.argv[1]).clone('Hello.', [sys.argv[2]]); print(*sys.modules)"
+    )
+    command = [sys.executable, "-c", code, store[0], str(tmp_path / "me.wav")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=repository)
+    assert {"librosa", "numba", "llvmlite"}.isdisjoint(done.stdout.split())
 
 
 def test_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
