@@ -16,6 +16,8 @@ PeeweeError. The command line prints any of them as one line and exits with its 
 import unicodedata
 from collections.abc import Iterable
 
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+
 
 class PeeweeError(Exception):
     """Anything that a user can put right. The message says what, where and the remedy.
@@ -67,8 +69,29 @@ class TamperedReleaseError(ReleaseError):
     """A file of a release differs from what its manifest says."""
 
 
+def unreadable_characters(text: str) -> list[str]:
+    """List, each once, the characters that nobody can read in one line.
+
+    They are half characters (a byte that is no UTF-8 becomes one), control and format characters, separators of lines,
+    private use, and what Unicode says is no character. The two joiners stay: Persian and Hindi are written with them.
+    """
+    return [one for one in dict.fromkeys(text) if not one.isprintable() and not _is_readable(one)]
+
+
+def _is_readable(character: str) -> bool:
+    category, code = unicodedata.category(character), ord(character)
+    if category == "Cn":  # a character that this Python's Unicode does not have yet, or none
+        return code & 0xFFFE != 0xFFFE and not 0xFDD0 <= code <= 0xFDEF
+    return category == "Zs" or character in _JOINERS
+
+
 def describe_characters(characters: Iterable[str]) -> str:
     """Name characters, five at most: "'é' (LATIN SMALL LETTER E WITH ACUTE, U+00E9)"."""
     named = list(characters)
-    shown = [f"{one!a} ({unicodedata.name(one, 'no name')}, U+{ord(one):04X})" for one in named[:5]]
+    shown = [
+        f"the byte 0x{ord(one) - 0xDC00:02X}, which is no UTF-8"
+        if "\udc80" <= one <= "\udcff"  # as Python reads it from arguments and environment
+        else f"{one!a} ({unicodedata.name(one, 'no name')}, U+{ord(one):04X})"
+        for one in named[:5]
+    ]
     return ", ".join(shown) + (f" and {len(named) - 5} more" if len(named) > 5 else "")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from peewee_model.errors import ConfigError
+from peewee_model.errors import ConfigError, describe_characters, unreadable_characters
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -42,7 +42,30 @@ def load_document(path: Path = PARAMS_FILE) -> dict[str, Any]:
         raise ConfigError(f"{path} is not valid YAML{where}: {what}; correct it") from None
     if not isinstance(document, dict):
         raise ConfigError(f"{path}: expected sections at the top level, found {type(document).__name__}")
+    check_texts(document, str(path))
     return document
+
+
+def check_texts(value: Any, what: str) -> None:
+    """Refuse parameters that a release's readers could not parse or show: a release holds all of them, for ever.
+
+    Args:
+        value: Plain data.
+        what: Its name in an error.
+
+    Raises:
+        ConfigError: Names the parameter, and the characters that can't be in it.
+    """
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(key, str):
+                check_texts(key, f"{what}: a name")
+            check_texts(inner, f"{what}: {key}")
+    elif isinstance(value, list):
+        for inner in value:
+            check_texts(inner, what)
+    elif isinstance(value, str) and (found := unreadable_characters(value.replace("\n", " "))):
+        raise ConfigError(f"{what} holds {describe_characters(found)}; write plain text")
 
 
 def read(kind: type[Sections], path: Path = PARAMS_FILE) -> Sections:

@@ -19,7 +19,7 @@ FLOORS = {
         ("encoder", "synthesizer", "vocoder"),
         ("text", "audio"),
         ("networks",),
-        ("environment", "errors", "files", "masking"),
+        ("environment", "errors", "files", "masking", "plain_line"),
     ),
     "pipeline": (
         ("__main__", "commands"),

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
+from peewee_model.plain_line import plain_line
 from peewee_model.release.manifest import VERSION_PATTERN
 from peewee_model.store.backend import Backend
 
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 CHANNEL_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 Action = Literal["publish", "promote", "rollback"]
 _ENTRY = re.compile(r"([0-9]{8})\.json")
+_LONGEST_NAME = 100  # characters
 _READERS = 8  # of a long history; each waits for a server
 
 
@@ -71,7 +73,7 @@ class Channels:
 
     def names(self) -> list[str]:
         """List the channels."""
-        return [name for name in self._backend.names("channels") if is_channel(name) and self.latest(name)]
+        return [name for name in self._backend.names("channels") if is_channel(name) and self._numbers(name)]
 
     def history(self, channel: str) -> list[Numbered]:
         """Read a channel's entries, oldest first; empty if there is no such channel."""
@@ -101,9 +103,10 @@ class Channels:
         """Make a channel mean a version, by one more entry. To `publish` what was published last adds none.
 
         Raises:
+            PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
             ReleaseError: If the name can't be a channel's, or the store can't be trusted with racing publishers.
         """
-        check_channel(channel)
+        reason, publisher = check_entry(channel, reason)
         nonce = uuid.uuid4().hex
         while True:
             if action == "publish" and (found := self.published(channel)) and found.entry.version == version:
@@ -115,12 +118,13 @@ class Channels:
                 version=version,
                 action=action,
                 at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                by=environment.PUBLISHER.read() or _user(),
+                by=publisher,
                 reason=reason,
                 previous=last.entry.version if last else None,
                 nonce=nonce,
             )
             data = json.dumps(entry.model_dump(), sort_keys=True, indent=1).encode() + b"\n"
+            self._parse(channel, number, data)  # what is put can't be taken back, so a reader has it first
             self._backend.put_if_absent(_key(channel, number), data)
             # Whatever the answer was: the entry is ours if what stands there is.
             written = self._entry(channel, number)
@@ -151,7 +155,29 @@ def is_channel(name: str) -> bool:
 def check_channel(name: str) -> None:
     """Raise a ReleaseError if a name can't be a channel's."""
     if not is_channel(name):
-        raise ReleaseError(f"{name!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
+        raise ReleaseError(
+            f"{name[:_LONGEST_NAME]!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`"
+        )
+
+
+def check_entry(channel: str, reason: str) -> tuple[str, str]:
+    """Check all that people say in an entry, before anything of a release is written.
+
+    Args:
+        channel: Its name.
+        reason: Why the entry is added.
+
+    Returns:
+        The reason as one line, and the publisher's name.
+
+    Raises:
+        PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
+        ReleaseError: If the name can't be a channel's.
+    """
+    check_channel(channel)
+    named = environment.PUBLISHER.read()
+    what = environment.PUBLISHER.name if named else f"the user's name (set {environment.PUBLISHER.name})"
+    return plain_line(reason, "the reason"), plain_line(named or _user(), what, _LONGEST_NAME)
 
 
 def _key(channel: str, number: int) -> str:

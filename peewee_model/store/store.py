@@ -34,7 +34,7 @@ from peewee_model.store.channels import (
     ChannelEntry,
     Channels,
     Numbered,
-    check_channel,
+    check_entry,
     is_channel,
 )
 from peewee_model.store.feature_tables import FeatureTables
@@ -202,10 +202,11 @@ class Store:
             The release's version, and the channel's entry that published it.
 
         Raises:
+            PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
             TamperedReleaseError: If a file is not what the manifest says.
             ReleaseError: If the store can't be written, or can't be trusted with racing publishers.
         """
-        check_channel(channel)  # before anything is sent
+        check_entry(channel, reason)  # before anything is sent
         manifest, version = read_manifest(folder)
         signature = self._signatures.make(folder, signing_key) if signing_key else None
         if self.has_release(version):

@@ -53,7 +53,7 @@ def pack(recordings: Sequence[Recording], speaker: str | None, max_duration_s: f
     data = {recording.name: recording.audio.read_bytes() for recording in recordings}
     name = speaker or _hash_of(recordings, data)[:12]
     if not _SPEAKER.fullmatch(name):
-        raise SpeechError(f"--speaker {name!r}: write it of letters, digits and `-`, 40 at most")
+        raise SpeechError(f"--speaker {name[:100]!r}: write it of letters, digits and `-`, 40 at most")
     packed = io.BytesIO()
     compressed = StoredGzip(packed)
     with tarfile.open(fileobj=cast(BinaryIO, compressed), mode="w|", format=tarfile.USTAR_FORMAT) as archive:

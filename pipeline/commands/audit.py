@@ -112,8 +112,9 @@ def exclude(
     as_json: JsonOption = False,
 ) -> None:
     """Keep a speaker or an utterance out of every release from now on."""
+    from pipeline.audit.excluding import add_exclusion
     from pipeline.audit.trace import trace
-    from pipeline.corpora.exclusions import EXCLUSIONS, Exclusion, add_exclusion
+    from pipeline.corpora.exclusions import EXCLUSIONS, Exclusion
 
     kind, identifier = _one_of(speaker, utterance)
     if not EXCLUSIONS.is_file():

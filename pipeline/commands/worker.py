@@ -21,7 +21,7 @@ from pipeline.commands.result_line import write_result
 from pipeline.graph.stages import load_stages
 from pipeline.runs.checkout import check_out, commit_params, resolve
 from pipeline.runs.checkpoints import Mirror, open_files
-from pipeline.runs.planning import change_params, now, parse_overrides
+from pipeline.runs.planning import change_params, checked_reason, now, parse_overrides
 from pipeline.runs.process import Stop, log_to_stderr, run_child
 from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
 from pipeline.runs.reproduce import Request, configure, read_outcomes
@@ -53,8 +53,10 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
     """Write down what a run is, and take over what other runs have done already. Doing so twice is doing so once.
 
     Raises:
+        PlainLineError: If what is asked, or the reason, is not for everybody to read.
         RunError: If the run was planned otherwise before, or can't be.
     """
+    reason = checked_reason(reason, run=run, repository=repository, revision=revision, profile=profile)
     records = _records()
     asks = (masked(repository), revision, profile, overrides)
     if records.has_plan(run):

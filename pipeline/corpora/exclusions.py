@@ -8,13 +8,12 @@ reasons stay here, and are not published.
 """
 
 import csv
-import io
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 from peewee_model.errors import PeeweeError
+from peewee_model.plain_line import LONGEST, PlainLineError, check_plain_line
 
 EXCLUSIONS = Path("exclusions.csv")
 EXCLUSIONS_FILE = "exclusions.json"
@@ -68,7 +67,7 @@ def read_exclusions(path: Path = EXCLUSIONS) -> Exclusions:
             entries: dict[tuple[str, str], Exclusion] = {}
             for line in lines:
                 where = f"{path}, line {lines.line_num}"
-                entry = _checked(line, where)
+                entry = checked(line, where)
                 if (entry.kind, entry.id) in entries:
                     raise ExclusionError(f"{where}: {entry.kind} {entry.id} stands there twice; remove one")
                 entries[entry.kind, entry.id] = entry
@@ -81,32 +80,22 @@ def read_exclusions(path: Path = EXCLUSIONS) -> Exclusions:
     return Exclusions(tuple(entries.values()))
 
 
-def add_exclusion(exclusion: Exclusion, path: Path = EXCLUSIONS) -> None:
-    """Add one line, and write the list sorted, so that git shows that line alone.
+def checked(line: list[str], where: str) -> Exclusion:
+    """Read one line of the list, as its values.
 
     Raises:
-        ExclusionError: If it is on the list already, or is no exclusion, or the list can't be read.
+        ExclusionError: Says where, and what is wrong with it.
     """
-    added = _checked([exclusion.kind, exclusion.id, exclusion.reason], "exclusion")
-    listed = read_exclusions(path).entries
-    if (added.kind, added.id) in {(entry.kind, entry.id) for entry in listed}:
-        raise ExclusionError(f"{path}: {added.kind} {added.id} is excluded already; edit the reason there if need be")
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows((entry.kind, entry.id, entry.reason) for entry in sorted([*listed, added]))
-    part = path.with_suffix(".part")
-    part.write_text(buffer.getvalue(), encoding="utf-8", newline="")
-    part.replace(path)
-
-
-def _checked(line: list[str], where: str) -> Exclusion:
     if len(line) != len(HEADER):
         raise ExclusionError(f"{where}: expected {len(HEADER)} values ({','.join(HEADER)}), found {len(line)}")
     kind, identifier, reason = line
     if kind not in get_args(Kind):
-        raise ExclusionError(f"{where}: kind is {kind!r}; write {' or '.join(get_args(Kind))}")
+        raise ExclusionError(f"{where}: kind is {kind[:LONGEST]!r}; write {' or '.join(get_args(Kind))}")
     for name, value in (("id", identifier), ("reason", reason)):
-        if not value.strip() or value != value.strip() or any(unicodedata.category(sign) == "Cc" for sign in value):
-            raise ExclusionError(f"{where}: {name} is {value!r}; write it on one line, without spaces around it")
+        if not value.strip() or value != value.strip():
+            raise ExclusionError(f"{where}: {name} is {value[:LONGEST]!r}; write it, without spaces around it")
+        try:
+            check_plain_line(value, f"{where}: {name}")
+        except PlainLineError as error:
+            raise ExclusionError(str(error)) from None
     return Exclusion("speaker" if kind == "speaker" else "utterance", identifier, reason)

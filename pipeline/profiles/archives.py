@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
+from peewee_model.plain_line import plain_line
 from pipeline.profiles.overlay import merge
 
 LOCAL = "local"
@@ -30,8 +31,10 @@ def local_sources(archives: Iterable[str], licence: str) -> list[dict[str, Any]]
         licence: Terms of the recordings.
 
     Raises:
+        PlainLineError: If the licence is not for everybody to read.
         ConfigError: If a file is not a tar archive in LibriTTS's layout, or two of one name hold the same subset.
     """
+    licence = plain_line(licence, "--licence")
     sources: list[dict[str, Any]] = []
     for archive in archives:
         name, path = _named(archive)

@@ -13,7 +13,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from peewee_model.errors import ConfigError
-from pipeline.params import PARAMS_FILE
+from peewee_model.files import write_whole
+from pipeline.params import PARAMS_FILE, check_texts
 
 PROFILES = Path(__file__).parent
 SHIPPED = "mini"
@@ -48,7 +49,11 @@ def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
 
     Returns:
         The difference, as a unified diff; empty if there is none.
+
+    Raises:
+        ConfigError: If a text in the overlay is not for everybody to read.
     """
+    check_texts(overlay, "the profile")
     editor = yaml_editor()
     before = path.read_text(encoding="utf-8")
     document = editor.load(before)
@@ -56,9 +61,7 @@ def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
     buffer = io.StringIO()
     editor.dump(document, buffer)
     after = buffer.getvalue()
-    part = path.with_suffix(".part")
-    part.write_text(after, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, after)
     lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), str(path), str(path))
     return "".join(lines)
 

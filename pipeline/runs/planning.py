@@ -8,28 +8,56 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
+from peewee_model.plain_line import check_plain_line, plain_line
 from pipeline.dvc_yaml import YAMLError, load_yaml
+from pipeline.params import check_texts
 from pipeline.profiles import overlay as profiles
 from pipeline.runs.checkout import PARAMS
 
 logger = logging.getLogger(__name__)
 
 
+MAX_OVERRIDE = 100_000
+"""Characters of one `KEY=VALUE`: a value may be a list of a hundred archives."""
+
+
+def checked_reason(reason: str, **asked: str | None) -> str:
+    """Check the texts of a plan, which is kept for ever, before anything is done for it.
+
+    Args:
+        reason: Why the run is planned; may be blank.
+        asked: The other texts, by the names of their options; None for one that was not given.
+
+    Returns:
+        The reason as one line.
+
+    Raises:
+        PlainLineError: If one is not for everybody to read.
+    """
+    for name, text in asked.items():
+        if text is not None:
+            check_plain_line(text, f"--{name}")
+    return plain_line(reason, "--reason") if reason.strip() else ""
+
+
 def parse_overrides(items: list[str]) -> dict[str, Any]:
     """Read `KEY=VALUE`, the value as YAML.
 
     Raises:
+        PlainLineError: If one is not for everybody to read.
         ConfigError: If one is written otherwise.
     """
     found: dict[str, Any] = {}
     for item in items:
         key, equals, text = item.partition("=")
+        check_plain_line(item, "--set", MAX_OVERRIDE)
         if not equals or not key:
             raise ConfigError(f"--set {item}: write it as KEY=VALUE, such as encoder.training.schedule.steps=200")
         try:
             found[key] = load_yaml(text)
         except YAMLError as error:
             raise ConfigError(f"--set {item}: the value is not YAML: {' '.join(str(error).split())}") from None
+        check_texts(found[key], f"--set {key}")
     return found
 
 

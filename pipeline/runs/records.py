@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.plain_line import check_plain_line
 from peewee_model.store.folder import FolderBackend
 from pipeline.dvc_yaml import YAMLError, dump_yaml, load_yaml
 
@@ -127,8 +128,10 @@ def clean_run_id(run: str) -> str:
     """Turn what a scheduler calls a run into a name that a folder and a git branch may have.
 
     Raises:
+        PlainLineError: If the scheduler's name is not for everybody to read.
         ConfigError: If nothing is left of it.
     """
+    check_plain_line(run, "--run")
     name = re.sub(r"[^a-z0-9_]+", "-", run.lower()).strip("-")
     if not name:
         raise ConfigError(f"{run!r} can't name a run; use letters and digits")
@@ -183,7 +186,9 @@ class Records:
 
     def add_plan(self, plan: Plan) -> Plan:
         """Write a plan; the one that counts, if another worker was faster, is returned."""
-        self._objects.put_if_absent(f"runs/{plan.run}/plan.json", _json(plan.model_dump()))
+        data = _json(plan.model_dump())
+        Plan.model_validate_json(data)  # what is put can't be taken back, so a reader has it first
+        self._objects.put_if_absent(f"runs/{plan.run}/plan.json", data)
         return self.plan(plan.run)
 
     def has_plan(self, run: str) -> bool:

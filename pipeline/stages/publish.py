@@ -12,14 +12,17 @@ from typing import Any
 
 from peewee_model import environment
 from peewee_model.errors import PeeweeError, ReleaseError
+from peewee_model.plain_line import LONGEST, fitted, plain_line
 from peewee_model.release.features import FEATURES_FILE, FeaturesManifest, parse_features
 from peewee_model.release.manifest import Manifest, hash_file, read_manifest
+from peewee_model.store.channels import check_entry
 from peewee_model.store.store import Store, open_store
 from pipeline.params import Section, read
 
 logger = logging.getLogger(__name__)
 
 GATE = "reports/gate.json"
+ANYWAY = "gate failed ({}), published anyway: {}"
 
 
 class GateError(PeeweeError):
@@ -95,6 +98,7 @@ def publish_release(
         signing_key: Private key to sign the release with.
 
     Raises:
+        PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
         GateError: If the gate failed, or nothing tells that it passed, and no reason is given.
         ReleaseError: If the tables are not those that the release names, or the store can't be written.
     """
@@ -107,8 +111,11 @@ def publish_release(
                 f"{release} did not pass its gate: {'; '.join(failures)}. Train longer or change the thresholds in "
                 'params.yaml; to publish it all the same, say why: PEEWEE_PUBLISH_ANYWAY="..." dvc repro'
             )
-        reason = f"gate failed ({'; '.join(failures)}), published anyway: {anyway.strip()}"
-        logger.warning("gate failed, published anyway reason=%r", anyway)
+        said = plain_line(anyway, environment.PUBLISH_ANYWAY.name, LONGEST // 2)
+        failed = fitted("; ".join(failures), LONGEST - len(said) - len(ANYWAY.format("", "")))
+        reason = ANYWAY.format(failed, said)
+        logger.warning("gate failed, published anyway reason=%r", said)
+    check_entry(channel, reason)  # before the tables are published
     features = None
     if tables is not None:
         named = _features(release, manifest)

@@ -159,16 +159,16 @@ def test_local_refuses_what_is_not_libritts_layout(tmp_path):
     """Not a tar, no such layout, not there, the same subset twice: each by name."""
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
     with pytest.raises(ConfigError, match="can't be read as a tar archive"):
-        archives.local_sources([str(tmp_path / "x.tar.gz")], "")
+        archives.local_sources([str(tmp_path / "x.tar.gz")], "mine")
     with pytest.raises(ConfigError, match="does not exist"):
-        archives.local_sources([str(tmp_path / "none.tar.gz")], "")
+        archives.local_sources([str(tmp_path / "none.tar.gz")], "mine")
     with tarfile.open(tmp_path / "flat.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("file.wav"))
     with pytest.raises(ConfigError, match="holds no file like LibriTTS/"):
-        archives.local_sources([str(tmp_path / "flat.tar.gz")], "")
+        archives.local_sources([str(tmp_path / "flat.tar.gz")], "mine")
     same = [str(archive(tmp_path / f"{i}.tar.gz", "train")) for i in range(2)]
     with pytest.raises(ConfigError, match=r"holds subset train, as another one does.*--archive NAME="):
-        archives.local_sources(same, "")
+        archives.local_sources(same, "mine")
 
 
 def test_command_merges_local_archives_into_the_parameters(params, tmp_path):
