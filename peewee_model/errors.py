@@ -5,9 +5,10 @@ PeeweeError
 ├── ShapeError             a tensor does not have the shape that a model's config asks for
 ├── TextError              a text can't be spoken: empty, or characters that no symbol stands for
 ├── AudioError             a recording can't be used; `reason` is its code
-└── ReleaseError           a release can't be found or used
-    ├── ReleaseNotFoundError   no such store, channel or version
-    └── TamperedReleaseError   a file differs from what the manifest says
+├── ReleaseError           a release can't be found or used
+│   ├── ReleaseNotFoundError   no such store, channel or version
+│   └── TamperedReleaseError   a file differs from what the manifest says
+└── TryAgainError          nothing is wrong with what was asked; the same again may succeed
 
 Errors of one module alone (a download, an archive, a training run) are defined beside their cause and derive from
 PeeweeError. The command line prints any of them as one line and exits with its `exit_code`.
@@ -27,6 +28,15 @@ class PeeweeError(Exception):
     """
 
     exit_code = 2
+
+
+class TryAgainError(PeeweeError):
+    """Nothing is wrong with what was asked: the same again, later, may succeed.
+
+    Something outside does not answer now, or the work was stopped and its state is saved.
+    """
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 
 class ConfigError(PeeweeError):

@@ -1,51 +1,16 @@
 """`python -m pipeline STAGE`: run one stage of dvc.yaml, in the repository's root, and write down what it made."""
 
-import importlib
-import logging
-import os
 import sys
-import time
-from pathlib import Path
 
-from peewee_model.errors import PeeweeError
-from pipeline.graph.stages import GRAPH, load_stages
-from pipeline.release.links import write_link
-from pipeline.runs.stage_process import before_stage, leave_outcome
-
-STAGES = Path(__file__).parent / "stages"
+from peewee_model.entry import run
 
 
 def main(arguments: list[str]) -> int:
-    """Run the stage that is named; an error that a user can put right is one line on stderr."""
-    names = sorted(path.stem for path in STAGES.glob("*.py") if path.stem != "__init__")
-    if len(arguments) != 1 or arguments[0] not in names:
-        print(f"usage: python -m pipeline STAGE, one of: {', '.join(names)}", file=sys.stderr)
-        return PeeweeError.exit_code
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    # OpenMP's threads spin while they wait. Where another process wants the core, a training step took five times as
-    # long (1.66 s against 0.32 s) as with threads that sleep. On an idle machine sleeping ones are the slower (1.05 s
-    # against 0.67 s for a synthesizer of 4.7 million weights): whoever has one sets the variable to `active`.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    (stage,) = arguments
-    if (code := before_stage(stage)) is not None:
-        return code
-    began = time.monotonic()
-    code = _run(stage)
-    leave_outcome(code, time.monotonic() - began)
-    return code
+    """Run the stage that is named, and return its exit code."""
+    from pipeline.commands.stage import main as run_stage
 
-
-def _run(stage: str) -> int:
-    try:
-        getattr(importlib.import_module(f"pipeline.stages.{stage}"), stage)()
-        if GRAPH.is_file() and os.environ.get("RANK", "0") == "0":  # of several processes (torchrun) the first
-            write_link(stage, load_stages()[stage])
-    except PeeweeError as error:
-        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
-        print(f"{stage}: {type(error).__name__}: {error}{notes}", file=sys.stderr)
-        return error.exit_code
-    return 0
+    return run_stage(arguments)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run(sys.argv[1] if len(sys.argv) == 2 else "pipeline", lambda: main(sys.argv[1:]))

@@ -4,9 +4,13 @@ Results come in the order of the items whatever the number of workers, so that n
 on it.
 """
 
+import contextlib
 import copy
 import itertools
+import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -94,11 +98,13 @@ def map_shards(function: Callable[[Item], Result], items: Iterable[Item], worker
 def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], workers: int) -> Iterator[Result]:
     guarded = _Guarded(function)
     # Spawned, not forked: a fork copies locks that other threads (Arrow's, torch's) hold.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent)
+    others = set(multiprocessing.active_children())
     in_flight: deque[tuple[Item, Future[Result | _Failure]]] = deque()
     try:
         for item in itertools.islice(stream, workers * _IN_FLIGHT_PER_WORKER):
-            in_flight.append((item, pool.submit(guarded, item)))
+            with _interrupt_withheld():
+                in_flight.append((item, pool.submit(guarded, item)))
         while in_flight:
             item, future = in_flight.popleft()
             result = future.result()
@@ -106,8 +112,13 @@ def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], w
                 _name(result.error, item)
                 raise result.error
             for following in itertools.islice(stream, 1):
-                in_flight.append((following, pool.submit(guarded, following)))
+                with _interrupt_withheld():
+                    in_flight.append((following, pool.submit(guarded, following)))
             yield result
+    except KeyboardInterrupt:
+        for process in set(multiprocessing.active_children()) - others:
+            process.kill()  # else the end would wait for what they work on
+        raise
     except BrokenProcessPool:
         raise WorkerError(
             f"a worker process died at or near {item}, most likely for want of memory; lower PEEWEE_WORKERS "
@@ -115,6 +126,39 @@ def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], w
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _interrupt_withheld() -> Iterator[None]:
+    """Start processes that never receive Ctrl-C, which a terminal sends to all; this one receives it afterwards.
+
+    The signal mask is inherited, before the first instruction of a new process: a handler would come too late.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: received.append(number))  # another thread may take it
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if received:
+            signal.raise_signal(signal.SIGINT)
+
+
+def _follow_parent() -> None:
+    """In a worker: end when the parent ends, however that ends."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker is started by another process"
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _name(error: Exception, item: object) -> None:

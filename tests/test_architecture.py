@@ -19,7 +19,7 @@ FLOORS = {
         ("encoder", "synthesizer", "vocoder"),
         ("text", "audio"),
         ("networks",),
-        ("environment", "errors", "files", "masking", "plain_line"),
+        ("entry", "environment", "errors", "files", "masking", "plain_line"),
     ),
     "pipeline": (
         ("__main__", "commands"),
@@ -27,7 +27,7 @@ FLOORS = {
         ("runs", "stages"),
         ("release", "evaluation", "training", "ingest", "download", "profiles"),
         ("corpora", "graph"),
-        ("alignment", "dvc_yaml", "engine", "params", "tables", "verification", "warm_start"),
+        ("alignment", "dvc_yaml", "engine", "logs", "params", "tables", "verification", "warm_start"),
     ),
 }
 SHARED = {"peewee_model": FLOORS["peewee_model"][-1], "pipeline": FLOORS["pipeline"][-1]}

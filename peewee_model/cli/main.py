@@ -1,98 +1,19 @@
-"""`peewee-tts`, the command line.
+"""`peewee-tts`, the command line: its frame. What it can do is in `application`."""
 
-`clone` stands here. Others are loaded only when they are called, so that help is there at once: `release` is ours, and
-packages add their own by entry points of the group `peewee_tts.commands`.
-"""
+from typing import NoReturn
 
-import sys
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from peewee_model.errors import PeeweeError
-
-COMMANDS_GROUP = "peewee_tts.commands"
-EXIT_FAILED = 2
-
-OURS = {"release": ("peewee_model.cli.release_commands:app", "List, show, get, check, promote and sign releases.")}
-"""Commands of this package that are loaded when called: where they are, and what help says of them."""
-
-_FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
+from peewee_model.entry import run
 
 
-def clone(
-    text: Annotated[str, typer.Option(help="What to say.")],
-    reference: Annotated[list[Path], typer.Option(help="A recording of the voice, 1 s to 10 min; may be repeated.")],
-    out: Annotated[Path, typer.Option(help="The WAV file to write.")],
-    release: Annotated[str, typer.Option(help="STORE@CHANNEL or STORE@VERSION.")] = "store@stable",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
-) -> None:
-    """Say a text in the voice of a recording."""
-    from peewee_model.cloning.cloner import VoiceCloner
-
-    speech = VoiceCloner.load(release).clone(text, reference=list(reference), seed=seed)
-    speech.save(out)
-    typer.echo(f"{out}: {speech.duration_s:.2f} s")
-    if speech.truncated:
-        typer.echo("the voice did not stop by itself, so it was cut off; try another seed or a shorter text", err=True)
-
-
-def build() -> typer.Typer:
-    """Put the command line together."""
-    app = typer.Typer(
-        name="peewee-tts",
-        help="Clone voices with released models, and look after the releases.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # its import takes longer than everything else here
-    )
-    app.callback()(_root)  # with a callback even a single command keeps its name
-    app.command()(clone)
-    for name, (where, what) in OURS.items():
-        _add(app, EntryPoint(name, where, COMMANDS_GROUP), what)
-    for entry_point in sorted(entry_points(group=COMMANDS_GROUP), key=lambda found: found.name):
-        _add(app, entry_point, f"See `peewee-tts {entry_point.name} --help`.")
-    return app
-
-
-def main() -> None:
+def main() -> NoReturn:
     """Run `peewee-tts`. An error that a user can put right is one line on stderr, and ends with its exit code."""
-    try:
-        build()()
-    except PeeweeError as error:
-        print(f"peewee-tts: {' '.join(str(error).split())}", file=sys.stderr)
-        sys.exit(error.exit_code)
 
+    def commands() -> None:
+        from peewee_model.cli import application
 
-def _root() -> None:
-    """Only commands do anything."""
+        application.build()()
 
-
-def _add(app: typer.Typer, entry_point: EntryPoint, what: str) -> None:
-    forward = _forward(entry_point)
-    app.command(entry_point.name, context_settings=_FORWARDED, add_help_option=False, help=what)(forward)
-
-
-def _forward(entry_point: EntryPoint) -> Callable[[typer.Context], None]:
-    def forward(context: typer.Context) -> None:
-        try:
-            loaded = entry_point.load()
-        except ModuleNotFoundError as error:
-            raise PeeweeError(
-                f"command {entry_point.name} needs {error.name}; install it with `pip install 'peewee-tts[pipeline]'`"
-            ) from None
-        if isinstance(loaded, typer.Typer):
-            command = loaded
-        else:
-            command = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-            command.command()(loaded)
-        command(args=context.args, prog_name=f"peewee-tts {entry_point.name}")
-
-    return forward
+    run("peewee-tts", commands)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError, TryAgainError
 from peewee_model.masking import masked
 
 MAX_CONNECTIONS = 32
@@ -22,10 +22,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.=+-]*")
 
 
-class StoreUnavailableError(ReleaseError):
-    """The server can't be reached, or does not answer as it should: to try again later may help."""
-
-    exit_code = 75  # as EX_TEMPFAIL: whoever runs us may try again
+class StoreUnavailableError(TryAgainError, ReleaseError):
+    """The server can't be reached, or does not answer as it should."""
 
 
 class UploadForgottenError(StoreUnavailableError):

@@ -22,8 +22,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from peewee_model import environment
-from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.entry import run
+from peewee_model.errors import ConfigError, TryAgainError
 from peewee_model.masking import masked
+from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import CorpusConfig, Source
 from pipeline.params import PARAMS_FILE, Section, read
@@ -31,7 +33,6 @@ from pipeline.params import PARAMS_FILE, Section, read
 logger = logging.getLogger(__name__)
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
-TRY_AGAIN = 75
 _TIMEOUT_S = 30
 _MAX_LIST_BYTES = 1 << 20
 _LINE = re.compile(r"\\?([0-9a-fA-F]{32}|[0-9a-fA-F]{64})\s+\*?(\S.*)")
@@ -44,10 +45,8 @@ class Params(Section):
     corpus: CorpusConfig
 
 
-class UnreachableSourceError(PeeweeError):
+class UnreachableSourceError(TryAgainError):
     """A source, a list or a folder does not answer now."""
-
-    exit_code = TRY_AGAIN
 
 
 def observe(sources: Sequence[Source], lists: Sequence[str], inbox: str) -> tuple[Seen, list[str]]:
@@ -274,20 +273,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@command("corpus_watch")
 def main(arguments: list[str]) -> int:
     """Look, compare, and say what changed."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     options = _parser().parse_args(arguments)
-    try:
-        known = _known(options.known)
-        sources: Iterable[Source] = (
-            _sources_at(options.repository, options.revision) if options.repository else read(Params).corpus.sources
-        )
-        seen, wrong = observe(tuple(sources), options.hash_lists.split(), options.inbox)
-    except PeeweeError as error:
-        print(f"corpus_watch: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
+    known = _known(options.known)
+    sources: Iterable[Source] = (
+        _sources_at(options.repository, options.revision) if options.repository else read(Params).corpus.sources
+    )
+    seen, wrong = observe(tuple(sources), options.hash_lists.split(), options.inbox)
     for sentence in wrong:
         logger.warning("%s", sentence)
     write_result({"seen": seen, "changes": compare(known, seen), "wrong": wrong})
@@ -295,4 +289,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run("corpus_watch", lambda: main(sys.argv[1:]))

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from peewee_model.entry import run
 from peewee_model.errors import PeeweeError
+from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 
 if TYPE_CHECKING:
@@ -110,11 +112,11 @@ def speak_odd_texts(cloner: Cloner, reference: Sequence[bytes], texts: Iterable[
             yield Outcome(text, "spoken" if sound else "crashed", told, speech.truncated)
 
 
+@command("odd_texts")
 def main(arguments: list[str]) -> int:
     """Speak them all, and say what became of them."""
     from peewee_model.cloning.cloner import VoiceCloner
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.commands.odd_texts", description="Speak texts nobody planned for."
     )
@@ -122,16 +124,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--reference", required=True, type=Path, help="a recording of a voice")
     options = parser.parse_args(arguments)
     counts: Counter[str] = Counter()
+    cloner = VoiceCloner.load(options.release)
     try:
-        cloner = VoiceCloner.load(options.release)
         recording = options.reference.read_bytes()
-        cloner.embed_voice([recording])  # else a bad recording would be the texts' fault
     except OSError as error:
-        print(f"odd_texts: {options.reference} can't be read: {error.strerror}; name a recording", file=sys.stderr)
-        return PeeweeError.exit_code
-    except PeeweeError as error:
-        print(f"odd_texts: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
+        raise PeeweeError(f"{options.reference} can't be read: {error.strerror}; name a recording") from None
+    cloner.embed_voice([recording])  # else a bad recording would be the texts' fault
     for outcome in speak_odd_texts(cloner, [recording]):
         counts[outcome.what] += 1
         counts["truncated"] += outcome.truncated
@@ -141,4 +139,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run("odd_texts", lambda: main(sys.argv[1:]))

@@ -16,21 +16,19 @@ from pathlib import Path
 
 from peewee_model import environment
 from peewee_model.cli.release_commands import find
-from peewee_model.errors import PeeweeError
-from peewee_model.store.s3_client import StoreUnavailableError
+from peewee_model.entry import run
 from peewee_model.store.store import DEFAULT_CHANNEL, open_store
 from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit
 from pipeline.audit.wording import describe_report
+from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.runs.checkout import address, git
 from pipeline.runs.reproduce import configure
 from pipeline.runs.scratch import scratch
 
 logger = logging.getLogger(__name__)
-
-TRY_AGAIN = 75
 
 
 def audit_release(selector: str, store: str, repository: str, remote: str, folder: Path) -> Report:
@@ -62,22 +60,16 @@ def audit_release(selector: str, store: str, repository: str, remote: str, folde
     return audit(Request(version, store, clone, public_key=environment.PUBLIC_KEY.path(), everything=True))
 
 
+@command("release_audit")
 def main(arguments: list[str]) -> int:
     """Audit, and say what was found."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for name in ("botocore", "aiobotocore"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     options = _parser().parse_args(arguments)
-    try:
-        with scratch(environment.SCRATCH.path() or Path(tempfile.gettempdir())) as folder:
-            report = audit_release(options.release, options.store, options.repository, options.remote, folder)
-        print("\n".join(describe_report(report)), file=sys.stderr)
-        write_result(report.to_json())
-        if report.findings:
-            raise AuditError(f"release {report.version} is not what it was made as: {report.findings[0]}")
-    except PeeweeError as error:
-        print(f"release_audit: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
-        return TRY_AGAIN if isinstance(error, StoreUnavailableError) else error.exit_code
+    with scratch(environment.SCRATCH.path() or Path(tempfile.gettempdir())) as folder:
+        report = audit_release(options.release, options.store, options.repository, options.remote, folder)
+    print("\n".join(describe_report(report)), file=sys.stderr)
+    write_result(report.to_json())
+    if report.findings:
+        raise AuditError(f"release {report.version} is not what it was made as: {report.findings[0]}")
     return 0
 
 
@@ -98,4 +90,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run("release_audit", lambda: main(sys.argv[1:]))

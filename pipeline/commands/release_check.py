@@ -18,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from peewee_model import environment
+from peewee_model.entry import run
 from peewee_model.errors import PeeweeError, ReleaseError
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.s3_client import StoreUnavailableError
 from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
+from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,6 @@ MAX_CER_EXCESS = 0.25
 MAX_CER_UNMEASURED = 0.5
 MIN_LEVEL = 1e-3
 """RMS of speech, of full scale, -60 dB; less is silence."""
-TRY_AGAIN = 75
 
 
 class BadReleaseError(PeeweeError):
@@ -112,30 +113,24 @@ def roll_back(store: Store, channel: str, version: str, reason: str) -> str | No
     return before[-1]
 
 
+@command("release_check")
 def main(arguments: list[str]) -> int:
     """Check one release, and say what was found."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
     options = _parser().parse_args(arguments)
+    store = open_store(options.store)
+    verdict = Verdict(options.version or store.resolve(options.channel), options.channel)
     try:
-        store = open_store(options.store)
-        verdict = Verdict(options.version or store.resolve(options.channel), options.channel)
-        try:
-            check_release(store, verdict)
-            verdict.passed = True
-        except BadReleaseError as error:
-            verdict.reason = " ".join(str(error).split())
-            if options.roll_back:
-                verdict.rolled_back_to = roll_back(store, options.channel, verdict.version, verdict.reason)
-    except PeeweeError as error:
-        print(f"release_check: {type(error).__name__}: {' '.join(str(error).split())}", file=sys.stderr)
-        return TRY_AGAIN if isinstance(error, StoreUnavailableError) else error.exit_code
+        check_release(store, verdict)
+        verdict.passed = True
+    except BadReleaseError as error:
+        verdict.reason = " ".join(str(error).split())
+        if options.roll_back:
+            verdict.rolled_back_to = roll_back(store, options.channel, verdict.version, verdict.reason)
     write_result(asdict(verdict))
     if verdict.passed:
         return 0
     now = f"{verdict.channel} means {verdict.rolled_back_to} again" if verdict.rolled_back_to else "nothing rolled back"
-    print(f"release_check: release {verdict.version} is bad: {verdict.reason}; {now}", file=sys.stderr)
-    return BadReleaseError.exit_code
+    raise BadReleaseError(f"release {verdict.version} is bad: {verdict.reason}; {now}")
 
 
 def _recording(store: Store, version: str, manifest: Manifest) -> bytes:
@@ -170,4 +165,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run("release_check", lambda: main(sys.argv[1:]))

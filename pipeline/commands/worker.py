@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model import environment
+from peewee_model.entry import run as run_program
 from peewee_model.errors import ConfigError, PeeweeError
 from peewee_model.masking import masked
+from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.graph.stages import load_stages
 from pipeline.runs.checkout import check_out, commit_params, resolve
 from pipeline.runs.checkpoints import Mirror, open_files
 from pipeline.runs.planning import change_params, checked_reason, now, parse_overrides
-from pipeline.runs.process import Stop, log_to_stderr, run_child
+from pipeline.runs.process import Stop, run_child
 from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
 from pipeline.runs.reproduce import Request, configure, read_outcomes
 from pipeline.runs.scratch import scratch
@@ -248,19 +250,14 @@ def _do(arguments: argparse.Namespace) -> dict[str, Any]:
     return planned.model_dump(include={"run", "commit", "base_commit", "would_run", "reason"})
 
 
+@command("worker")
 def main(arguments: list[str]) -> int:
     """Do what is asked."""
-    log_to_stderr()
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         os.environ.pop(name, None)  # of a hook that calls us, perhaps
-    try:
-        answer = _do(_parser().parse_args(arguments))
-    except PeeweeError as error:
-        print(f"worker: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
-    write_result(answer)
+    write_result(_do(_parser().parse_args(arguments)))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_program("worker", lambda: main(sys.argv[1:]))

@@ -43,15 +43,6 @@ class Stop:
         self.asked = True
 
 
-def log_to_stderr() -> None:
-    """Say what we do; of what others say, only what is wrong."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for name in ("aiobotocore", "boto3", "botocore", "dvc_data", "dvc_objects", "fsspec", "s3fs", "s3transfer"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    logging.getLogger("dvc").propagate = False  # it has a handler of its own
-    logging.getLogger("dvc.repo.scm_context").setLevel(logging.WARNING)  # what to `git add`: not here
-
-
 def run_child(command: list[str], env: dict[str, str], stop: Stop, grace_s: float) -> int:
     """Run a command in a session of its own until it ends; nothing that it started is left behind.
 

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.errors import ConfigError, PeeweeError, TryAgainError
 from peewee_model.plain_line import check_plain_line
 from peewee_model.store.folder import FolderBackend
 from pipeline.dvc_yaml import YAMLError, dump_yaml, load_yaml
@@ -33,10 +33,8 @@ class RunError(PeeweeError):
     """A run can't go on as it was asked to; to try again changes nothing."""
 
 
-class UnavailableError(PeeweeError):
-    """Something outside can't be reached just now; to try again may help."""
-
-    exit_code = 75
+class UnavailableError(TryAgainError):
+    """Something outside can't be reached now."""
 
 
 class Objects(Protocol):

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peewee_model.errors import PeeweeError
+from peewee_model.entry import run
+from peewee_model.errors import PeeweeError, TryAgainError
+from peewee_model.files import write_whole
 from pipeline.dvc_yaml import dump_yaml, load_yaml
 from pipeline.graph.stages import edges, load_stages, outputs
+from pipeline.logs import log_to_stderr
 from pipeline.release.lineage import ancestors
-from pipeline.runs.process import die_with_parent, log_to_stderr
+from pipeline.runs.process import die_with_parent
 from pipeline.runs.records import Entry, Records, RunError, UnavailableError, result_key
 
 logger = logging.getLogger(__name__)
@@ -39,7 +42,8 @@ class StageFailedError(PeeweeError):
 
     def __init__(self, stage: str, codes: Iterable[int], detail: str) -> None:
         known = sorted(code for code in codes if code)
-        self.exit_code = 75 if 75 in known else known[0] if known else 1
+        again = TryAgainError.exit_code
+        self.exit_code = again if again in known else known[0] if known else 1
         super().__init__(f"stage {stage} failed with {self.exit_code if known else 'a crash'}: {detail}")
 
 
@@ -262,7 +266,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def main(request_file: Path, answer_file: Path, clone: Path) -> int:
-    """Do what is asked, and write the answer."""
+    """Do what is asked, and write the answer, an error too: the worker says it."""
     die_with_parent()
     log_to_stderr()
     request = Request(**json.loads(request_file.read_text()))
@@ -275,11 +279,9 @@ def main(request_file: Path, answer_file: Path, clone: Path) -> int:
         code = 0
     except PeeweeError as error:
         answer, code = {"error": str(error)}, error.exit_code
-    part = answer_file.with_suffix(".part")
-    part.write_text(json.dumps(answer))
-    part.replace(answer_file)
+    write_whole(answer_file, json.dumps(answer))
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])))
+    run("reproduce", lambda: main(*map(Path, sys.argv[1:])))

@@ -27,7 +27,6 @@ def before_stage(stage: str) -> int | None:
             "its entry does not fit the commit's code and parameters. Nothing was run; plan a new run",
             file=sys.stderr,
         )
-        leave_outcome(REFUSED, 0.0)
         return REFUSED
     n_processes = environment.PROCESSES.count() or 1
     if n_processes > 1 and "LOCAL_RANK" not in os.environ and _launcher(stage) == "torchrun":

@@ -24,7 +24,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from peewee_model.errors import PeeweeError
+from peewee_model.errors import TryAgainError
 from peewee_model.networks.device import training_accelerator
 from pipeline.params import Section
 from pipeline.training.loop.checkpoints import ROOT, NotFiniteError, load_newest, save_checkpoint
@@ -33,10 +33,8 @@ from pipeline.training.loop.prefetch import Prefetch
 log = logging.getLogger(__name__)
 
 
-class PreemptedError(PeeweeError):
+class PreemptedError(TryAgainError):
     """The run was asked to stop (SIGTERM), has saved its state, and goes on from there when started again."""
-
-    exit_code = 75  # EX_TEMPFAIL of sysexits.h: not a failure, try again
 
 
 class Schedule(Section):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from peewee_model.cli import application
 from peewee_model.cli import main as cli
 from peewee_model.errors import ConfigError, PeeweeError
 
@@ -37,14 +38,14 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     monkeypatch.syspath_prepend(tmp_path)
     found = [
-        EntryPoint(name, value, cli.COMMANDS_GROUP)
+        EntryPoint(name, value, application.COMMANDS_GROUP)
         for name, value in (
             ("greet", "greeting_plugin:greet"),
             ("group", "greeting_plugin:app"),
             ("lacking", "no_such_module_here:f"),
         )
     ]
-    monkeypatch.setattr(cli, "entry_points", lambda group: found if group == cli.COMMANDS_GROUP else [])
+    monkeypatch.setattr(application, "entry_points", lambda group: found if group == application.COMMANDS_GROUP else [])
     return tmp_path / "imported"
 
 
@@ -85,7 +86,7 @@ def test_command_of_another_package_shows_its_own_help(
 def test_error_that_a_user_can_put_right_is_one_line_and_exit_2(
     command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(monkeypatch, "greet", "nobody") == cli.EXIT_FAILED
+    assert call(monkeypatch, "greet", "nobody") == PeeweeError.exit_code
     captured = capsys.readouterr()
     assert captured.err == "peewee-tts: nobody is here\n"
     assert captured.out == ""
@@ -94,14 +95,14 @@ def test_error_that_a_user_can_put_right_is_one_line_and_exit_2(
 def test_command_whose_package_is_not_installed_says_what_to_install(
     command: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(monkeypatch, "lacking") == cli.EXIT_FAILED
+    assert call(monkeypatch, "lacking") == PeeweeError.exit_code
     assert "needs no_such_module_here; install it with `pip install 'peewee-tts[pipeline]'`" in capsys.readouterr().err
 
 
 def test_wrong_usage_exits_2_and_names_the_option(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(monkeypatch, "clone", "--text", "hello") == cli.EXIT_FAILED
+    assert call(monkeypatch, "clone", "--text", "hello") == PeeweeError.exit_code
     assert "--reference" in capsys.readouterr().err
 
 
@@ -109,7 +110,7 @@ def test_error_of_a_programmer_is_not_hidden(command: Path, monkeypatch: pytest.
     def broken() -> typer.Typer:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "build", broken)
+    monkeypatch.setattr(application, "build", broken)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 
@@ -118,8 +119,8 @@ def test_config_error_is_one_of_those_that_are_caught(monkeypatch: pytest.Monkey
     def refuse() -> typer.Typer:
         raise ConfigError("params.yaml: mel is missing; add it")
 
-    monkeypatch.setattr(cli, "build", refuse)
-    assert call(monkeypatch) == cli.EXIT_FAILED
+    monkeypatch.setattr(application, "build", refuse)
+    assert call(monkeypatch) == PeeweeError.exit_code
 
 
 def test_error_ends_with_an_exit_code_of_its_own(
@@ -131,7 +132,7 @@ def test_error_ends_with_an_exit_code_of_its_own(
     def refuse() -> typer.Typer:
         raise TryAgainError("the server is out of order; try again later")
 
-    monkeypatch.setattr(cli, "build", refuse)
+    monkeypatch.setattr(application, "build", refuse)
     assert call(monkeypatch) == 75
     assert capsys.readouterr().err == "peewee-tts: the server is out of order; try again later\n"
 
@@ -139,7 +140,7 @@ def test_error_ends_with_an_exit_code_of_its_own(
 def test_help_names_the_release_commands_without_importing_them(repository: Path) -> None:
     """`release` reads manifests, so it imports pydantic, which costs as much time as all else together."""
     code = (
-        "import sys; from peewee_model import cli\n"
+        "import sys; from peewee_model.cli import main as cli\n"
         "sys.argv = ['peewee-tts', '--help']\n"
         "try: cli.main()\n"
         "finally: print(*sys.modules)"
