@@ -10,9 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
+from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import PeeweeError
 
 _FLOATS = pa.list_(pa.field("element", pa.float32(), nullable=False))
@@ -167,6 +171,33 @@ def read_metadata(path: Path) -> dict[str, Any]:
     shard = shards(path)[0] if path.is_dir() else path
     found = pq.read_schema(shard).metadata or {}
     return {key.decode(): json.loads(value) for key, value in found.items() if key != b"ARROW:schema"}
+
+
+def mel_metadata(config: MelConfig) -> dict[str, Any]:
+    """Describe a table's mels in the metadata of its shards; `mel_config` reads it."""
+    return {"mel": config.model_dump(mode="json")}
+
+
+def mel_config(path: Path) -> MelConfig:
+    """Read which mels a table holds, or was made from.
+
+    Args:
+        path: The table's folder, or one Parquet file.
+
+    Raises:
+        TableError: If its metadata do not say.
+    """
+    try:
+        return MelConfig.model_validate(read_metadata(path).get("mel"))
+    except ValidationError:
+        raise TableError(
+            f"{path} does not say which mels it holds; run the stage that writes it (`dvc repro`)"
+        ) from None
+
+
+def shaped_mel(values: NDArray[np.float32], n_mels: int) -> NDArray[np.float32]:
+    """Give the column `mel` of a row its shape. (M * T,) to (M, T), a view"""
+    return values.reshape(n_mels, -1)
 
 
 def iter_rows(path: Path, columns: Sequence[str] | None = None, batch_rows: int = 64) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from peewee_model.audio.clip import trim_silence
 from peewee_model.cloning.reference import MARGIN_S, SILENCE_DB
 from peewee_model.errors import AudioError
+from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.vocoder.factory import Vocoder
 
@@ -76,8 +77,8 @@ class SentenceSpeaker:
     """
 
     def __init__(self, synthesizer: Synthesizer, vocoder: Vocoder, precision: str | None = None) -> None:
-        self._synthesizer, self._vocoder = synthesizer, vocoder
-        self._packed = synthesizer.pack(precision)
+        self._config, self._vocoder = synthesizer.config, vocoder
+        self._infer = synthesizer.packed(precision)
 
     def speak(self, lines: Sequence[Line], voices: Sequence[Tensor]) -> list[Spoken]:
         """Say sentences, in batches.
@@ -97,17 +98,16 @@ class SentenceSpeaker:
 
     @torch.inference_mode()
     def _say(self, lines: Sequence[Line], voices: Sequence[Tensor]) -> list[Spoken]:
-        config, device = self._synthesizer.config, voices[0].device
+        config, device = self._config, voices[0].device
         tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(line.tokens) for line in lines], batch_first=True)
         frames_per_s = config.mel.sample_rate / config.mel.hop_length
         limits = [round((1 + MAX_SECONDS_PER_SYMBOL * len(line.tokens)) * frames_per_s) for line in lines]
-        output = self._synthesizer.infer(
+        output = self._infer(
             tokens.to(device),
             torch.tensor([len(line.tokens) for line in lines], device=device),
             torch.stack(list(voices)) if config.speaker_embedding_dim else None,
             max_frames=torch.tensor(limits, device=device),
-            generator=[torch.Generator(device).manual_seed(line.seed) for line in lines],
-            packed=self._packed,
+            options=InferOptions(generator=[torch.Generator(device).manual_seed(line.seed) for line in lines]),
         )
         said = []
         for item, (line, n_frames) in enumerate(zip(lines, output.mel_lengths.tolist(), strict=True)):

@@ -1,4 +1,4 @@
-"""The parts of Tacotron 2 outside its decoder loop: encoder, prenet, postnet. Padding leaks through none of them."""
+"""Layers that synthesizers share: the text encoder, the postnet, and what these are made of. Padding changes none."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -35,7 +35,7 @@ def dropout(values: Tensor, probability: float, generator: torch.Generator | Non
     Args:
         values: Of any shape.
         probability: The share.
-        generator: Where the randomness comes from, on its own device, so that a seed means the same on any device;
+        generator: Where the randomness comes from, on its own device, so that a seed gives the same on any device;
             None for torch's global one.
     """
     if probability == 0:
@@ -59,7 +59,7 @@ class MaskedBatchNorm(nn.BatchNorm1d):
             mask: 1 where valid, else 0; None if all is. (B, 1, T)
 
         Returns:
-            Normalised values; what stands at padding means nothing. (B, C, T)
+            Normalised values; the values at padding are of no use. (B, C, T)
         """
         if mask is None or not self.training:
             return super().forward(values)
@@ -156,37 +156,6 @@ class Encoder(nn.Module):
         reverse, _ = self.lstm_backward(values.gather(1, backwards.expand_as(values)))
         reverse = reverse.gather(1, backwards.expand_as(reverse))
         return torch.cat((forward, reverse), dim=2) * mask[..., None]
-
-
-class Prenet(nn.Module):
-    """Two layers that squeeze the previous frame, with dropout at inference too: what keeps the attention awake."""
-
-    def __init__(self, config: SynthesizerConfig) -> None:
-        super().__init__()
-        sizes = (config.mel.n_mels, config.prenet_dim, config.prenet_dim)
-        self.layers = nn.ModuleList(nn.Linear(n_in, n_out, bias=False) for n_in, n_out in pairwise(sizes))
-        self.n_out = config.prenet_dim
-        self.dropout = config.prenet_dropout
-        for layer in self.layers:
-            assert isinstance(layer, nn.Linear)
-            xavier(layer, "linear")
-
-    def forward(self, frames: Tensor, *, drop: bool, generator: torch.Generator | None = None) -> Tensor:
-        """Squeeze frames.
-
-        Args:
-            frames: (..., M)
-            drop: Whether dropout is on.
-            generator: Where its randomness comes from; None for torch's global one.
-
-        Returns:
-            (..., prenet_dim)
-        """
-        for layer in self.layers:
-            frames = F.relu(layer(frames))
-            if drop:
-                frames = dropout(frames, self.dropout, generator)
-        return frames
 
 
 class Postnet(nn.Module):

@@ -1,8 +1,7 @@
 """What all synthesizers have: a text encoder before the frames and a postnet after them, and the units of mels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from peewee_model.errors import ShapeError
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import Encoder, Postnet, length_mask
-from peewee_model.synthesizer.tacotron2.inference import PackedDecoder
+from peewee_model.synthesizer.options import DRAW_PLAINLY, SPEAK_PLAINLY, ForwardOptions, InferOptions
 
 
 class InferOutput(NamedTuple):
@@ -25,7 +24,22 @@ class InferOutput(NamedTuple):
     truncated: Tensor
     """True where max_frames came before the end. (B,)"""
     stop_logits: Tensor | None = None
-    """Of each step, where attention times; None where durations do. (B, T')"""
+    """Of each step; None for a network that knows beforehand where a text ends. (B, T')"""
+
+
+class Infer(Protocol):
+    """Speaks texts with weights that were prepared once; see `Synthesizer.infer`."""
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        token_lengths: Tensor,
+        speaker_embedding: Tensor | None = None,
+        *,
+        max_frames: Tensor | int,
+        options: InferOptions = SPEAK_PLAINLY,
+    ) -> InferOutput:
+        """Speak."""
 
 
 def n_decoder_steps(mel_lengths: Tensor, reduction_factor: int) -> Tensor:
@@ -39,6 +53,8 @@ class Synthesizer(nn.Module, ABC):
     mel_mean: Tensor
     mel_scale: Tensor
     postnet: Postnet
+    one_step_a_token: ClassVar[bool]
+    """Whether each token takes a decoder step at least, so that a recording with fewer steps can't be aligned."""
 
     def __init__(self, config: SynthesizerConfig) -> None:
         super().__init__()
@@ -67,10 +83,9 @@ class Synthesizer(nn.Module, ABC):
         mel_lengths: Tensor,
         speaker_embedding: Tensor | None = None,
         *,
-        generator: torch.Generator | None = None,
-        frame_dropout: float = 0.0,
+        options: ForwardOptions = DRAW_PLAINLY,
     ) -> Any:
-        """Draw known recordings, told of them what the network is told in training.
+        """Draw known recordings, from their texts and from what the network is given of them in training.
 
         Args:
             tokens: int64. (B, L)
@@ -78,30 +93,29 @@ class Synthesizer(nn.Module, ABC):
             mel: (B, M, T); T need not be a multiple of the reduction factor.
             mel_lengths: At least 1. (B,)
             speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
-            generator: For the prenet's dropout, where attention times. In evaluation mode nothing is drawn without it.
-            frame_dropout: Share of the true frames that attention's decoder is told as the mean frame instead, so that
-                it learns to read the text: the local information preference of arXiv:1909.01145. Durations are told
-                of no frame.
+            options: Of single networks.
 
         Returns:
-            A tuple with at least `mel_before` and `mel_after` the postnet (B, M, T), and `alignment` (B, T', L).
+            A tuple with at least `mel_before` and `mel_after` the postnet (B, M, T), and `token_shares` (B, T', L).
 
         Raises:
             ShapeError: If an argument does not fit the config or the others.
         """
 
     @abstractmethod
-    def pack(self, precision: str | None = None) -> PackedDecoder | None:
-        """Prepare weights once for many calls of `infer`; None where nothing is to be prepared.
+    def packed(self, precision: str | None = None) -> Infer:
+        """Prepare weights once for many texts.
 
         Args:
             precision: Of the large weights; None for the fastest that the device has without loss of quality.
 
+        Returns:
+            What is called in place of `infer`. Later training does not change the weights that were prepared.
+
         Raises:
-            ConfigError: If the precision can't be had.
+            ConfigError: If the network or the device does not have the precision.
         """
 
-    @abstractmethod
     def infer(
         self,
         tokens: Tensor,
@@ -109,32 +123,24 @@ class Synthesizer(nn.Module, ABC):
         speaker_embedding: Tensor | None = None,
         *,
         max_frames: Tensor | int,
-        stop_threshold: float = 0.5,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        attention_window: int | None = None,
-        packed: PackedDecoder | None = None,
+        options: InferOptions = SPEAK_PLAINLY,
     ) -> InferOutput:
-        """Speak texts.
+        """Speak texts, with weights that are prepared for this call, in the default precision.
 
         Args:
             tokens: int64. (B, L)
             token_lengths: (B,)
             speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
-            max_frames: Where to give up, for all or for each text. (B,)
-            stop_threshold: Where attention times, a text ends at the first step whose stop probability is above it.
-                Durations know where it ends.
-            generator: For the prenet's dropout, which attention's decoder has at inference too; None for torch's global
-                generator. With one for each text, what is said does not depend on the other texts, up to rounding.
-            attention_window: Tokens that attention may move from the token it looked at most in the step before, to
-                either side; None for all. Keeps it from skipping and starting over; durations do neither.
-            packed: What `pack` made of this model; None to make it now, in the default precision.
+            max_frames: Where to give up, for all texts or for each. () or (B,)
+            options: Of single networks.
 
         Raises:
             ShapeError: If an argument does not fit the config or the others.
         """
+        return self.packed()(tokens, token_lengths, speaker_embedding, max_frames=max_frames, options=options)
 
     def normalised(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """A mel of the config as the network knows it, zero where the mask (B, T) is. Both (B, M, T)"""
+        """Normalise a mel of the config; zero where the mask (B, T) is false. Both (B, M, T)"""
         return ((mel - self.mel_mean[:, None]) / self.mel_scale[:, None]).masked_fill(~mask[:, None], 0.0)
 
     def _check(self, tokens: Tensor, token_lengths: Tensor, speaker_embedding: Tensor | None) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from peewee_model.errors import PeeweeError
 from pipeline.profiles.archives import local_sources, takes_archives, with_archives
-from pipeline.profiles.from_release import pin, start_from
+from pipeline.profiles.from_release import params_of, pin, start_from
 from pipeline.profiles.overlay import SHIPPED, apply, load_overlay, merge, names
 
 
@@ -39,7 +39,7 @@ def command(
         if archive or base:
             raise PeeweeError("--release names its own archives and base; leave --archive and --base out")
         overlay, name = load_overlay(SHIPPED), f"that of {release}"  # SHIPPED for what the release does not know of
-        merge(overlay, pin(str(release)).manifest.params)
+        merge(overlay, params_of(pin(str(release)).manifest))
     else:
         overlay = _named_overlay(name, archive or [], licence, base)
     difference = apply(overlay)

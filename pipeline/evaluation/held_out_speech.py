@@ -136,7 +136,7 @@ def _read_material(sources: Sources, overview: Overview, sentences: Sequence[Sen
     }
     mels = read_column(sources.mels, {rows[name]["shard"] for name in own}, "mel", own)
     return _Material(
-        mels={name: mel.reshape(n_mels, -1) for name, mel in mels.items()},
+        mels={name: tables.shaped_mel(mel, n_mels) for name, mel in mels.items()},
         recordings=read_column(sources.corpus, {rows[name]["shard"] for name in heard}, "audio", heard),
         voices={
             sentence.utterance_id: blend(

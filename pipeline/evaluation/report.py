@@ -31,6 +31,7 @@ CLONING_NAMES = {
 _VOCODERS = {"griffin_lim": "Griffin-Lim", "hifi_gan": "HiFi-GAN"}
 _ARCHITECTURES = {
     "lstm": "speaker encoder, LSTM", "ecapa_tdnn": "speaker encoder, ECAPA-TDNN",
+    "tacotron2": "Tacotron 2", "non_attentive": "Non-Attentive Tacotron",
     "griffin_lim": "Griffin-Lim (not trained)", "hifi_gan": "HiFi-GAN",
 }  # fmt: skip
 """By `arch` in a model's config."""
@@ -145,8 +146,7 @@ def describe_model(folder: Path, n_steps: int) -> ModelSummary:
         n_parameters = 0  # its tensors are the filter bank
     if "speaker_embedding_dim" in config:
         heard = "with a speaker embedding" if config["speaker_embedding_dim"] else "of one voice"
-        network = "Non-Attentive Tacotron" if config.get("timing") == "durations" else "Tacotron 2"
-        return ModelSummary(folder.name, f"{network} {heard}", n_parameters, n_steps)
+        return ModelSummary(folder.name, f"{_ARCHITECTURES[config['arch']]} {heard}", n_parameters, n_steps)
     return ModelSummary(folder.name, _ARCHITECTURES.get(str(config.get("arch")), folder.name), n_parameters, n_steps)
 
 

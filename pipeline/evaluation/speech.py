@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.factory import load_synthesizer
+from peewee_model.synthesizer.options import InferOptions
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import load_vocoder
@@ -107,8 +108,10 @@ class Speaker:
             torch.tensor([tokens.shape[1]], device=self._device),
             torch.tensor(embedding, device=self._device)[None] if config.speaker_embedding_dim else None,
             max_frames=math.ceil((1 + self._config.max_s_per_symbol * tokens.shape[1]) * frames_per_s),
-            stop_threshold=self._config.stop_threshold,
-            generator=torch.Generator(self._device).manual_seed(zlib.crc32(f"{self._seed} {name}".encode())),
+            options=InferOptions(
+                generator=torch.Generator(self._device).manual_seed(zlib.crc32(f"{self._seed} {name}".encode())),
+                stop_threshold=self._config.stop_threshold,
+            ),
         )
         n_frames = int(output.mel_lengths[0])
         n_steps = -(-n_frames // config.reduction_factor)

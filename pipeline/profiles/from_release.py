@@ -5,7 +5,8 @@ from typing import Any
 
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.store import open_store, parse_reference
-from peewee_model.synthesizer.config import SynthesizerArchitecture
+from peewee_model.synthesizer.architecture import architecture_of
+from peewee_model.synthesizer.flat_form import in_sections
 from pipeline.profiles.overlay import merge
 
 
@@ -39,6 +40,15 @@ def start_from(overlay: dict[str, Any], base: PinnedRelease) -> None:
     merge(overlay, {"base": {"release": base.reference}})
 
 
+def params_of(manifest: Manifest) -> dict[str, Any]:
+    """Give the parameters that a release was made with, in the form that params.yaml has today."""
+    params = dict(manifest.params)
+    synthesizer = params.get("synthesizer")
+    if isinstance(synthesizer, dict) and "architecture" in synthesizer:
+        params["synthesizer"] = synthesizer | {"architecture": in_sections(synthesizer["architecture"])}
+    return params
+
+
 def _of_release(manifest: Manifest) -> dict[str, Any]:
     """What is as it is in the release: mels, symbols, networks, the type of the weights, and whether there is a judge.
 
@@ -48,9 +58,7 @@ def _of_release(manifest: Manifest) -> dict[str, Any]:
     encoder.pop("mel")
     vocoder.pop("mel")
     arch = str(vocoder.pop("arch"))
-    said = {name: synthesizer[name] for name in SynthesizerArchitecture.model_fields if name in synthesizer}
-    architecture = SynthesizerArchitecture.model_validate(said).model_dump()  # what it does not say has its default
-    params: dict[str, Any] = manifest.params
+    params = params_of(manifest)
     weights = params.get("weights")
     weight = params.get("synthesizer", {}).get("training", {}).get("adversarial", {}).get("weight", 0.0)
     judge = {"training": {"adversarial": {"weight": weight, "from_step": 0}}}
@@ -59,7 +67,7 @@ def _of_release(manifest: Manifest) -> dict[str, Any]:
         "text": synthesizer["text"],
         "encoder": {"architecture": {name: value for name, value in encoder.items() if value is not None}},
         "synthesizer": {
-            "architecture": architecture,
+            "architecture": architecture_of(synthesizer),
             "speaker_conditioning": bool(synthesizer["speaker_embedding_dim"]),
             **(judge if weight else {}),
         },

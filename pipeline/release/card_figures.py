@@ -28,10 +28,10 @@ _DECIMALS = {"similarity": 3, "similarity_others": 3, "mcd_db": 2}
 _NOT_MEASURED = "not measured"
 
 
-def is_timed_by_durations(params: Mapping[str, Any]) -> bool:
-    """Whether durations time the synthesizer; releases from before there was a choice do not say."""
+def has_attention(params: Mapping[str, Any]) -> bool:
+    """Whether the synthesizer finds by attention which symbol it speaks, or else by durations."""
     architecture = (params.get("synthesizer") or {}).get("architecture") or {}
-    return bool(architecture.get("timing") == "durations")
+    return bool(architecture.get("arch") != "non_attentive")
 
 
 def figures(metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
@@ -72,7 +72,7 @@ def figures(metrics: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
         )
     if speech.get("parent"):
         notes.append("The parent, the release that training started from, says the same sentences in the same voices.")
-    if is_timed_by_durations(params):
+    if not has_attention(params):
         notes.append(
             "Durations time the synthesizer: it reads every symbol, in order, by construction, so that coverage and a "
             "diagonal say nothing of how good it is."

@@ -12,7 +12,7 @@ import yaml
 
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import CodeEntry, CorpusEntry, ParentEntry
-from pipeline.release.card_figures import figures, is_timed_by_durations, share
+from pipeline.release.card_figures import figures, has_attention, share
 from pipeline.release.publications import is_synthetic, known_licence, published
 
 _SHOWN = 5
@@ -93,7 +93,7 @@ def _title(
     params: Mapping[str, Any],
     parent: ParentEntry | None,
 ) -> list[str]:
-    network = "Non-Attentive Tacotron, timed by durations," if is_timed_by_durations(params) else "Tacotron 2"
+    network = "Tacotron 2" if has_attention(params) else "Non-Attentive Tacotron, timed by durations,"
     lines = ["# A voice-cloning model of Pee Wee TTS", ""]
     if any(is_synthetic(corpus) for corpus in corpora):
         lines += [
@@ -151,7 +151,7 @@ def _limits(
     limits = [f"It was trained on {_amount(corpora)}, in {_language(params)}."]
     if parent:
         limits.append(f"What it started from had been trained on {_amount(inherited((), parent))}.")
-    if made.get("coverage") is not None and not is_timed_by_durations(params):
+    if made.get("coverage") is not None and has_attention(params):
         limits.append(f"It skips {share(1 - made['coverage'])} of the text's symbols.")
     if made.get("stop_failures") is not None:
         limits.append(f"It stops too early or too late in {share(made['stop_failures'])} of sentences.")

@@ -24,13 +24,13 @@ def embed_speakers() -> None:
     device = inference_device()
     encoder = load_encoder(ENCODER).to(device)
     rows = [_embed(encoder, row, device) for row in tables.iter_rows(MELS)]
-    config = {"mel": tables.read_metadata(MELS)["mel"]}
+    config = tables.mel_metadata(tables.mel_config(MELS))
     tables.write_shard(SPEAKERS / "utterances.parquet", tables.UTTERANCE_EMBEDDINGS, rows, config, 1024)
     tables.write_shard(SPEAKERS / "speakers.parquet", tables.SPEAKER_EMBEDDINGS, _speakers(rows), config, 1024)
 
 
 def _embed(encoder: SpeakerEncoder, row: dict[str, Any], device: str) -> dict[str, Any]:
-    mel = torch.tensor(row["mel"].reshape(encoder.config.mel.n_mels, -1), device=device)
+    mel = torch.tensor(tables.shaped_mel(row["mel"], encoder.config.mel.n_mels), device=device)
     embedding = encoder.embed_utterance(mel).cpu().numpy()
     return {key: row[key] for key in ("utterance_id", "speaker_id", "split")} | {"embedding": embedding}
 

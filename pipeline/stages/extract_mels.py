@@ -79,7 +79,7 @@ def extract_shard(shard: Path, mels: Mapping[str, MelConfig], folder: Path) -> i
     with ExitStack() as opened:
         writers = {
             name: opened.enter_context(
-                tables.ShardWriter(folder / name / shard.name, tables.MELS, {"mel": config.model_dump(mode="json")})
+                tables.ShardWriter(folder / name / shard.name, tables.MELS, tables.mel_metadata(config))
             )
             for name, config in mels.items()
         }

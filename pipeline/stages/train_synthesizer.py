@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any, cast
 
-from peewee_model.audio.mel import MelConfig
 from peewee_model.networks.weights import WeightsConfig, save_model
 from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
@@ -13,14 +12,9 @@ from pipeline.params import Section, read
 from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop.loop import train, write_history
 from pipeline.training.loop.starting_weights import keep_weights, start_from
-from pipeline.training.synthesizer.learner import (
-    NotAlignedError,
-    SynthesizerLearner,
-    SynthesizerParams,
-    SynthesizerTraining,
-    synthesizer_config,
-)
+from pipeline.training.synthesizer.learner import NotAlignedError, SynthesizerLearner
 from pipeline.training.synthesizer.one_voice import is_of_one_voice, start_from_one_voice
+from pipeline.training.synthesizer.settings import SynthesizerParams, SynthesizerTraining, synthesizer_config
 from pipeline.warm_start import WarmStartConfig
 
 CORPUS = Path("data/corpus")
@@ -43,7 +37,7 @@ def train_synthesizer() -> None:
 
     Raises:
         ConfigError: If the release to start from has another synthesizer than params.yaml asks for.
-        NotAlignedError: If these weights do not know which token is when: nothing that follows could mend it.
+        NotAlignedError: If these weights do not know which token is when, which no later stage could mend.
     """
     params = read(Params)
     start, schedule = params.base.weights_of("synthesizer"), params.synthesizer.training.schedule
@@ -67,9 +61,8 @@ def train_synthesizer() -> None:
 
 
 def _keep(params: Params, start: Path | None) -> None:
-    mel = MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
     voice = next(tables.iter_rows(SPEAKERS / "utterances.parquet", ["embedding"]))["embedding"]
-    config = synthesizer_config(mel, len(voice), params.synthesizer, params.text)
+    config = synthesizer_config(tables.mel_config(MELS), len(voice), params.synthesizer, params.text)
     keep_weights(start, MODEL, make_synthesizer(config), config, params.weights.dtype)
 
 
@@ -81,6 +74,6 @@ def _check_alignment(history: list[dict[str, Any]], learner: SynthesizerLearner,
             raise NotAlignedError(
                 f"after {history[-1]['step']} steps the alignments' {name} is {best[name]:.2f}, "
                 f"synthesizer.training.min_{name} asks for {wanted}; train longer (schedule.steps), raise "
-                "loss.guided_attention_weight or, for durations, loss.aligner_weight, change the reduction_factor, or "
-                "look for texts that do not match their audio"
+                "loss.guided_attention_weight (tacotron2) or loss.aligner_weight (non_attentive), change the "
+                "reduction_factor, or look for texts that do not match their audio"
             )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.audio.mel import log_mel
 from peewee_model.networks.device import inference_device
 from peewee_model.networks.weights import WeightsConfig, WeightType, save_model
 from peewee_model.vocoder.factory import make_vocoder
@@ -49,27 +49,27 @@ def train_vocoder() -> None:
     if params.vocoder.arch == "griffin_lim":
         _write_griffin_lim(params.vocoder, start, params.weights.dtype)
     elif params.vocoder.hifi_gan.training.schedule.steps == 0:
-        config = HiFiGanConfig(arch="hifi_gan", mel=_mel(), **params.vocoder.hifi_gan.generator.model_dump())
+        config = HiFiGanConfig(
+            arch="hifi_gan", mel=tables.mel_config(MELS), **params.vocoder.hifi_gan.generator.model_dump()
+        )
         keep_weights(start, MODEL, make_vocoder(config), config, params.weights.dtype)
     else:
         _train_hifi_gan(params.vocoder, start, params.weights.dtype)
 
 
-def _mel() -> MelConfig:
-    return MelConfig.model_validate(tables.read_metadata(MELS)["mel"])
-
-
 def _write_griffin_lim(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
     if os.environ.get("RANK", "0") != "0":  # under torchrun the first process writes; there is nothing to share
         return
-    mel = _mel()
+    mel = tables.mel_config(MELS)
     config = GriffinLimConfig(arch="griffin_lim", mel=mel, **params.griffin_lim.model_dump())
     if start:  # its weights follow from its config
         check_same_model(start, config)
     vocoder = make_vocoder(config)
     rows = tables.iter_rows(MELS, ["split", "mel"])
     mels = Ragged(
-        (row["mel"].reshape(mel.n_mels, -1).T for row in rows if row["split"] == "validation"), np.float32, mel.n_mels
+        (tables.shaped_mel(row["mel"], mel.n_mels).T for row in rows if row["split"] == "validation"),
+        np.float32,
+        mel.n_mels,
     )
     distances = []
     for row in validation_rows(mels, params.n_validation).tolist():

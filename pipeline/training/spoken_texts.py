@@ -71,7 +71,7 @@ class SpokenTexts:
                     speakers.append(number_of.setdefault(mel["speaker_id"], len(number_of)))
                     self.tokens.append(np.array(tokenizer.encode(text["normalized_text"]), dtype=np.int16)[:, None])
                     self.embeddings.append(voice["embedding"][None])
-                    yield mel["mel"].reshape(n_mels, -1).T
+                    yield tables.shaped_mel(mel["mel"], n_mels).T
 
         self.mels = Ragged(frames(), np.float32, n_mels)
         if absent := set(corpora) - there:

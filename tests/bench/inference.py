@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.synthesizer.tacotron2.inference import PackedDecoder
+from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig
@@ -74,12 +74,12 @@ def _seconds(tasks: dict[str, Callable[[], object]], n_runs: int) -> dict[str, f
 def _synthesizers(n_runs: int) -> dict[str, float]:
     """Frames a second: of one text for each precision, then of several in the default."""
     ours, theirs = _models()
-    packed = {precision: PackedDecoder(ours.decoder, precision) for precision in PRECISIONS}
+    packed = {precision: ours.packed(precision) for precision in PRECISIONS}
 
     def speak(precision: str, n_texts: int) -> Callable[[], object]:
         tokens, lengths = torch.randint(1, 148, (n_texts, N_TOKENS)), torch.full((n_texts,), N_TOKENS)
-        options: dict[str, Any] = {"max_frames": N_FRAMES, "stop_threshold": 1.0, "packed": packed[precision]}
-        return lambda: ours.infer(tokens, lengths, **options)
+        options = InferOptions(stop_threshold=1.0)
+        return lambda: packed[precision](tokens, lengths, max_frames=N_FRAMES, options=options)
 
     tokens = torch.randint(1, 148, (1, N_TOKENS))
     tasks: dict[str, Callable[[], object]] = {"torchaudio": lambda: theirs.infer(tokens, torch.tensor([N_TOKENS]))}

@@ -15,26 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from peewee_model.audio.mel import MelConfig
-from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.tacotron2.config import Tacotron2Config, Tacotron2Sizes
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from tests.reference import our_name, torchaudio_tacotron2
 
 N_THREADS, N_ITEMS, N_TOKENS, N_FRAMES, N_RUNS = 2, 16, 80, 350, 3
 
 
-def _config() -> SynthesizerConfig:
+def _config() -> Tacotron2Config:
     mel = MelConfig(
         sample_rate=24000, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_min=0, f_max=8000, log_floor=1e-3
     )
-    return SynthesizerConfig(
-        mel=mel,
-        text={},
-        n_symbols=148,
-        speaker_embedding_dim=0,
-        symbol_embedding_dim=512,
-        encoder_n_convolutions=3,
-        encoder_kernel_size=5,
-        encoder_dropout=0.5,
+    sizes = Tacotron2Sizes(
         prenet_dim=256,
         prenet_dropout=0.5,
         attention_rnn_dim=1024,
@@ -44,6 +36,18 @@ def _config() -> SynthesizerConfig:
         attention_dropout=0.1,
         decoder_rnn_dim=1024,
         decoder_dropout=0.1,
+    )
+    return Tacotron2Config(
+        arch="tacotron2",
+        tacotron2=sizes,
+        mel=mel,
+        text={},
+        n_symbols=148,
+        speaker_embedding_dim=0,
+        symbol_embedding_dim=512,
+        encoder_n_convolutions=3,
+        encoder_kernel_size=5,
+        encoder_dropout=0.5,
         postnet_n_convolutions=5,
         postnet_channels=512,
         postnet_kernel_size=5,

@@ -1,8 +1,8 @@
-"""Which frames belong to which token, found while a synthesizer learns: for models that are timed by durations.
+"""Which frames belong to which token, found while a Non-Attentive Tacotron learns.
 
-The aligner compares every frame of a recording with every token of its text, and is taught that reading the text from
-start to end, each token for some frames, explains the recording (the sum over all such readings, as CTC has it). The
-best single reading is then the tokens' durations. It is of use in training alone: at inference durations are predicted.
+The aligner compares every frame of a recording with every token of its text, and learns that reading the text from
+start to end, each token for some frames, explains the recording (the sum over all such readings, as in CTC). The best
+single reading gives the tokens' durations. It is used in training alone: at inference durations are predicted.
 
 Source: Badlani et al. 2021, "One TTS Alignment To Rule Them All", arXiv:2108.10447; the search for the best reading is
 that of Glow-TTS, arXiv:2005.11129, section 3.
@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import length_mask
+from peewee_model.synthesizer.non_attentive.config import NonAttentiveConfig
 
 _BLANK_LOG_PROBABILITY = -1.0
 """Of belonging to no token, before it is normalised: the paper's."""
@@ -24,20 +24,21 @@ _BLANK_LOG_PROBABILITY = -1.0
 class Aligner(nn.Module):
     """Distances of groups of frames to tokens, as logarithms of shares."""
 
-    def __init__(self, config: SynthesizerConfig) -> None:
+    def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__()
-        n_frames, channels = config.mel.n_mels * config.reduction_factor, config.aligner_channels
+        n_frames, sizes = config.mel.n_mels * config.reduction_factor, config.non_attentive
+        channels = sizes.aligner_channels
         self.keys = nn.Sequential(
             nn.Conv1d(config.symbol_embedding_dim, channels, 3, padding=1),
             nn.ReLU(),
-            nn.Conv1d(channels, config.attention_dim, 1),
+            nn.Conv1d(channels, sizes.aligner_dim, 1),
         )
         self.queries = nn.Sequential(
             nn.Conv1d(n_frames, channels, 3, padding=1),
             nn.ReLU(),
             nn.Conv1d(channels, channels, 1),
             nn.ReLU(),
-            nn.Conv1d(channels, config.attention_dim, 1),
+            nn.Conv1d(channels, sizes.aligner_dim, 1),
         )
 
     def forward(self, symbols: Tensor, token_lengths: Tensor, groups: Tensor, step_lengths: Tensor) -> Tensor:
@@ -136,7 +137,7 @@ def _log_prior(step_lengths: Tensor, token_lengths: Tensor, n_steps: int, n_toke
     step = torch.arange(1, n_steps + 1, device=step_lengths.device, dtype=torch.float32)[:, None]
     token = torch.arange(n_tokens, device=step_lengths.device, dtype=torch.float32)
     last = (token_lengths - 1).float()[:, None, None]
-    token = torch.minimum(token, last)  # padding has a value too; nobody looks at it
+    token = torch.minimum(token, last)  # padding has a value too, which nothing reads
     alpha = torch.minimum(step, step_lengths.float()[:, None, None])
     beta = step_lengths.float()[:, None, None] + 1 - alpha
     ways = torch.lgamma(last + 1) - torch.lgamma(token + 1) - torch.lgamma(last - token + 1)

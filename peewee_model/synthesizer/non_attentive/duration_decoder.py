@@ -1,7 +1,7 @@
-"""What is between the encoded text and the postnet in a synthesizer that is timed by durations.
+"""What is between the encoded text and the postnet in a Non-Attentive Tacotron.
 
 Every token's vector is held for as many steps as the token lasts, with where in it a step is; convolutions over these
-steps, which see what comes as well as what was, draw all frames at once. No frame is told to draw another, so that what
+steps, which see what comes as well as what was, draw all frames at once. No frame is made from another, so that what
 is drawn in training and in use differs by the durations alone.
 
 Source: Shen et al. 2020, "Non-Attentive Tacotron", arXiv:2010.04301 (durations and the position in a token); the
@@ -11,8 +11,8 @@ decoder is convolutional, as FastSpeech's feed-forward blocks are (arXiv:1905.09
 import torch
 from torch import Tensor, nn
 
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import ConvolutionBlock, length_mask, xavier
+from peewee_model.synthesizer.non_attentive.config import NonAttentiveConfig
 
 _N_PLACES = 2
 """Features of where in its token a step is."""
@@ -43,16 +43,17 @@ class _ResidualConvolutions(nn.Module):
 class DurationPredictor(nn.Module):
     """How many decoder steps a token lasts, from the text's vectors around it."""
 
-    def __init__(self, config: SynthesizerConfig) -> None:
+    def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__()
-        channels = config.duration_predictor_channels
+        sizes = config.non_attentive
+        channels = sizes.duration_predictor_channels
         n_memory = config.symbol_embedding_dim + config.speaker_embedding_dim
         self.convolutions = _ResidualConvolutions(
             n_memory,
             channels,
-            config.duration_predictor_n_convolutions,
-            config.duration_predictor_kernel_size,
-            config.duration_predictor_dropout,
+            sizes.duration_predictor_n_convolutions,
+            sizes.duration_predictor_kernel_size,
+            sizes.duration_predictor_dropout,
         )
         self.projection = nn.Linear(channels, 1)
         mel = config.mel
@@ -66,7 +67,7 @@ class DurationPredictor(nn.Module):
             mask: True where valid. (B, L)
 
         Returns:
-            What stands at padding means nothing. (B, L)
+            Values at padding are of no use. (B, L)
         """
         predicted: Tensor = self.projection(self.convolutions(values, mask))[..., 0]
         return predicted
@@ -89,16 +90,17 @@ class DurationPredictor(nn.Module):
 class FrameDecoder(nn.Module):
     """Tokens that last to groups of `reduction_factor` frames."""
 
-    def __init__(self, config: SynthesizerConfig) -> None:
+    def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__()
-        channels = config.frame_decoder_channels
+        sizes = config.non_attentive
+        channels = sizes.frame_decoder_channels
         n_held = _N_PLACES + config.symbol_embedding_dim + config.speaker_embedding_dim
         self.convolutions = _ResidualConvolutions(
             n_held,
             channels,
-            config.frame_decoder_n_convolutions,
-            config.frame_decoder_kernel_size,
-            config.frame_decoder_dropout,
+            sizes.frame_decoder_n_convolutions,
+            sizes.frame_decoder_kernel_size,
+            sizes.frame_decoder_dropout,
         )
         self.projection = nn.Linear(channels + n_held, config.mel.n_mels * config.reduction_factor)
         xavier(self.projection, "linear")
@@ -112,7 +114,7 @@ class FrameDecoder(nn.Module):
             n_steps: T', at least as many as any text lasts.
 
         Returns:
-            Normalised frames, of which what stands at padding means nothing (B, T', r x M), and the token of each step
+            Normalised frames, of no use at padding (B, T', r x M), and the token of each step
             as an alignment of ones and zeros, zero at padding (B, T', L).
         """
         ends, step_lengths = durations.cumsum(1), durations.sum(1)

@@ -5,7 +5,6 @@ need no tool and no label). Deviations: frames are drawn by convolutions, all at
 rather than spread as Gaussians, with the place in the token beside them (docs/adr/0009).
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from peewee_model.errors import ConfigError
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.layers import Postnet, length_mask
 from peewee_model.synthesizer.non_attentive.aligner import Aligner, best_durations
+from peewee_model.synthesizer.non_attentive.config import NonAttentiveConfig
 from peewee_model.synthesizer.non_attentive.duration_decoder import DurationPredictor, FrameDecoder
-from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
-from peewee_model.synthesizer.tacotron2.inference import PackedDecoder
+from peewee_model.synthesizer.options import DRAW_PLAINLY, SPEAK_PLAINLY, ForwardOptions, InferOptions
+from peewee_model.synthesizer.synthesizer import Infer, InferOutput, Synthesizer, n_decoder_steps
 
 
 class NonAttentiveOutput(NamedTuple):
@@ -37,11 +36,22 @@ class NonAttentiveOutput(NamedTuple):
     log_durations: Tensor
     """The logarithm of what was predicted for them. (B, L)"""
 
+    @property
+    def token_shares(self) -> Tensor:
+        """How much of each step is each token's, as the network sees it (B, T', L): what the aligner finds.
+
+        Durations make a flawless alignment of whatever the aligner finds.
+        """
+        return self.shares.exp()
+
 
 class NonAttentiveTacotron(Synthesizer):
     """See the module's docstring."""
 
-    def __init__(self, config: SynthesizerConfig) -> None:
+    config: NonAttentiveConfig
+    one_step_a_token = True
+
+    def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__(config)
         self.aligner = Aligner(config)
         self.duration_predictor = DurationPredictor(config)
@@ -56,8 +66,7 @@ class NonAttentiveTacotron(Synthesizer):
         mel_lengths: Tensor,
         speaker_embedding: Tensor | None = None,
         *,
-        generator: torch.Generator | None = None,
-        frame_dropout: float = 0.0,
+        options: ForwardOptions = DRAW_PLAINLY,
     ) -> NonAttentiveOutput:
         """Draw recordings from their texts and from how long each token lasts in them: see `Synthesizer.forward`."""
         self._check(tokens, token_lengths, speaker_embedding)
@@ -74,20 +83,26 @@ class NonAttentiveTacotron(Synthesizer):
         log_durations = self.duration_predictor(values, token_mask).masked_fill(~token_mask, 0.0)
         return NonAttentiveOutput(*self._finish(drawn, mask), alignment, shares, durations, log_durations)
 
+    def packed(self, precision: str | None = None) -> Infer:
+        """Prepare nothing: weights are read once for a text, not once for a frame. See `Synthesizer.packed`."""
+        if precision not in (None, "float32"):
+            raise ConfigError(
+                f"precision is {precision}, but a Non-Attentive Tacotron runs in float32, where it is fastest; leave "
+                "the precision out"
+            )
+        return self._infer
+
     @torch.no_grad()
-    def infer(
+    def _infer(
         self,
         tokens: Tensor,
         token_lengths: Tensor,
         speaker_embedding: Tensor | None = None,
         *,
         max_frames: Tensor | int,
-        stop_threshold: float = 0.5,
-        generator: torch.Generator | Sequence[torch.Generator] | None = None,
-        attention_window: int | None = None,
-        packed: PackedDecoder | None = None,
+        options: InferOptions = SPEAK_PLAINLY,
     ) -> InferOutput:
-        """Speak texts, all frames at once: see `Synthesizer.infer`."""
+        """Speak texts, all frames at once."""
         self._check(tokens, token_lengths, speaker_embedding)
         factor = self.config.reduction_factor
         limits = torch.as_tensor(max_frames, device=tokens.device).expand(len(tokens))
@@ -101,12 +116,3 @@ class NonAttentiveTacotron(Synthesizer):
         mel_lengths = torch.minimum(ends[:, -1] * factor, limits)
         _, after = self._finish(drawn, length_mask(mel_lengths, int(mel_lengths.max())))
         return InferOutput(after, mel_lengths, alignment, asked[:, -1] > step_limits)
-
-    def pack(self, precision: str | None = None) -> PackedDecoder | None:
-        """Nothing: weights are read once for a text, not once for a frame. See `Synthesizer.pack`."""
-        if precision not in (None, "float32"):
-            raise ConfigError(
-                f"precision is {precision}, but a synthesizer that is timed by durations runs in float32, where it is "
-                "fastest; leave the precision out"
-            )
-        return None

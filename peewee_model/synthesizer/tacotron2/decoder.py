@@ -8,27 +8,29 @@ import torch
 from torch import Tensor, nn
 
 from peewee_model.networks.portable_lstm import LSTM
-from peewee_model.synthesizer.config import SynthesizerConfig
-from peewee_model.synthesizer.layers import Prenet, dropout, xavier
+from peewee_model.synthesizer.layers import dropout, xavier
 from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, LocationSensitiveAttention, Memory
 from peewee_model.synthesizer.tacotron2.attention_graphs import fastest_attention_loop
+from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
+from peewee_model.synthesizer.tacotron2.prenet import Prenet
 from peewee_model.synthesizer.tacotron2.products import linear
 
 
 class Decoder(nn.Module):
     """Encoded text to groups of `reduction_factor` frames. Source: arXiv:1712.05884, section 2.2."""
 
-    def __init__(self, config: SynthesizerConfig) -> None:
+    def __init__(self, config: Tacotron2Config) -> None:
         super().__init__()
+        sizes, n_mels = config.tacotron2, config.mel.n_mels
         memory_dim = config.symbol_embedding_dim + config.speaker_embedding_dim
-        self.prenet = Prenet(config)
-        self.attention_rnn = nn.LSTMCell(config.prenet_dim + memory_dim, config.attention_rnn_dim)
-        self.attention = LocationSensitiveAttention(config, memory_dim)
-        self.decoder_rnn = LSTM(config.attention_rnn_dim + memory_dim, config.decoder_rnn_dim)
-        projected = config.decoder_rnn_dim + memory_dim
-        self.mel_projection = nn.Linear(projected, config.mel.n_mels * config.reduction_factor)
+        self.prenet = Prenet(n_mels, sizes)
+        self.attention_rnn = nn.LSTMCell(sizes.prenet_dim + memory_dim, sizes.attention_rnn_dim)
+        self.attention = LocationSensitiveAttention(sizes, memory_dim)
+        self.decoder_rnn = LSTM(sizes.attention_rnn_dim + memory_dim, sizes.decoder_rnn_dim)
+        projected = sizes.decoder_rnn_dim + memory_dim
+        self.mel_projection = nn.Linear(projected, n_mels * config.reduction_factor)
         self.stop_projection = nn.Linear(projected, 1)
-        self.attention_dropout, self.decoder_dropout = config.attention_dropout, config.decoder_dropout
+        self.attention_dropout, self.decoder_dropout = sizes.attention_dropout, sizes.decoder_dropout
         xavier(self.mel_projection, "linear")
         xavier(self.stop_projection, "sigmoid")
 

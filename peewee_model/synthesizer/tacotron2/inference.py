@@ -1,4 +1,4 @@
-"""The decoder at inference, where each step starts from what the step before said.
+"""The decoder at inference, where each step starts from the frame of the step before.
 
 Same results as teacher forcing with the frames that it says (tests hold the two together). With one text nearly all
 the time goes into reading the weights, once a step. What makes it fast:
@@ -103,12 +103,11 @@ class DecoderRun:
         self._excluded = zeros(n_items, n_tokens).masked_fill_(~memory.mask, -torch.inf)
         self._kept: list[Tensor] = []
 
-    def step(self, frame: Tensor, window: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Predict one group of frames; `alignment` says afterwards where it looked.
+    def step(self, frame: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict one group of frames; `alignment` is then the step's.
 
         Args:
             frame: The last frame before it. (B, M)
-            window: True for tokens that may be looked at; None for all. (B, L)
 
         Returns:
             The group (B, r x M) and stop logits (B,).
@@ -121,21 +120,19 @@ class DecoderRun:
                 frame.mul_(kept[:, number])
         hidden = _lstm(packed.squeezed(frame).add_(self._to_first), self._cell)
         to_second, to_first = torch.split(packed.first(hidden), [n_second, n_first], dim=1)
-        given = torch.split(self._look(packed.query(hidden), window), packed.n_given, dim=1)
+        given = torch.split(self._look(packed.query(hidden)), packed.n_given, dim=1)
         hidden = _lstm(self._to_second.add_(to_second).add_(given[0]), self._second_cell)
         self._to_first, self._to_second = to_first.add_(given[1]), packed.second(hidden)
         group = packed.frames(hidden).add_(given[2])
         return group[:, :-1], group[:, -1]
 
-    def _look(self, query: Tensor, window: Tensor | None) -> Tensor:
+    def _look(self, query: Tensor) -> Tensor:
         """Move the attention by a query (B, A), and compute what the new context gives to gates and frames."""
         packed, (n_items, n_tokens) = self._packed, self.alignment.shape
         windows = self._windows.reshape(n_items * n_tokens, -1)
         compared = torch.addmm(self._keys, windows, packed.location).view(n_items, n_tokens, -1)
         compared += query[:, None]
         energies = (compared.tanh_() @ packed.score).add_(self._excluded)
-        if window is not None:
-            energies.masked_fill_(~window, -torch.inf)
         alignment = energies.softmax(dim=1)
         self.alignment.copy_(alignment)
         self._cumulated += alignment

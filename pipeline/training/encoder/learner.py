@@ -12,7 +12,6 @@ from pydantic import Field, model_validator
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-from peewee_model.audio.mel import MelConfig
 from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import PeeweeError
@@ -84,12 +83,11 @@ class EncoderLearner:
         TooFewSpeakersError: If a split can't fill a batch or can't be measured.
     """
 
-    released = "encoder"
     monitor = "eer"
     candidates_from = 0
 
     def __init__(self, mels: Path, params: EncoderParams) -> None:
-        mel = MelConfig.model_validate(tables.read_metadata(mels)["mel"])
+        mel = tables.mel_config(mels)
         self._training = training = params.training
         silence_db = params.architecture.silence_db
         train = SpeakerMels.load(mels, "train", mel.n_mels, silence_db)

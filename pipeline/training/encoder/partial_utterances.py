@@ -30,7 +30,7 @@ class SpeakerMels:
     def load(
         cls, folder: Path, split: str, n_mels: int, silence_db: float = 0.0, without: Collection[str] = ()
     ) -> "SpeakerMels":
-        """Stream a split of the table into the memory map.
+        """Stream a split of the table into a scratch file.
 
         Args:
             folder: Of the table.
@@ -45,7 +45,7 @@ class SpeakerMels:
             for row in tables.iter_rows(folder, ["speaker_id", "split", "mel"]):
                 if row["split"] == split and row["speaker_id"] not in without:
                     speakers.append(row["speaker_id"])
-                    mel = row["mel"].reshape(n_mels, -1)
+                    mel = tables.shaped_mel(row["mel"], n_mels)
                     if silence_db:
                         mel = without_silence(torch.tensor(mel), silence_db).numpy()
                     yield mel.T  # frame-major: a partial is one run of bytes

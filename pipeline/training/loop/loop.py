@@ -58,8 +58,6 @@ class Learner(Protocol):
     modules: dict[str, nn.Module]
     """Everything with weights. The loop puts wrapped ones in place: use them through this dict."""
     optimizers: dict[str, torch.optim.Optimizer]
-    released: str
-    """The module whose best weights are the result."""
     monitor: str
     """The validation metric that decides which weights are best: the lower, the better."""
     candidates_from: int

@@ -4,93 +4,34 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError, PeeweeError
-from peewee_model.synthesizer.config import SynthesizerArchitecture, SynthesizerConfig
 from peewee_model.synthesizer.factory import make_synthesizer
-from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveOutput
+from peewee_model.synthesizer.options import ForwardOptions
 from peewee_model.synthesizer.synthesizer import n_decoder_steps
-from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2Output
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline import tables
 from pipeline.alignment import alignment_figures
-from pipeline.params import Section
-from pipeline.training.loop.loop import Schedule, original
+from pipeline.training.loop.loop import original
 from pipeline.training.spoken_texts import SpokenTexts, SynthesizerBatch
 from pipeline.training.synthesizer import mel_judge
 from pipeline.training.synthesizer.batching import LengthBuckets
-from pipeline.training.synthesizer.losses import UNITS, SynthesizerLossConfig, synthesizer_losses
-from pipeline.training.synthesizer.mel_judge import AdversarialTraining, MelJudge
+from pipeline.training.synthesizer.losses import UNITS, Output, synthesizer_losses
+from pipeline.training.synthesizer.mel_judge import MelJudge
 from pipeline.training.synthesizer.out_of_memory import in_parts_that_fit
+from pipeline.training.synthesizer.settings import SynthesizerParams, synthesizer_config
 
 log = logging.getLogger(__name__)
 
-Output = Tacotron2Output | NonAttentiveOutput
-
 _MOST_SHORT = 0.1
 """Share of recordings that may be too short for their texts; more, and the decoder's steps are too long."""
-
-
-class SynthesizerTraining(Section):
-    """How the synthesizer is trained (`synthesizer.training`)."""
-
-    schedule: Schedule
-    corpora: tuple[str, ...]
-    """Corpora that it learns from and is validated on; none for all. Speech that tells people apart need not be fit to
-    be imitated: SV2TTS trains the encoder and the synthesizer on different corpora (arXiv:1806.04558, section 3)."""
-    frame_budget: int
-    """Padded mel frames in a batch, at most: what memory and time follow."""
-    learning_rate: float
-    """Adam's step size until `decay_from`. The paper has 1e-3."""
-    final_learning_rate: float
-    """What it falls to, exponentially, at the last step. The paper has 1e-5."""
-    decay_from: int
-    """Step from which the learning rate falls. The paper has 50,000."""
-    weight_decay: float
-    """L2 weight. The paper has 1e-6."""
-    gradient_clip: float
-    """L2 norm above which the gradient is scaled down."""
-    frame_dropout: float = Field(ge=0, lt=1)
-    """Share of the frames before that the decoder is not told, in training and validation. With little speech it else
-    learns to go on from true frames, not to read, and mumbles when it goes on from its own (arXiv:1909.01145). Timed by
-    durations it is told none, and this changes nothing."""
-    adversarial: AdversarialTraining
-    n_validation: int
-    """Utterances of validation speakers that are measured, the first by id."""
-    min_diagonality: float
-    """The training fails if the best weights' alignments on validation speakers are less diagonal than this."""
-    min_focus_rate: float = Field(ge=0, le=1)
-    """Or if a step's likeliest token has less than this on average. What the aligner finds is near the diagonal from
-    the start, by its prior; that it has learned anything shows in how sure it is."""
-
-    @model_validator(mode="after")
-    def _judged_in_time(self) -> Self:
-        judge, steps = self.adversarial, self.schedule.steps
-        if judge.weight and 0 < steps <= judge.from_step:
-            raise ValueError(
-                f"adversarial.from_step is {judge.from_step}, but schedule.steps only {steps}: no weights would be kept"
-            )
-        return self
-
-
-class SynthesizerParams(Section):
-    """`synthesizer` in params.yaml."""
-
-    architecture: SynthesizerArchitecture
-    speaker_conditioning: bool
-    """Whether it speaks in the voice of a speaker embedding; false for a corpus of one speaker."""
-    loss: SynthesizerLossConfig
-    training: SynthesizerTraining
 
 
 class NotAlignedError(PeeweeError):
@@ -108,10 +49,8 @@ class SynthesizerLearner:
         text: `text` in params.yaml; it rides with the model.
     """
 
-    released = "synthesizer"
-
     def __init__(self, corpus: Path, mels: Path, embeddings: Path, params: SynthesizerParams, text: TextConfig) -> None:
-        mel = MelConfig.model_validate(tables.read_metadata(mels)["mel"])
+        mel = tables.mel_config(mels)
         tokenizer = Tokenizer(text)
         self._params = params
         corpora = params.training.corpora
@@ -125,15 +64,16 @@ class SynthesizerLearner:
                 f"{len(self._train)} training and {len(self._validation)} validation utterances{wanted} in {corpus}; "
                 "both are needed. Raise ingest.split.validation_fraction or add speakers"
             )
-        if params.architecture.timing == "durations":
-            _check_steps(self._train, params.architecture.reduction_factor)
         seed, budget = params.training.schedule.seed, params.training.frame_budget
         self._buckets = LengthBuckets(self._train.mels.lengths, budget, seed)
         torch.manual_seed(seed)
         self.config = synthesizer_config(mel, self._train.embeddings.width, params, text)
         model = make_synthesizer(self.config)
+        if model.one_step_a_token:
+            _check_steps(self._train, self.config.reduction_factor)
         model.set_mel_statistics(*map(torch.from_numpy, self._train.mels.statistics()))
         training = params.training
+        self._options = ForwardOptions(frame_dropout=training.frame_dropout)
         optimizer = Adam(model.parameters(), training.learning_rate, (0.9, 0.999), 1e-6, training.weight_decay)
         self.modules: dict[str, nn.Module] = {"synthesizer": model}
         self.optimizers: dict[str, Optimizer] = {"adam": optimizer}
@@ -242,7 +182,7 @@ class SynthesizerLearner:
             batch.mel,
             batch.mel_lengths,
             batch.speaker_embedding if self._params.speaker_conditioning else None,
-            frame_dropout=self._params.training.frame_dropout,
+            options=self._options,
         )
         return output
 
@@ -277,9 +217,7 @@ class SynthesizerLearner:
     def _measure(self, model: nn.Module, batch: SynthesizerBatch) -> dict[str, float]:
         output = self._predict(model, batch)
         steps = n_decoder_steps(batch.mel_lengths, self._params.architecture.reduction_factor)
-        # Durations make a flawless alignment of whatever the aligner thinks: what it thinks is measured.
-        shares = output.shares.exp() if isinstance(output, NonAttentiveOutput) else output.alignment
-        figures = [asdict(item) for item in alignment_figures(shares, steps, batch.token_lengths)]
+        figures = [asdict(item) for item in alignment_figures(output.token_shares, steps, batch.token_lengths)]
         return {
             **{name: float(value) for name, value in self._losses(output, batch).items()},
             **{name: float(np.mean([item[name] for item in figures])) for name in figures[0]},
@@ -299,19 +237,6 @@ def _check_steps(texts: SpokenTexts, reduction_factor: int) -> None:
     if n_short > _MOST_SHORT * len(texts):
         raise ConfigError(f"{told}; lower synthesizer.architecture.reduction_factor or mel.acoustic.hop_length")
     log.warning("%s; they are divided evenly, and teach the aligner nothing", told)
-
-
-def synthesizer_config(
-    mel: MelConfig, embedding_dim: int, params: SynthesizerParams, text: TextConfig
-) -> SynthesizerConfig:
-    """Say what the network is that params.yaml asks for on mels and embeddings (of length E) at hand."""
-    return SynthesizerConfig(
-        mel=mel,
-        text=text.model_dump(),
-        n_symbols=Tokenizer(text).n_symbols,
-        speaker_embedding_dim=embedding_dim if params.speaker_conditioning else 0,
-        **params.architecture.model_dump(),
-    )
 
 
 def _to(batch: SynthesizerBatch, device: torch.device) -> SynthesizerBatch:

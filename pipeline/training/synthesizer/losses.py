@@ -14,6 +14,8 @@ from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveOut
 from peewee_model.synthesizer.synthesizer import n_decoder_steps
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2Output
 
+Output = Tacotron2Output | NonAttentiveOutput
+"""What a synthesizer draws of known recordings."""
 Positive = Annotated[float, Field(gt=0.0)]
 Weight = Annotated[float, Field(ge=0.0)]
 
@@ -24,17 +26,17 @@ class SynthesizerLossConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     stop_weight: Weight
-    """Weight of the stop loss, where attention times."""
+    """Tacotron 2: weight of the stop loss."""
     stop_positive_weight: Positive
     """How much more an utterance's last step counts in it than each step before: there is one such step only."""
     guided_attention_weight: Weight
-    """Weight of attention off the diagonal, where attention times."""
+    """Tacotron 2: weight of attention off the diagonal."""
     guided_attention_sigma: Positive
     """How far off, in shares of the text, attention may be before it counts. arXiv:1710.08969: 0.2."""
     aligner_weight: Positive
-    """Weight of what the aligner can't explain, where durations time."""
+    """Non-Attentive Tacotron: weight of what the aligner can't explain."""
     duration_weight: Positive
-    """Weight of the predicted durations, where durations time."""
+    """Non-Attentive Tacotron: weight of the predicted durations."""
 
     def total(self, parts: Mapping[str, Tensor]) -> Tensor:
         """Weigh the parts of a loss, by their names in `UNITS`, and add them up."""
@@ -68,7 +70,7 @@ UNITS: dict[str, Literal["frames", "steps", "tokens"]] = {
 
 
 def synthesizer_losses(
-    output: Tacotron2Output | NonAttentiveOutput,
+    output: Output,
     mel: Tensor,
     mel_lengths: Tensor,
     token_lengths: Tensor,

@@ -118,7 +118,6 @@ class HiFiGanLearner:
         ConfigError: If the generator's upsampling is not the mels' hop, or a loss is asked for above half their rate.
     """
 
-    released = "generator"
     candidates_from = 0
 
     def __init__(self, corpus: Path, mels: Path, forced_mels: Callable[[str], Ragged], params: VocoderParams) -> None:

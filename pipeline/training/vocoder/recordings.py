@@ -1,4 +1,4 @@
-"""Samples beside their mels, memory-mapped: what a vocoder learns from."""
+"""Samples beside their mels, in scratch files: what a vocoder learns from."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,12 +17,12 @@ class Recordings:
     """A split's recordings at the mels' sample rate, and their mels, row by row of one utterance each."""
 
     def __init__(self, corpus: Path, mels: Path, split: str) -> None:
-        """Stream a split into memory maps; samples are kept as 16 bits, which is what the corpus holds.
+        """Stream a split into scratch files; samples are kept as 16 bits, which is what the corpus holds.
 
         Raises:
             TableError: If corpus and mels are not of the same utterances in the same order, or of another length.
         """
-        self.config = MelConfig.model_validate(tables.read_metadata(mels)["mel"])
+        self.config = tables.mel_config(mels)
         heard: list[str] = []
         seen: list[str] = []
         self.mels = Ragged(_frames(mels, split, self.config, seen), np.float32, self.config.n_mels)
@@ -59,7 +59,7 @@ class Recordings:
 def _frames(mels: Path, split: str, config: MelConfig, names: list[str]) -> Iterator[NDArray[np.float32]]:
     for row in _rows(mels, split, "mel"):
         names.append(row["utterance_id"])
-        yield row["mel"].reshape(config.n_mels, -1).T  # a segment is then one run of bytes
+        yield tables.shaped_mel(row["mel"], config.n_mels).T  # a segment is then one run of bytes
 
 
 def _samples(corpus: Path, split: str, config: MelConfig, names: list[str]) -> Iterator[NDArray[np.int16]]:

@@ -1,4 +1,4 @@
-"""Mels as a synthesizer draws them of known audio, told frames before or durations: what a vocoder will meet."""
+"""Mels that a synthesizer draws of known recordings: what a vocoder will receive in use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from peewee_model.synthesizer.factory import load_synthesizer
+from peewee_model.synthesizer.options import ForwardOptions
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline.training.loop.ragged import Ragged
@@ -43,9 +44,9 @@ def teacher_forced_mels(
             picked = np.arange(first, min(first + _BATCH_UTTERANCES, len(texts)))
             batch = texts.batch(picked, np.random.default_rng((seed, first)))
             # With dropout in the prenet, as when the model speaks on its own.
-            dropout = torch.Generator(device).manual_seed(seed * 1_000_003 + first)
+            options = ForwardOptions(generator=torch.Generator(device).manual_seed(seed * 1_000_003 + first))
             with torch.inference_mode():
-                drawn = model(*(value.to(device) for value in batch), generator=dropout).mel_after.cpu().numpy()
+                drawn = model(*(value.to(device) for value in batch), options=options).mel_after.cpu().numpy()
             for mel, length in zip(drawn, batch.mel_lengths.tolist(), strict=True):
                 yield mel[:, :length].T
 

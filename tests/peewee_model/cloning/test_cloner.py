@@ -21,11 +21,11 @@ from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TamperedReleaseError, TextError
 from peewee_model.networks.weights import save_model
 from peewee_model.store.store import open_store
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
+from tests.peewee_model.synthesizer.configs import small_config
 
 SPEAKER_MEL = MelConfig(
     sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=40, f_min=20.0, f_max=7600.0, log_floor=1e-3
@@ -61,7 +61,7 @@ def make_synthesizer(stop_bias: float = NEVER, **changes: Any) -> Tacotron2:
         "postnet_kernel_size": 3, "postnet_dropout": 0.5, "reduction_factor": 5, "mel": ACOUSTIC_MEL,
         "text": TEXT.model_dump(), "n_symbols": Tokenizer(TEXT).n_symbols, "speaker_embedding_dim": 8,
     }  # fmt: skip
-    model = Tacotron2(SynthesizerConfig(**settings | changes)).eval()
+    model = Tacotron2(small_config(**settings | changes)).eval()
     torch.nn.init.constant_(model.decoder.stop_projection.bias, stop_bias)
     return model
 

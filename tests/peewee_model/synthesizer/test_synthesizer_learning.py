@@ -13,6 +13,7 @@ from torch import Tensor
 
 from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.factory import make_synthesizer
+from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
 from pipeline.alignment import alignment_figures
 from pipeline.training.synthesizer.losses import synthesizer_losses
@@ -64,7 +65,7 @@ def speak(model: Synthesizer, batch: Batch, voices: Tensor) -> InferOutput:
         batch.token_lengths,
         VOICES[voices],
         max_frames=2 * batch.mel.shape[2],
-        generator=torch.Generator().manual_seed(0),
+        options=InferOptions(generator=torch.Generator().manual_seed(0)),
     )
 
 
@@ -112,13 +113,13 @@ def language() -> Language:
     return Language()
 
 
-@pytest.mark.parametrize("timing", ["attention", "durations"])
+@pytest.mark.parametrize("arch", ["tacotron2", "non_attentive"])
 def test_model_learns_to_read_unseen_texts_in_the_right_voice(
-    make_config: Callable[..., SynthesizerConfig], language: Language, timing: str
+    make_config: Callable[..., SynthesizerConfig], language: Language, arch: str
 ) -> None:
     model = make_synthesizer(
         make_config(
-            timing=timing,
+            arch,
             n_symbols=N_SYMBOLS,
             speaker_embedding_dim=VOICES.shape[1],
             reduction_factor=FACTOR,
@@ -127,6 +128,7 @@ def test_model_learns_to_read_unseen_texts_in_the_right_voice(
             prenet_dim=32,
             attention_rnn_dim=64,
             attention_dim=32,
+            aligner_dim=32,
             attention_location_n_filters=8,
             attention_location_kernel_size=15,
             decoder_rnn_dim=64,

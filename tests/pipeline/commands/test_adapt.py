@@ -222,7 +222,7 @@ def test_dry_run_writes_parameters_that_every_stage_takes(project, tmp_path):
     document = yaml.safe_load(Path("params.yaml").read_text())
     assert document["publish"]["channel"] == "mine"
     assert document["synthesizer"]["training"]["schedule"]["steps"] == 100
-    assert document["synthesizer"]["architecture"]["attention_rnn_dim"] == 8
+    assert document["synthesizer"]["architecture"]["tacotron2"]["attention_rnn_dim"] == 8
     assert document["encoder"]["architecture"]["lstm"]["hidden_dim"] == 16
     assert document["ingest"]["split"]["within"] == {"adapt": {"validation": 3, "test": 6}}
     for stage in Path("pipeline/stages").glob("[a-z]*.py"):

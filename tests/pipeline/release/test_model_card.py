@@ -262,7 +262,7 @@ def test_seen_speakers_are_told(counts: dict[str, int], told: str) -> None:
 
 def test_card_names_the_network_that_speaks() -> None:
     """Tacotron 2 unless durations time it; releases from before there was a choice do not say."""
-    timed = PARAMS | {"synthesizer": {"architecture": {"timing": "durations"}}}
+    timed = PARAMS | {"synthesizer": {"architecture": {"arch": "non_attentive"}}}
     metrics = {"speaker": SPEAKER, "speech": speech()}
     by_durations, by_attention = card(params=timed, metrics=metrics), card(metrics=metrics)
     assert "Non-Attentive Tacotron, timed by durations" in by_durations

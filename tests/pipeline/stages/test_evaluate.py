@@ -16,7 +16,7 @@ from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError
 from peewee_model.networks.weights import save_model
-from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
@@ -27,6 +27,7 @@ from pipeline.evaluation import held_out_speech
 from pipeline.evaluation.config import EvaluationError
 from pipeline.evaluation.similarity import verifier_is_installed
 from pipeline.stages.evaluate import evaluate
+from tests.peewee_model.synthesizer.configs import small_config
 
 MEL = MelConfig(
     sample_rate=16000, n_fft=512, win_length=512, hop_length=128, n_mels=40, f_min=50.0, f_max=7000.0, log_floor=1e-3
@@ -95,7 +96,7 @@ def write_models():
     encoder = EncoderConfig(arch="lstm", normalize="global", silence_db=0.0, lstm=sizes, mel=MEL)
     save_model(Path("models/encoder"), SpeakerEncoder(encoder), encoder)
     text = TextConfig(units="graphemes", language="en-us")
-    synthesizer = SynthesizerConfig(
+    synthesizer = small_config(
         mel=MEL, text=text.model_dump(), n_symbols=Tokenizer(text).n_symbols, speaker_embedding_dim=4,
         symbol_embedding_dim=8, encoder_n_convolutions=1, encoder_kernel_size=3, encoder_dropout=0.5, prenet_dim=8,
         prenet_dropout=0.5, attention_rnn_dim=8, attention_dim=4, attention_location_n_filters=2,
@@ -400,7 +401,7 @@ def test_parent_of_the_same_weights_speaks_the_same():
     text = Page(Path("reports/index.html").read_text()).text
     assert "Synthesized before" in text and "0123456789abcdef" in text and "store@" not in text
     torch.manual_seed(7)
-    config = SynthesizerConfig.model_validate_json(Path("models/synthesizer/config.json").read_bytes())
+    config = Tacotron2Config.model_validate_json(Path("models/synthesizer/config.json").read_bytes())
     save_model(Path("models/base/release/synthesizer"), Tacotron2(config), config)
     evaluate()
     changed = metrics()["speech"]

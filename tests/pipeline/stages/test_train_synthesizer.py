@@ -16,11 +16,11 @@ from tests.pipeline.training.synthesizer.test_learner import params, timed  # no
         ({"min_focus_rate": 1.0}, r"focus_rate is 0\.\d\d, synthesizer\.training\.min_focus_rate asks for 1\.0"),
     ],
 )
-@pytest.mark.parametrize("timing", ["attention", "durations"])
-def test_training_that_aligned_nothing_fails(speech, params, monkeypatch, timing, least, complaint):  # noqa: F811
+@pytest.mark.parametrize("arch", ["tacotron2", "non_attentive"])
+def test_training_that_aligned_nothing_fails(speech, params, monkeypatch, arch, least, complaint):  # noqa: F811
     """Durations too, though what they make is always one token a step: what the aligner thinks is asked."""
     asked = {"min_diagonality": 0.0, "min_focus_rate": 0.0} | least
-    section = (timed(params) if timing == "durations" else params).model_dump()
+    section = (timed(params) if arch == "non_attentive" else params).model_dump()
     section["training"] |= asked
     document = {
         "base": {"release": None, "parts": []},

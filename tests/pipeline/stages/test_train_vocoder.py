@@ -16,7 +16,6 @@ from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.errors import ConfigError
 from peewee_model.networks.weights import save_model
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
@@ -32,6 +31,7 @@ from pipeline.training.vocoder.learner import HiFiGanLearner, NoRecordingsError
 from pipeline.training.vocoder.recordings import Recordings
 from pipeline.training.vocoder.teacher_forcing import teacher_forced_mels
 from pipeline.warm_start import RELEASE
+from tests.peewee_model.synthesizer.configs import small_config
 
 CORPUS, MELS = Path("data/corpus"), Path("data/mels/acoustic")
 MEL = {
@@ -290,7 +290,7 @@ def test_last_steps_hear_teacher_forced_mels():
 def synthesizer():
     """Small and untrained, with embeddings of the corpus."""
     text = TextConfig(units="graphemes", language="en-us")
-    config = SynthesizerConfig(
+    config = small_config(
         mel=MelConfig(**MEL), text=text.model_dump(), n_symbols=Tokenizer(text).n_symbols, speaker_embedding_dim=4,
         symbol_embedding_dim=8, encoder_n_convolutions=1, encoder_kernel_size=3, encoder_dropout=0.5, prenet_dim=8,
         prenet_dropout=0.5, attention_rnn_dim=8, attention_dim=4, attention_location_n_filters=2,

@@ -9,7 +9,7 @@ from scipy.stats import betabinom
 from torch import Tensor
 
 from peewee_model.synthesizer.non_attentive.aligner import Aligner, _log_prior, alignment_loss, best_durations
-from tests.peewee_model.synthesizer.conftest import small_config
+from tests.peewee_model.synthesizer.configs import small_config
 
 
 def ways(n_steps: int, n_tokens: int) -> list[tuple[int, ...]]:
@@ -67,7 +67,7 @@ def test_prior_is_the_beta_binomial_distribution() -> None:
 
 
 def test_aligner_ignores_padding() -> None:
-    aligner = Aligner(small_config(reduction_factor=2))
+    aligner = Aligner(small_config("non_attentive", reduction_factor=2))
     symbols, groups = torch.randn(1, 16, 4), torch.randn(1, 16, 6)
     steps, tokens = torch.tensor([6]), torch.tensor([4])
     alone = aligner(symbols, tokens, groups, steps)
@@ -80,7 +80,7 @@ def test_aligner_ignores_padding() -> None:
 
 def test_aligner_learns_how_long_sounds_last() -> None:
     """Six sounds of 2 to 7 steps, to within one or so: it sees a step to each side; nobody tells it where one ends."""
-    config = small_config(aligner_channels=32, attention_dim=16)
+    config = small_config("non_attentive", aligner_channels=32, aligner_dim=16)
     sounds, lasting = 2 * torch.randn(7, 8, 1), torch.tensor([0, 2, 3, 4, 5, 6, 7])
     embedding = torch.nn.Embedding(7, 16)
     aligner = Aligner(config)

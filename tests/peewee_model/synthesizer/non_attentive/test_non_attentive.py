@@ -1,4 +1,4 @@
-"""The synthesizer that is timed by durations: what its parts hold, and that padding, limits and batches change none."""
+"""The Non-Attentive Tacotron: what its parts hold, and that padding, limits and batches change none."""
 
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,17 @@ from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.factory import load_synthesizer, make_synthesizer
 from peewee_model.synthesizer.non_attentive.duration_decoder import DurationPredictor, FrameDecoder
 from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
-from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
-from tests.peewee_model.synthesizer.conftest import small_config
+from tests.peewee_model.synthesizer.configs import small_config
 from tests.peewee_model.synthesizer.tacotron2.test_tacotron2 import N_MELS, infer, item_alone, make_batch
 
 
 def made(**changes: Any) -> NonAttentiveTacotron:
-    model = make_synthesizer(small_config(timing="durations", **changes)).eval()
+    model = make_synthesizer(small_config("non_attentive", **changes)).eval()
     assert isinstance(model, NonAttentiveTacotron)
     model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
     torch.nn.init.normal_(model.duration_predictor.projection.weight, std=0.3)  # so that tokens differ in length
     torch.nn.init.constant_(model.duration_predictor.projection.bias, 1.2)
     return model
-
-
-def test_timing_chooses_the_network() -> None:
-    """Attention unless durations are asked for: configs of old releases do not say."""
-    assert "timing" not in small_config().model_dump(exclude_unset=True)
-    assert isinstance(make_synthesizer(small_config()), Tacotron2)
-    assert isinstance(make_synthesizer(small_config(timing="durations")), NonAttentiveTacotron)
 
 
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
@@ -58,7 +50,7 @@ def test_padding_changes_nothing_that_is_drawn_of_recordings(reduction_factor: i
 
 
 def test_tokens_are_held_for_as_long_as_they_last() -> None:
-    decoder = FrameDecoder(small_config()).eval()
+    decoder = FrameDecoder(small_config("non_attentive")).eval()
     seen: list[Tensor] = []
     decoder.convolutions.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
     values, durations = torch.randn(2, 3, 22), torch.tensor([[2, 0, 4], [1, 2, 0]])
@@ -75,7 +67,7 @@ def test_tokens_are_held_for_as_long_as_they_last() -> None:
 
 def test_durations_are_whole_and_add_up() -> None:
     """No rounding error grows along a text; no token is skipped, and none lasts for ever."""
-    predictor = DurationPredictor(small_config())
+    predictor = DurationPredictor(small_config("non_attentive"))
     lasting = torch.tensor([[2.4] * 10, [0.01] * 9 + [1e9]])
     mask = torch.ones(2, 10, dtype=torch.bool)
     mask[0, 8:] = False
@@ -140,9 +132,9 @@ def test_wrong_input_is_named() -> None:
         model(**batch | {"mel": torch.zeros(1, 9, 12)})
     with pytest.raises(ShapeError, match="tokens"):
         infer(model, batch | {"tokens": batch["tokens"][0]}, max_frames=9)
-    with pytest.raises(ConfigError, match="precision is int8, but a synthesizer that is timed by durations"):
-        model.pack("int8")
-    assert model.pack() is model.pack("float32") is None
+    with pytest.raises(ConfigError, match="precision is int8, but a Non-Attentive Tacotron runs in float32"):
+        model.packed("int8")
+    assert model.packed() == model.packed("float32")
 
 
 def test_model_survives_its_folder(tmp_path: Path) -> None:

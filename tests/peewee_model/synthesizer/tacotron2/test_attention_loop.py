@@ -8,8 +8,9 @@ from torch import Tensor
 
 from peewee_model.synthesizer.tacotron2 import attention_loop as module
 from peewee_model.synthesizer.tacotron2 import products
-from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory, attention_step, initial_state
+from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory
 from peewee_model.synthesizer.tacotron2.attention_loop import attention_loop
+from tests.peewee_model.synthesizer.tacotron2.plain_attention import attention_step, initial_state
 
 
 class Case(NamedTuple):

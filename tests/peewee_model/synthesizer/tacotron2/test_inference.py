@@ -8,14 +8,16 @@ import torch
 from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
-from peewee_model.synthesizer.config import SynthesizerConfig
-from peewee_model.synthesizer.synthesizer import InferOutput
-from peewee_model.synthesizer.tacotron2.attention import AttentionState, Memory, attention_step, initial_state
+from peewee_model.synthesizer.options import InferOptions
+from peewee_model.synthesizer.synthesizer import Infer, InferOutput
+from peewee_model.synthesizer.tacotron2.attention import Memory
+from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.synthesizer.tacotron2.decoder import Decoder
 from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
+from tests.peewee_model.synthesizer.tacotron2.plain_attention import AttentionState, attention_step, initial_state
 
-MakeConfig = Callable[..., SynthesizerConfig]
+MakeConfig = Callable[..., Tacotron2Config]
 N_SYMBOLS, N_MELS, N_EMBEDDING, MEMORY_DIM = 12, 8, 6, 22
 
 
@@ -25,12 +27,10 @@ class PlainState(NamedTuple):
     cell: Tensor
 
 
-def plain_step(
-    decoder: Decoder, frame: Tensor, state: PlainState, memory: Memory, window: Tensor | None
-) -> tuple[Tensor, Tensor, PlainState]:
+def plain_step(decoder: Decoder, frame: Tensor, state: PlainState, memory: Memory) -> tuple[Tensor, Tensor, PlainState]:
     """A decoder step as the paper has it, without the prenet's dropout."""
     gates = decoder.input_gates(decoder.prenet(frame, drop=False))
-    attention = attention_step(gates, state.attention, memory, decoder.attention_weights(), window=window)
+    attention = attention_step(gates, state.attention, memory, decoder.attention_weights())
     found = torch.cat((attention.hidden, attention.context), dim=1)
     hidden, cell = torch.lstm_cell(found, (state.hidden, state.cell), *decoder.decoder_rnn.all_weights[0])
     found = torch.cat((hidden, attention.context), dim=1)
@@ -43,20 +43,22 @@ def make_memory(decoder: Decoder, lengths: list[int]) -> Memory:
     return decoder.remember(torch.randn(*mask.shape, MEMORY_DIM) * mask[..., None], mask)
 
 
-def speak(model: Tacotron2, lengths: list[int], tokens: Tensor | None = None, **options: Any) -> InferOutput:
+def speak(
+    model: Tacotron2, lengths: list[int], tokens: Tensor | None = None, generator: Any = None, precision: Any = None
+) -> InferOutput:
     if tokens is None:
         tokens = torch.randint(1, N_SYMBOLS, (len(lengths), max(lengths)))
     embedding = torch.nn.functional.normalize(torch.ones(len(lengths), N_EMBEDDING), dim=1)
-    return model.infer(tokens, torch.tensor(lengths), embedding, **{"max_frames": 40, "stop_threshold": 1.0} | options)
+    infer = model.packed(precision)
+    return infer(tokens, torch.tensor(lengths), embedding, max_frames=40, options=InferOptions(generator, 1.0))
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("windowed", [False, True])
 @pytest.mark.parametrize("factor", [1, 3])
 @pytest.mark.parametrize(
     "lengths", [[9], [9, 5, 2], [MEMORY_DIM + 8]], ids=["short", "several", "longer than the memory is wide"]
 )
-def test_step_equals_the_plain_step(make_config: MakeConfig, lengths: list[int], factor: int, windowed: bool) -> None:
+def test_step_equals_the_plain_step(make_config: MakeConfig, lengths: list[int], factor: int) -> None:
     """Frames, stop logits and alignments of 25 steps, each from the last; what a text gives is projected or not."""
     decoder = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=factor)).eval().decoder
     memory = make_memory(decoder, lengths)
@@ -65,13 +67,10 @@ def test_step_equals_the_plain_step(make_config: MakeConfig, lengths: list[int],
     weights = decoder.attention_weights()
     zeros = torch.zeros(len(lengths), decoder.decoder_rnn.hidden_size)
     state = PlainState(initial_state(memory, weights), zeros, zeros)
-    window = torch.rand(memory.mask.shape) < 0.7 if windowed else None
-    if window is not None:
-        window[:, 0] = True
     frame = torch.randn(len(lengths), N_MELS)
     for _ in range(25):
-        expected, expected_stop, state = plain_step(decoder, frame, state, memory, window)
-        group, stop = run.step(frame, window)
+        expected, expected_stop, state = plain_step(decoder, frame, state, memory)
+        group, stop = run.step(frame)
         torch.testing.assert_close(group, expected, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(stop, expected_stop, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(run.alignment, state.attention.alignment, rtol=1e-4, atol=1e-6)
@@ -85,8 +84,7 @@ def test_fewer_bits_stay_near_full_precision(make_config: MakeConfig, precision:
     tokens = torch.randint(1, N_SYMBOLS, (1, 15))
 
     def say(precision: str, seed: int) -> InferOutput:
-        packed = PackedDecoder(model.decoder, precision)
-        return speak(model, [15], tokens, packed=packed, generator=torch.Generator().manual_seed(seed))
+        return speak(model, [15], tokens, torch.Generator().manual_seed(seed), precision)
 
     full, rounded, other = say("float32", 1), say(precision, 1), say("float32", 2)
     error = (full.mel - rounded.mel).abs().mean() / full.mel.std()
@@ -99,14 +97,11 @@ def test_fewer_bits_stay_near_full_precision(make_config: MakeConfig, precision:
 def test_text_says_the_same_alone_and_among_others(make_config: MakeConfig, precision: str, tolerance: float) -> None:
     """With dropout on, and a generator for each: up to the rounding of the precision."""
     model = Tacotron2(make_config()).eval()
-    packed = PackedDecoder(model.decoder, precision)
     tokens, lengths = torch.randint(1, N_SYMBOLS, (3, 9)), [9, 5, 2]
-    together = speak(
-        model, lengths, tokens, packed=packed, generator=[torch.Generator().manual_seed(i) for i in range(3)]
-    )
+    together = speak(model, lengths, tokens, [torch.Generator().manual_seed(i) for i in range(3)], precision)
     for item, length in enumerate(lengths):
         generator = torch.Generator().manual_seed(item)
-        alone = speak(model, [length], tokens[item : item + 1, :length], packed=packed, generator=generator)
+        alone = speak(model, [length], tokens[item : item + 1, :length], generator, precision)
         torch.testing.assert_close(together.mel[item], alone.mel[0], rtol=0, atol=tolerance)
         torch.testing.assert_close(together.alignment[item, :, :length], alone.alignment[0], rtol=0, atol=tolerance)
     assert torch.dist(together.mel[0], together.mel[1]) > 0.1
@@ -127,15 +122,16 @@ def test_packed_decoder_does_not_change_with_the_model(make_config: MakeConfig) 
     model = Tacotron2(make_config()).eval()
     tokens = torch.randint(1, N_SYMBOLS, (1, 7))
 
-    def say(packed: PackedDecoder | None) -> Tensor:
-        return speak(model, [7], tokens, packed=packed, generator=torch.Generator().manual_seed(1)).mel
+    def say(infer: Infer) -> Tensor:
+        options = InferOptions(torch.Generator().manual_seed(1), stop_threshold=1.0)
+        return infer(tokens, torch.tensor([7]), torch.ones(1, N_EMBEDDING), max_frames=40, options=options).mel
 
-    packed = PackedDecoder(model.decoder)
+    packed = model.packed()
     before = say(packed)
-    assert torch.equal(say(None), before)
+    assert torch.equal(say(model.infer), before)
     torch.nn.init.normal_(model.decoder.decoder_rnn.weight_hh_l0)
     assert torch.equal(say(packed), before)
-    assert not torch.allclose(say(None), before, atol=1e-3)
+    assert not torch.allclose(say(model.infer), before, atol=1e-3)
 
 
 def test_unusable_arguments_are_refused(make_config: MakeConfig) -> None:

@@ -10,14 +10,15 @@ from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
 from peewee_model.networks.weights import save_model
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.factory import load_synthesizer
+from peewee_model.synthesizer.options import ForwardOptions, InferOptions
 from peewee_model.synthesizer.synthesizer import n_decoder_steps
-from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
+from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
+from peewee_model.synthesizer.tacotron2.inference import DecoderRun
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2, Tacotron2Output
 from tests.reference import our_name, torchaudio_tacotron2, without_dropout
 
-MakeConfig = Callable[..., SynthesizerConfig]
+MakeConfig = Callable[..., Tacotron2Config]
 N_SYMBOLS, N_MELS = 12, 8
 
 
@@ -45,7 +46,7 @@ def gradients(model: Tacotron2, outputs: tuple[Tensor, ...], weighting: list[Ten
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
-def torchaudio_like(config: SynthesizerConfig) -> Any:
+def torchaudio_like(config: Tacotron2Config) -> Any:
     """Torchaudio's model of the same sizes."""
     return torchaudio_tacotron2()(
         n_mels=config.mel.n_mels,
@@ -54,12 +55,12 @@ def torchaudio_like(config: SynthesizerConfig) -> Any:
         encoder_embedding_dim=config.symbol_embedding_dim,
         encoder_n_convolution=config.encoder_n_convolutions,
         encoder_kernel_size=config.encoder_kernel_size,
-        decoder_rnn_dim=config.decoder_rnn_dim,
-        attention_rnn_dim=config.attention_rnn_dim,
-        attention_hidden_dim=config.attention_dim,
-        attention_location_n_filter=config.attention_location_n_filters,
-        attention_location_kernel_size=config.attention_location_kernel_size,
-        prenet_dim=config.prenet_dim,
+        decoder_rnn_dim=config.tacotron2.decoder_rnn_dim,
+        attention_rnn_dim=config.tacotron2.attention_rnn_dim,
+        attention_hidden_dim=config.tacotron2.attention_dim,
+        attention_location_n_filter=config.tacotron2.attention_location_n_filters,
+        attention_location_kernel_size=config.tacotron2.attention_location_kernel_size,
+        prenet_dim=config.tacotron2.prenet_dim,
         postnet_n_convolution=config.postnet_n_convolutions,
         postnet_kernel_size=config.postnet_kernel_size,
         postnet_embedding_dim=config.postnet_channels,
@@ -175,9 +176,9 @@ def teacher(mel: Tensor, factor: int) -> Iterator[None]:
     """Let `infer` start each step from a known mel's frame instead of its own."""
     step, calls = DecoderRun.step, iter(range(10**6))
 
-    def forced(run: DecoderRun, frame: Tensor, window: Tensor | None = None) -> Any:
+    def forced(run: DecoderRun, frame: Tensor) -> Any:
         call = next(calls)
-        return step(run, frame if call == 0 else mel[:, :, call * factor - 1], window)
+        return step(run, frame if call == 0 else mel[:, :, call * factor - 1])
 
     with mock.patch.object(DecoderRun, "step", forced):
         yield
@@ -189,13 +190,12 @@ def test_steps_of_inference_equal_teacher_forcing(make_config: MakeConfig, reduc
     batch = make_batch([9, 5], [20, 20])
     forced = model(**batch)
     with teacher(batch["mel"], reduction_factor):
-        inferred = model.infer(
+        inferred = model.packed("float32")(
             batch["tokens"],
             batch["token_lengths"],
             batch["speaker_embedding"],
             max_frames=20,
-            stop_threshold=1.0,
-            packed=PackedDecoder(model.decoder, "float32"),
+            options=InferOptions(stop_threshold=1.0),
         )
     torch.testing.assert_close(inferred.mel, forced.mel_after, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(inferred.alignment, forced.alignment, rtol=1e-4, atol=1e-5)
@@ -205,14 +205,14 @@ def test_steps_of_inference_equal_teacher_forcing(make_config: MakeConfig, reduc
 
 
 def infer(model: Tacotron2, batch: dict[str, Tensor], **options: Any) -> Any:
-    return model.infer(batch["tokens"], batch["token_lengths"], batch["speaker_embedding"], **options)
+    return model.packed("float32")(batch["tokens"], batch["token_lengths"], batch["speaker_embedding"], **options)
 
 
 def test_inference_depends_on_its_seed_only(make_config: MakeConfig) -> None:
     model = Tacotron2(make_config()).eval()
     batch = make_batch([9, 5], [1, 1])
     runs = [
-        infer(model, batch, max_frames=15, stop_threshold=1.0, generator=torch.Generator().manual_seed(seed)).mel
+        infer(model, batch, max_frames=15, options=InferOptions(torch.Generator().manual_seed(seed), 1.0)).mel
         for seed in (1, 1, 2)
     ]
     assert torch.equal(runs[0], runs[1])
@@ -224,11 +224,11 @@ def test_padding_changes_nothing_in_inference(make_config: MakeConfig) -> None:
     model = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=2)).eval()
     batch = make_batch([9, 5, 2], [1, 1, 1])
     limits = torch.tensor([21, 8, 13])
-    options = {"stop_threshold": 1.0, "packed": PackedDecoder(model.decoder, "float32")}
-    together = infer(model, batch, max_frames=limits, **options)
+    options = InferOptions(stop_threshold=1.0)
+    together = infer(model, batch, max_frames=limits, options=options)
     assert together.mel_lengths.tolist() == [21, 8, 13]
     for index in range(3):
-        alone = infer(model, item_alone(batch, index), max_frames=int(limits[index]), **options)
+        alone = infer(model, item_alone(batch, index), max_frames=int(limits[index]), options=options)
         n_frames, (n_steps, n_tokens) = alone.mel.shape[2], alone.alignment.shape[1:]
         torch.testing.assert_close(together.mel[index, :, :n_frames], alone.mel[0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(together.alignment[index, :n_steps, :n_tokens], alone.alignment[0])
@@ -250,27 +250,6 @@ def test_inference_stops_where_the_stop_logits_say(make_config: MakeConfig) -> N
     endless = infer(model, batch, max_frames=torch.tensor([30, 7]))
     assert endless.mel_lengths.tolist() == [30, 7]
     assert endless.truncated.all()
-
-
-def test_attention_window_keeps_attention_near_the_step_before(make_config: MakeConfig) -> None:
-    model = Tacotron2(make_config()).eval()
-    batch = make_batch([30], [1])
-    with torch.no_grad():
-        model.decoder.attention.score.weight.mul_(50)  # an attention that jumps
-    free, held = (
-        infer(
-            model,
-            batch,
-            max_frames=25,
-            stop_threshold=1.0,
-            attention_window=window,
-            generator=torch.Generator().manual_seed(3),
-        )
-        for window in (None, 2)
-    )
-    jumps = [(run.alignment[0].argmax(1).diff(prepend=torch.tensor([0]))).abs().max() for run in (free, held)]
-    assert jumps[0] > 2
-    assert jumps[1] <= 2
 
 
 def test_speaker_embedding_changes_the_voice_at_every_step(make_config: MakeConfig) -> None:
@@ -323,7 +302,7 @@ def test_frame_that_is_not_told_can_not_be_heard(make_config: MakeConfig) -> Non
 
     def drawn(which: dict[str, Tensor], frame_dropout: float) -> Tensor:
         torch.manual_seed(1)
-        return model(**which, frame_dropout=frame_dropout).mel_after
+        return model(**which, options=ForwardOptions(frame_dropout=frame_dropout)).mel_after
 
     nothing_told = 1 - 1e-9
     assert torch.equal(drawn(batch, nothing_told), drawn(other, nothing_told))

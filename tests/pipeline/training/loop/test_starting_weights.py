@@ -15,6 +15,7 @@ from peewee_model.synthesizer.factory import load_synthesizer
 from pipeline import tables
 from pipeline.stages import train_encoder, train_synthesizer
 from pipeline.warm_start import RELEASE
+from tests.peewee_model.synthesizer.configs import with_sizes
 from tests.pipeline.training.encoder import test_learner as test_encoder_learner
 from tests.pipeline.training.synthesizer.test_learner import SIZES
 
@@ -30,7 +31,7 @@ def ask(speech, repository, monkeypatch):
     monkeypatch.setenv("PEEWEE_DEVICE", "cpu")
     shipped = yaml.safe_load((repository / "params.yaml").read_text())
     shipped["encoder"] = test_encoder_learner.params().model_dump(mode="json")
-    shipped["synthesizer"]["architecture"] |= SIZES
+    shipped["synthesizer"]["architecture"] = with_sizes(shipped["synthesizer"]["architecture"], SIZES)
     shipped["synthesizer"]["training"] |= {"frame_budget": 200, "decay_from": 4, "min_diagonality": 0.0}
     shipped["synthesizer"]["training"]["schedule"] |= {"steps": 8, "validate_every": 4}
     shipped["encoder"]["training"]["schedule"] |= {"steps": 8, "validate_every": 4}
@@ -141,13 +142,13 @@ def test_another_model_is_refused_by_its_fields(released, ask, n_steps):
     model, _ = released
     changes = {
         "encoder": {"architecture": {"silence_db": 30.0, "lstm": {"hidden_dim": 24}}},
-        "synthesizer": {"architecture": {"prenet_dim": 24, "reduction_factor": 2}},
+        "synthesizer": {"architecture": {"tacotron2": {"prenet_dim": 24}, "reduction_factor": 2}},
     }[model]
     merge_in = changes | steps(n_steps)
     ask(model, merge_in, parts=[model])
     found = {
         "encoder": "lstm.hidden_dim is 16 there, 24 here; silence_db is 0.0 there, 30.0 here",
-        "synthesizer": "prenet_dim is 8 there, 24 here; reduction_factor is 3 there, 2 here",
+        "synthesizer": "reduction_factor is 3 there, 2 here; tacotron2.prenet_dim is 8 there, 24 here",
     }[model]
     with pytest.raises(ConfigError, match=found):
         STAGES[model]()

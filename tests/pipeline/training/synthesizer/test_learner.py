@@ -11,13 +11,15 @@ from peewee_model.text.symbols.config import TextConfig
 from pipeline.tables import TableError
 from pipeline.training.loop.loop import PreemptedError, train
 from pipeline.training.loop.ragged import Ragged
-from pipeline.training.synthesizer.learner import SynthesizerLearner, SynthesizerParams
+from pipeline.training.synthesizer.learner import SynthesizerLearner
+from pipeline.training.synthesizer.settings import SynthesizerParams
+from tests.peewee_model.synthesizer.configs import with_sizes
 from tests.pipeline.training.stops import SigtermAt
 
 CORPUS, MELS, SPEAKERS = Path("data/corpus"), Path("data/mels/acoustic"), Path("data/speakers/utterances.parquet")
 SIZES = {
     "symbol_embedding_dim": 16, "prenet_dim": 8, "attention_rnn_dim": 16, "attention_dim": 8, "decoder_rnn_dim": 16,
-    "attention_location_n_filters": 4, "aligner_channels": 8,
+    "attention_location_n_filters": 4, "aligner_channels": 8, "aligner_dim": 8,
     "duration_predictor_channels": 8, "frame_decoder_channels": 8, "frame_decoder_n_convolutions": 2,
     "postnet_channels": 8, "postnet_n_convolutions": 2, "reduction_factor": 3,
 }  # fmt: skip
@@ -26,7 +28,7 @@ SIZES = {
 @pytest.fixture
 def params(repository):
     section = yaml.safe_load((repository / "params.yaml").read_text())["synthesizer"]
-    section["architecture"] |= SIZES
+    section["architecture"] = with_sizes(section["architecture"], SIZES)
     schedule = {"steps": 12, "validate_every": 4}
     section["training"] |= {
         "frame_budget": 200,
@@ -50,7 +52,7 @@ def judged(params, from_step=5, **architecture):
 
 def timed(params, **architecture):
     """The same, timed by durations."""
-    sizes = params.architecture.model_copy(update={"timing": "durations", **architecture})
+    sizes = params.architecture.model_copy(update={"arch": "non_attentive", **architecture})
     return params.model_copy(update={"architecture": sizes})
 
 
@@ -59,7 +61,7 @@ def timed(params, **architecture):
 def test_resumed_tacotron_training_is_equal_to_the_bit(speech, params, stop_at, is_judged):
     """T7: dropouts, batches and voices drawn after a restart are those of the uninterrupted run; the judge too."""
     if is_judged:
-        params = judged(params, timing="durations")
+        params = judged(params, arch="non_attentive")
     whole = make(params)
     history = train(whole, params.training.schedule, "whole")
     with pytest.raises(PreemptedError):
@@ -208,12 +210,12 @@ def test_phonemes_are_a_parameter(speech, params):
     assert phonemes._train.tokens[0].tolist() != graphemes._train.tokens[0].tolist()
 
 
-@pytest.mark.parametrize("timing", ["attention", "durations"])
-def test_mixed_precision_stays_near_single_precision(speech, params, timing):
+@pytest.mark.parametrize("arch", ["tacotron2", "non_attentive"])
+def test_mixed_precision_stays_near_single_precision(speech, params, arch):
     """With bf16-mixed the hand-written attention loop gets what autocast made, and stays in single precision itself; so
     do the aligner's distances."""
-    params = timed(params) if timing == "durations" else params
-    losses, parts = {}, ("loss", "stop") if timing == "attention" else ("loss", "aligner")
+    params = timed(params) if arch == "non_attentive" else params
+    losses, parts = {}, ("loss", "stop") if arch == "tacotron2" else ("loss", "aligner")
     for precision in ("32-true", "bf16-mixed"):
         schedule = params.training.schedule.model_copy(update={"precision": precision})
         training = params.training.model_copy(update={"schedule": schedule})

@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from peewee_model.synthesizer.config import SynthesizerConfig
+from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2, Tacotron2Output
 from pipeline.training.synthesizer.losses import (
     SynthesizerLossConfig,
@@ -120,7 +120,7 @@ def test_config_refuses_a_negative_weight() -> None:
         SynthesizerLossConfig.model_validate(LOSS.model_dump() | {"stop_weight": -1.0})
 
 
-def test_model_overfits_one_batch(make_config: Callable[..., SynthesizerConfig]) -> None:
+def test_model_overfits_one_batch(make_config: Callable[..., Tacotron2Config]) -> None:
     """Two random mels, by heart."""
     config = make_config(
         prenet_dropout=0.0,

@@ -5,36 +5,33 @@ import torch
 
 from peewee_model.errors import ConfigError
 from peewee_model.networks.weights import save_model
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.factory import make_synthesizer
-from peewee_model.synthesizer.synthesizer import Synthesizer
 from pipeline.training.synthesizer.one_voice import is_of_one_voice, start_from_one_voice
-from tests.peewee_model.synthesizer.conftest import small_config
+from tests.peewee_model.synthesizer.configs import small_config
 
 
-def made(embedding_dim: int, seed: int, **changes: object) -> Synthesizer:
+def made(arch, embedding_dim, seed, **changes):
     torch.manual_seed(seed)
-    config = small_config().model_dump() | {"speaker_embedding_dim": embedding_dim} | changes
-    return make_synthesizer(SynthesizerConfig.model_validate(config)).eval()
+    return make_synthesizer(small_config(arch, speaker_embedding_dim=embedding_dim, **changes)).eval()
 
 
-@pytest.fixture(params=["attention", "durations"])
-def timing(request):
+@pytest.fixture(params=["tacotron2", "non_attentive"])
+def arch(request):
     return request.param
 
 
 @pytest.fixture
-def one_voice(tmp_path, timing):
-    model = made(0, 1, timing=timing)
+def one_voice(tmp_path, arch):
+    model = made(arch, 0, 1)
     save_model(tmp_path, model, model.config)
     return tmp_path, model
 
 
-def test_it_says_the_same_in_any_voice(one_voice, timing):
+def test_it_says_the_same_in_any_voice(one_voice, arch):
     """Forward under teacher forcing; and it is no longer so once an embedding's column is not zero."""
     folder, narrow = one_voice
     assert is_of_one_voice(folder)
-    wide = made(6, 2, timing=timing)
+    wide = made(arch, 6, 2)
     start_from_one_voice(folder, wide)
     tokens, lengths = torch.randint(1, 5, (2, 7)), torch.tensor([7, 5])
     mel = torch.randn(2, narrow.config.mel.n_mels, 12)
@@ -44,17 +41,18 @@ def test_it_says_the_same_in_any_voice(one_voice, timing):
     for said, told in zip(wide(*arguments, voice), expected, strict=True):
         torch.testing.assert_close(said, told)
     with torch.no_grad():
-        drawer = wide.decoder.mel_projection if timing == "attention" else wide.frame_decoder.projection
+        drawer = wide.decoder.mel_projection if arch == "tacotron2" else wide.frame_decoder.projection
         drawer.weight[:, -1] = 1.0
     assert not torch.allclose(wide(*arguments, voice).mel_after, expected.mel_after)
 
 
-def test_another_network_is_refused_by_the_field_that_differs(one_voice, timing):
-    with pytest.raises(ConfigError, match="prenet_dim is"):
-        start_from_one_voice(one_voice[0], made(6, 2, timing=timing, prenet_dim=12))
+def test_another_network_is_refused_by_the_field_that_differs(one_voice, arch):
+    name, size = {"tacotron2": ("prenet_dim", 10), "non_attentive": ("aligner_channels", 11)}[arch]
+    with pytest.raises(ConfigError, match=f"ask for: {arch}.{name} is {size} there, 12 here. Ask"):
+        start_from_one_voice(one_voice[0], made(arch, 6, 2, **{name: 12}))
 
 
 def test_a_synthesizer_of_many_voices_is_told_apart(tmp_path):
-    model = made(6, 1)
+    model = made("tacotron2", 6, 1)
     save_model(tmp_path, model, model.config)
     assert not is_of_one_voice(tmp_path)

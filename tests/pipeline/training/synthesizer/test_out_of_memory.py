@@ -5,11 +5,13 @@ import pytest
 import torch
 from torch import nn
 
+from peewee_model.synthesizer.architecture import SynthesizerArchitecture
 from peewee_model.synthesizer.layers import MaskedBatchNorm
 from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from pipeline.training.synthesizer.mel_discriminator import MelDiscriminator
 from pipeline.training.synthesizer.out_of_memory import BatchTooLargeError, in_parts_that_fit
+from tests.peewee_model.synthesizer.configs import with_sizes
 from tests.pipeline.training.synthesizer.test_learner import judged, make, params  # noqa: F401 - a fixture
 
 
@@ -52,8 +54,10 @@ def small_device(monkeypatch):
 @pytest.fixture
 def undisturbed(params):  # noqa: F811 - the fixture
     """A model without dropout, whose whole batch and parts differ in nothing but how they are summed up."""
-    still = {name: 0.0 for name in type(params.architecture).model_fields if name.endswith("dropout")}
-    return params.model_copy(update={"architecture": params.architecture.model_copy(update=still)})
+    architecture = params.architecture.model_dump()
+    names = [*architecture, *architecture["tacotron2"], *architecture["non_attentive"]]
+    still = with_sizes(architecture, {name: 0.0 for name in names if name.endswith("dropout")})
+    return params.model_copy(update={"architecture": SynthesizerArchitecture.model_validate(still)})
 
 
 def step(learner, index=0):
@@ -73,7 +77,7 @@ def step(learner, index=0):
 def test_parts_have_the_gradient_of_the_whole_batch(speech, undisturbed, small_device, caplog, n_fit, tried, is_judged):
     """T10: a batch that does not fit is trained on in halves, or their halves, and it is said."""
     if is_judged:
-        undisturbed = judged(undisturbed, from_step=0, timing="durations")
+        undisturbed = judged(undisturbed, from_step=0, arch="non_attentive")
     undisturbed = undisturbed.model_copy(
         update={"training": undisturbed.training.model_copy(update={"frame_budget": 600})}
     )

@@ -1,0 +1,65 @@
+"""The settings of synthesizers of releases from before there was a section for each network, in today's form.
+
+Until then `timing` said which network it was (before that there was one), and the sizes of both networks lay side by
+side. What is written here about that form never changes: it says how old releases are, not how networks are now.
+"""
+
+from typing import Any
+
+_ARCH_OF_TIMING = {"attention": "tacotron2", "durations": "non_attentive"}
+_SIZES = {
+    "tacotron2": {
+        "prenet_dim": "prenet_dim",
+        "prenet_dropout": "prenet_dropout",
+        "attention_rnn_dim": "attention_rnn_dim",
+        "attention_dim": "attention_dim",
+        "attention_location_n_filters": "attention_location_n_filters",
+        "attention_location_kernel_size": "attention_location_kernel_size",
+        "attention_dropout": "attention_dropout",
+        "decoder_rnn_dim": "decoder_rnn_dim",
+        "decoder_dropout": "decoder_dropout",
+    },
+    "non_attentive": {
+        "aligner_channels": "aligner_channels",
+        "aligner_dim": "attention_dim",
+        "duration_predictor_channels": "duration_predictor_channels",
+        "duration_predictor_n_convolutions": "duration_predictor_n_convolutions",
+        "duration_predictor_kernel_size": "duration_predictor_kernel_size",
+        "duration_predictor_dropout": "duration_predictor_dropout",
+        "frame_decoder_channels": "frame_decoder_channels",
+        "frame_decoder_n_convolutions": "frame_decoder_n_convolutions",
+        "frame_decoder_kernel_size": "frame_decoder_kernel_size",
+        "frame_decoder_dropout": "frame_decoder_dropout",
+    },
+}
+"""The sizes of each network, and what the flat form called each."""
+_FLAT = {"timing", *(old for names in _SIZES.values() for old in names.values())}
+
+
+def in_sections(settings: Any) -> Any:
+    """Convert a synthesizer's settings to the form with a section for each network.
+
+    Args:
+        settings: A model's `config.json`, a manifest's copy of it, or `synthesizer.architecture` of a release's
+            parameters, as plain data.
+
+    Returns:
+        The same settings with `arch` and a section for each network; the settings themselves if they are not flat.
+    """
+    if not isinstance(settings, dict) or "arch" in settings or not {"timing", "prenet_dim"} & settings.keys():
+        return settings
+    timing = settings.get("timing", "attention")
+    found = {name: value for name, value in settings.items() if name not in _FLAT}
+    found["arch"] = _ARCH_OF_TIMING.get(timing, timing)
+    for arch, names in _SIZES.items():
+        if sizes := {name: settings[old] for name, old in names.items() if old in settings}:
+            found[arch] = sizes
+    return found
+
+
+def of_one_network(settings: Any) -> Any:
+    """As `in_sections`, with the section of the chosen network alone: what a saved model has."""
+    found = in_sections(settings)
+    if not isinstance(found, dict):
+        return found
+    return {name: value for name, value in found.items() if name not in _SIZES or name == found.get("arch")}

@@ -1,0 +1,38 @@
+"""The sizes of a Non-Attentive Tacotron between its encoder and its postnet."""
+
+from typing import Literal
+
+from peewee_model.synthesizer.config import OddSize, Probability, Size, Sizes, SynthesizerConfig
+
+
+class NonAttentiveSizes(Sizes):
+    """`synthesizer.architecture.non_attentive` in params.yaml. See docs/adr/0009 for what is not the paper's."""
+
+    aligner_channels: Size
+    """Channels of the aligner, which finds durations in training."""
+    aligner_dim: Size
+    """Dimensions in which the aligner compares frames and tokens."""
+    duration_predictor_channels: Size
+    """Channels of the network that predicts durations."""
+    duration_predictor_n_convolutions: Size
+    """Its residual convolutions."""
+    duration_predictor_kernel_size: OddSize
+    """Tokens that one of them spans; odd."""
+    duration_predictor_dropout: Probability
+    """Dropout after each of them."""
+    frame_decoder_channels: Size
+    """Channels of the network that draws frames from tokens and their durations."""
+    frame_decoder_n_convolutions: Size
+    """Its residual convolutions."""
+    frame_decoder_kernel_size: OddSize
+    """Decoder steps that one of them spans; odd."""
+    frame_decoder_dropout: Probability
+    """Dropout after each of them."""
+
+
+class NonAttentiveConfig(SynthesizerConfig):
+    """`config.json` beside the weights of a Non-Attentive Tacotron."""
+
+    arch: Literal["non_attentive"]
+    """Which network."""
+    non_attentive: NonAttentiveSizes

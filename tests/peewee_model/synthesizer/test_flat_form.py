@@ -1,0 +1,79 @@
+"""Synthesizers of releases from before there was a section for each network are read as what they are."""
+
+import json
+
+import pytest
+
+from peewee_model.errors import ConfigError
+from peewee_model.networks.weights import load_weights
+from peewee_model.synthesizer.architecture import architecture_of
+from peewee_model.synthesizer.factory import load_synthesizer, make_synthesizer
+from peewee_model.synthesizer.flat_form import in_sections, of_one_network
+from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
+from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
+from tests.closure import ROOT
+from tests.peewee_model.synthesizer.configs import SHARED, SIZES, small_config
+
+RELEASES = sorted((ROOT / "examples/store/releases").iterdir())
+
+
+def flat(**changes):
+    """A small config as it was written in the flat form."""
+    config = json.loads(small_config().model_dump_json())
+    sizes = SIZES["non_attentive"] | config.pop("tacotron2")
+    return {name: value for name, value in (config | sizes | changes).items() if name not in ("arch", "aligner_dim")}
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
+def test_published_synthesizer_of_the_flat_form_is_loaded(release):
+    """Both releases of the example are durations' networks, whose weights fit the converted config."""
+    document = json.loads((release / "synthesizer/config.json").read_text())
+    assert document["timing"] == "durations" and "arch" not in document
+    model = load_synthesizer(release / "synthesizer")
+    assert isinstance(model, NonAttentiveTacotron)
+    assert model.config.non_attentive.aligner_dim == document["attention_dim"]
+    saved = json.loads(model.config.model_dump_json())
+    assert saved == of_one_network(document)
+    again = make_synthesizer(type(model.config).model_validate(saved))
+    load_weights(release / "synthesizer", again)
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
+def test_parameters_of_a_published_release_keep_every_size(release):
+    """Of both networks, since both were set up; `attention_dim` was the size of the one and of the other's aligner."""
+    old = json.loads((release / "manifest.json").read_text())["params"]["synthesizer"]["architecture"]
+    new = in_sections(old)
+    assert new["arch"] == "non_attentive"
+    shared = {name: value for name, value in new.items() if name in SHARED}
+    assert new.keys() - shared.keys() == {"arch", "tacotron2", "non_attentive"}
+    sizes = new["non_attentive"] | {"attention_dim": new["non_attentive"]["aligner_dim"]}
+    del sizes["aligner_dim"]
+    assert old == shared | new["tacotron2"] | sizes | {"timing": "durations"}
+    assert new["tacotron2"].keys() == SIZES["tacotron2"].keys()
+    assert new["non_attentive"].keys() == SIZES["non_attentive"].keys()
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [({"timing": "attention"}, Tacotron2), ({"timing": "durations"}, NonAttentiveTacotron), ({}, Tacotron2)],
+)
+def test_timing_was_the_network(tmp_path, changes, kind):
+    """Releases from before there was a choice do not say: there was one network."""
+    document = flat(**changes)
+    if not changes:
+        document = {name: value for name, value in document.items() if name not in SIZES["non_attentive"]}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    with pytest.raises(ConfigError, match=r"model\.safetensors can't be read"):
+        load_synthesizer(tmp_path)
+    model = make_synthesizer(small_config(**architecture_of(document)))
+    assert type(model) is kind
+    assert model.config == small_config({Tacotron2: "tacotron2"}.get(kind, "non_attentive"))
+
+
+def test_settings_of_today_stay_as_they_are():
+    """A misspelt key in them is not taken for the flat form, and an unknown timing is named."""
+    today = json.loads(small_config().model_dump_json())
+    assert in_sections(today) is today
+    assert in_sections({"prenet_dmi": 3}) == {"prenet_dmi": 3}
+    assert in_sections(None) is None
+    assert of_one_network(flat(timing="guesses"))["arch"] == "guesses"
