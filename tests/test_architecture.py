@@ -22,7 +22,8 @@ FLOORS = {
         ("entry", "environment", "errors", "files", "masking", "plain_line"),
     ),
     "pipeline": (
-        ("__main__", "commands"),
+        ("__main__",),
+        ("commands",),
         ("adaptation", "audit"),
         ("runs", "stages"),
         ("release", "evaluation", "training", "ingest", "download", "profiles"),
