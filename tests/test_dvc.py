@@ -170,11 +170,12 @@ def would_rerun(reproduced):
     from dvc.repo import Repo
     from networkx import ancestors
 
-    with Repo(str(reproduced)) as repo, repo.lock:
+    with Repo(str(reproduced)) as repo:
         graph = repo.index.graph  # from a stage to what it depends on
 
         def ask():
-            changed = {stage for stage in graph if stage.changed()}
+            with repo.lock:  # only here: a real `dvc repro` below takes it too
+                changed = {stage for stage in graph if stage.changed()}
             return {stage.name for stage in changed.union(*(ancestors(graph, stage) for stage in changed))}
 
         assert ask() == ALWAYS
