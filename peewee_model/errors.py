@@ -7,7 +7,8 @@ PeeweeError
 ├── AudioError             a recording can't be used; `reason` is its code
 ├── ReleaseError           a release can't be found or used
 │   ├── ReleaseNotFoundError   no such store, channel or version
-│   └── TamperedReleaseError   a file differs from what the manifest says
+│   ├── TamperedReleaseError   a file differs from what the manifest says
+│   └── StoreUnavailableError  a store can't be reached now; a TryAgainError too
 └── TryAgainError          nothing is wrong with what was asked; the same again may succeed
 
 Errors of one module alone (a download, an archive, a training run) are defined beside their cause and derive from
@@ -77,6 +78,10 @@ class ReleaseNotFoundError(ReleaseError):
 
 class TamperedReleaseError(ReleaseError):
     """A file of a release differs from what its manifest says."""
+
+
+class StoreUnavailableError(TryAgainError, ReleaseError):
+    """The store can't be reached, or does not answer as it should."""
 
 
 def unreadable_characters(text: str) -> list[str]:

@@ -28,7 +28,8 @@ from peewee_model.masking import masked
 from peewee_model.release.manifest import MANIFEST, FileEntry, parse_manifest
 from peewee_model.store.backend import Progress, Source
 from peewee_model.store.cache import Cache
-from peewee_model.store.s3_client import S3Client, UploadForgottenError, error_code, error_status
+from peewee_model.store.s3_connection.client import S3Client
+from peewee_model.store.s3_connection.errors import UploadForgottenError, error_code, error_status
 from peewee_model.store.s3_transfers import HASH_METADATA, Target, download, upload
 
 logger = logging.getLogger(__name__)
@@ -237,9 +238,9 @@ class S3Backend:
         with self._client.explained(prefix):
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, **options):
                 if "Name" not in page:  # a web page with status 200 parses as an empty listing
-                    endpoint = masked(client.meta.endpoint_url)
                     raise ReleaseError(
-                        f"{self._address}: {endpoint} does not answer as an S3 server; check AWS_ENDPOINT_URL"
+                        f"{self._address}: {masked(self._client.endpoint)} does not answer as an S3 server; "
+                        "check AWS_ENDPOINT_URL"
                     )
                 yield page
 

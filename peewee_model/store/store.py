@@ -41,7 +41,7 @@ from peewee_model.store.feature_tables import FeatureTables
 from peewee_model.store.folder import FolderBackend
 from peewee_model.store.rollback import version_before
 from peewee_model.store.s3 import S3Backend
-from peewee_model.store.s3_client import split_address
+from peewee_model.store.s3_connection.address import split_address
 from peewee_model.store.signatures import Signatures
 
 __all__ = ["Action", "ChannelEntry", "Numbered", "Reference", "Store", "open_store", "parse_reference"]

@@ -15,7 +15,7 @@ from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import VERSION_PATTERN
 from peewee_model.store.cache import Cache, cache_folder
 from peewee_model.store.s3 import S3Backend
-from peewee_model.store.s3_client import split_address
+from peewee_model.store.s3_connection.address import split_address
 from peewee_model.store.signing import SignatureError, key_id
 from peewee_model.store.store import Store, open_store
 from pipeline.audit.dataset import UTTERANCES_FILE, read_utterances

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from peewee_model.errors import PeeweeError, ReleaseError, ReleaseNotFoundError
+from peewee_model.errors import PeeweeError, ReleaseError, ReleaseNotFoundError, StoreUnavailableError
 from peewee_model.release.features import FEATURES_FILE, parse_features
 from peewee_model.release.manifest import MANIFEST, Manifest, parse_manifest, version_of
 from peewee_model.store.cache import cache_folder
-from peewee_model.store.s3_client import StoreUnavailableError
 from peewee_model.store.store import Store
 from pipeline.audit import store_side
 from pipeline.audit.errors import AuditError

@@ -19,9 +19,8 @@ import numpy as np
 
 from peewee_model import environment
 from peewee_model.entry import run
-from peewee_model.errors import PeeweeError, ReleaseError
+from peewee_model.errors import PeeweeError, ReleaseError, StoreUnavailableError
 from peewee_model.release.manifest import Manifest
-from peewee_model.store.s3_client import StoreUnavailableError
 from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result

@@ -77,7 +77,8 @@ class S3Files:
     """Files on an S3 server."""
 
     def __init__(self, address: str) -> None:
-        from peewee_model.store.s3_client import S3Client, split_address
+        from peewee_model.store.s3_connection.address import split_address
+        from peewee_model.store.s3_connection.client import S3Client
 
         self._bucket, prefix = split_address(address)
         self._prefix = f"{prefix}/" if prefix else ""

@@ -147,7 +147,7 @@ def open_objects(remote: str) -> Objects:
     if remote.startswith("s3://"):
         from peewee_model.store.cache import Cache, cache_folder
         from peewee_model.store.s3 import S3Backend
-        from peewee_model.store.s3_client import split_address
+        from peewee_model.store.s3_connection.address import split_address
 
         return S3Backend(remote, *split_address(remote), Cache(cache_folder()))
     if "://" in remote:

@@ -35,6 +35,7 @@ class Fault(enum.Enum):
     SLOW_DOWN = "503"
     SLOW = "slow"
     DENY = "403"
+    SAY = "what `FaultProxy.says` holds"
 
 
 STATUS = {
@@ -94,7 +95,7 @@ def chosen_by(seed: int) -> Plan:
     """A plan by seed: how often things go wrong, in which ways, and with which requests."""
     rng = random.Random(seed)
     rate = rng.choice([0.1, 0.3, 0.6])
-    kinds = [fault for fault in Fault if fault not in (Fault.NONE, Fault.DENY)]
+    kinds = [fault for fault in Fault if fault not in (Fault.NONE, Fault.DENY, Fault.SAY)]
     kinds = rng.sample(kinds, rng.randrange(2, len(kinds) + 1))
 
     def plan(request: Request) -> Fault:
@@ -110,8 +111,10 @@ class FaultProxy(ThreadingHTTPServer):
 
     Attributes:
         plan: Chooses what happens to a request.
+        says: Status, code and message that `Fault.SAY` answers with.
         ignore_conditions: Take `If-None-Match` off every request: a store that does not know conditions.
         exchanges: All that has passed.
+        delay_s: How long each request waits, as on a long way to the server.
         before, after: Called with each request before it goes on, and when the server has answered.
     """
 
@@ -125,6 +128,8 @@ class FaultProxy(ThreadingHTTPServer):
         assert address.hostname and address.port
         self.upstream = (address.hostname, address.port)
         self.plan = plan
+        self.says = (418, "Teapot", "I am a teapot")
+        self.delay_s = 0.0
         self.ignore_conditions = False
         self.exchanges: list[Exchange] = []
         self.before: Callable[[Request], None] = lambda request: None
@@ -175,9 +180,10 @@ class _Handler(BaseHTTPRequestHandler):
         request = self.server.take(self.command, self.path, conditional)
         fault = self.server.plan(request)
         self.server.before(request)
+        time.sleep(self.server.delay_s)
         if fault is Fault.SLOW:
             time.sleep(SLOW_S)
-        if fault is Fault.DROP or (fault in STATUS and fault not in AFTER):
+        if fault in (Fault.DROP, Fault.SAY) or (fault in STATUS and fault not in AFTER):
             self.server.exchanges.append(Exchange(request, fault, 0))
             self._drop() if fault is Fault.DROP else self._refuse(fault)
         else:
@@ -239,10 +245,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._drop()
 
     def _refuse(self, fault: Fault) -> None:
-        status, code = STATUS[fault]
-        body = (
-            b"" if self.command == "HEAD" else f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
-        )
+        status, code, message = self.server.says if fault is Fault.SAY else (*STATUS[fault], STATUS[fault][1])
+        xml = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        body = b"" if self.command == "HEAD" else xml.encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(body)))

@@ -15,9 +15,8 @@ from typing import Any
 
 import pytest
 
-from peewee_model.errors import ReleaseError
+from peewee_model.errors import ReleaseError, StoreUnavailableError
 from peewee_model.store.cache import ABANDONED_AFTER_S, Cache
-from peewee_model.store.s3_client import StoreUnavailableError
 from peewee_model.store.signing import SignatureError
 from peewee_model.store.store import Store, open_store
 from tests.servers.s3 import S3Server
