@@ -20,9 +20,12 @@ from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, verify_release
 from peewee_model.store.backend import Progress
 from peewee_model.store.channels import Numbered, is_channel
-from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
+from peewee_model.store.reference import DEFAULT_CHANNEL
+from peewee_model.store.store import Store, open_store
 
 MIN_PREFIX = 4
+PAGE = 50
+"""Releases that `list` shows, unless it is asked for more."""
 _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},}}")
 
 app = typer.Typer(
@@ -49,22 +52,29 @@ PublicKeyOption = Annotated[
 
 
 @app.command("list")
-def list_releases(store: StoreOption = "store", as_json: JsonOption = False) -> None:
-    """List all releases, the newest last.
+def list_releases(
+    store: StoreOption = "store",
+    limit: Annotated[int, typer.Option("--limit", min=1, help="So many of the newest.")] = PAGE,
+    as_json: JsonOption = False,
+) -> None:
+    """List the newest releases, the newest last, and those that a channel means now.
 
     Who signed is listed, and not checked; `verify --public-key` does that.
     """
     with _opened(store) as opened:
-        summaries = release_summary.summarize(opened)
+        page = opened.catalogue.page(limit)
+        summaries = release_summary.summarize(opened, page)
     if as_json:
         _print_json([summary.to_json() for summary in summaries])
     elif summaries:
         typer.echo(release_summary.summary_table(summaries))
     if not summaries:
         _tell(f"{store} holds no release; publish one with `dvc repro`, or name another store with --store")
-    for summary in summaries:
-        if summary.error:
-            _tell(summary.error)
+    if page.n_older:
+        total = len(page.releases) + page.n_older
+        _tell(f"{page.n_older} older ones of {total} releases are not shown; --limit {total} shows all")
+    for problem in (*(summary.error for summary in summaries if summary.error), *page.problems):
+        _tell(problem)
 
 
 @app.command("show")
@@ -152,15 +162,15 @@ def promote(
         found = find(opened, version)
         if not is_channel(channel):
             raise ReleaseError(f"{channel!r} can't be a channel; use lower-case letters, digits, `-` and `_`: `stable`")
-        history = opened.history(channel)
+        last = opened.latest(channel)
         gate = release_summary.read_gate(opened, found, opened.read_manifest(found))
         if gate.passed is False:
             _tell(f"release {found} did not pass its gate; it is {gate}")
-        if history and history[-1].entry.version == found:
+        if last and last.entry.version == found:
             _tell(f"channel {channel} means {found} already; nothing was added to its history")
-            numbered = history[-1]
+            numbered = last
         else:
-            if not history:
+            if not last:
                 _tell(f"channel {channel} is new")
             numbered = opened.append(channel, found, "promote", said)
     _print_entry(channel, numbered, as_json)
@@ -234,19 +244,17 @@ def find(store: Store, name: str) -> str:
     """
     if VERSION_PATTERN.fullmatch(name):
         return name
-    if is_channel(name) and (history := store.history(name)):
-        return history[-1].entry.version
-    versions = store.versions()
+    if last := store.latest(name):
+        return last.entry.version
     if _PREFIX.fullmatch(name):
-        found = [version for version in versions if version.startswith(name)]
+        found = store.versions(name)
         if len(found) > 1:
             raise ReleaseNotFoundError(f"{store.address}: {name} begins {', '.join(found)}; write more of the one")
         if found:
             return found[0]
-    channels = ", ".join(store.channels()) or "none"
     raise ReleaseNotFoundError(
-        f"{store.address} has no channel and no release {name!r}; its channels: {channels}; its releases: "
-        f"{', '.join(versions) or 'none; publish one with `dvc repro`'}"
+        f"{store.address} has no channel and no release {name!r}; its channels: "
+        f"{', '.join(store.channels()) or 'none'}; its releases: {store.some_versions()}"
     )
 
 

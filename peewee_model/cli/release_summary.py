@@ -9,17 +9,17 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from peewee_model.errors import ReleaseError
+from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import MODELS, VERSION_LENGTH, Manifest
-from peewee_model.store.channels import Numbered
+from peewee_model.store.catalogue import Listed, Page
+from peewee_model.store.channels import READERS, Numbered
 from peewee_model.store.store import Store
 
 GATE = "reports/gate.json"
 HEADLINES = {"EER": "speaker.eer", "CER": "speech.synthesized.cer"}
 """The two figures of the list: how well voices are told apart, and how well the speech is understood."""
 
-_READERS = 8  # each waits for a server
 _NONE = "-"
 
 
@@ -45,7 +45,7 @@ class Summary:
     channels: tuple[str, ...]
     """Which mean it now."""
     published: str | None
-    """When a channel first meant it; UTC, ISO 8601."""
+    """When it was published last; UTC, ISO 8601."""
     headlines: Mapping[str, float]
     """Those of `HEADLINES` that it has, by their names in metrics.json."""
     hours: float
@@ -77,17 +77,19 @@ class Summary:
         }
 
 
-def summarize(store: Store) -> list[Summary]:
-    """Describe every release of a store, in the order in which they were published."""
-    histories = {channel: store.history(channel) for channel in store.channels()}
-    with ThreadPoolExecutor(_READERS) as pool:
-        summaries = list(pool.map(lambda version: _summary(store, version, histories), store.versions()))
-    return sorted(summaries, key=lambda summary: (summary.published or "", summary.version))
+def summarize(store: Store, page: Page) -> list[Summary]:
+    """Describe the releases of a page of a store's catalogue, without those that are only half there."""
+    with ThreadPoolExecutor(READERS) as pool:
+        found = pool.map(lambda listed: _summary(store, listed), page.releases)
+        return [summary for summary in found if summary]
 
 
-def _summary(store: Store, version: str, histories: Mapping[str, Sequence[Numbered]]) -> Summary:
+def _summary(store: Store, listed: Listed) -> Summary | None:
+    version = listed.version
     try:
         manifest, error = store.read_manifest(version), None
+    except ReleaseNotFoundError:
+        return None
     except ReleaseError as problem:
         manifest, error = None, str(problem)
     metrics = dict(flatten(manifest.metrics)) if manifest else {}
@@ -96,15 +98,15 @@ def _summary(store: Store, version: str, histories: Mapping[str, Sequence[Number
     headlines = {name: metrics[name] for name in HEADLINES.values() if isinstance(metrics.get(name), int | float)}
     return Summary(
         version=version,
-        channels=meaning(histories, version),
-        published=first_meant(histories, version),
+        channels=listed.channels,
+        published=listed.published,
         headlines=headlines,
         hours=round(sum(corpus.hours for corpus in corpora), 6),
         n_speakers=sum(corpus.n_speakers for corpus in corpora),
         n_utterances=sum(corpus.n_utterances for corpus in corpora),
         n_files=len(files),
         size=sum(entry.size for entry in files.values()),
-        signed_by=tuple(sorted(store.signatures(version))),
+        signed_by=listed.signed_by,
         error=error,
     )
 
@@ -147,7 +149,7 @@ def read_gate(store: Store, version: str, manifest: Manifest) -> Gate:
 def describe(store: Store, version: str) -> str:
     """Write a page on one release: what it was made of, how good it is, who vouches for it."""
     manifest = store.read_manifest(version)
-    histories = {channel: store.history(channel) for channel in store.channels()}
+    listed, _ = store.catalogue.find(version)
     gate = read_gate(store, version, manifest)
     features = manifest.files.get(FEATURES_FILE)
     code = manifest.code.commit or "not from a git commit"
@@ -155,10 +157,10 @@ def describe(store: Store, version: str) -> str:
         code += f", modified: {', '.join(manifest.code.modified)}"
     facts = {
         "release": version,
-        "channels": ", ".join(meaning(histories, version)) or "none means it now",
-        "published": first_meant(histories, version) or "no channel ever meant it",
+        "channels": ", ".join(listed.channels) or "none means it now",
+        "published": listed.published or "no channel ever meant it",
         "gate": str(gate),
-        "signed by": ", ".join(sorted(store.signatures(version))) or "nobody",
+        "signed by": ", ".join(listed.signed_by) or "nobody",
         "started from": _parent(manifest),
         "code": code,
         "params": f"sha256 {params_digest(manifest)}",
@@ -217,17 +219,6 @@ def params_digest(manifest: Manifest) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def meaning(histories: Mapping[str, Sequence[Numbered]], version: str) -> tuple[str, ...]:
-    """Name the channels that mean a version now."""
-    return tuple(name for name, history in sorted(histories.items()) if history and _last(history) == version)
-
-
-def first_meant(histories: Mapping[str, Sequence[Numbered]], version: str) -> str | None:
-    """Say when a channel first meant a version."""
-    entries = [numbered.entry for history in histories.values() for numbered in history]
-    return min((entry.at for entry in entries if entry.version == version), default=None)
-
-
 def flatten(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Give nested figures by names joined with dots."""
     for name, value in metrics.items():
@@ -264,10 +255,6 @@ def human_size(size: int) -> str:
 def percent(value: float | None) -> str:
     """Write a share of one; a dash if it is not known."""
     return _NONE if value is None else f"{value:.1%}"
-
-
-def _last(history: Sequence[Numbered]) -> str:
-    return history[-1].entry.version
 
 
 def _figure(value: Any) -> str:

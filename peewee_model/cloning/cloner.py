@@ -19,7 +19,8 @@ from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TextError
 from peewee_model.release.manifest import read_manifest, verify_release
-from peewee_model.store.store import open_store, parse_reference
+from peewee_model.store.reference import parse_reference
+from peewee_model.store.store import open_store
 from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.text.normalize.normalizer import normalize

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Protocol
 
 from peewee_model import environment
-from peewee_model.errors import ReleaseError, TamperedReleaseError
+from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, parse_manifest, verify_release
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class Cache:
         prefix = f"releases/{version}"
         data = remote.read(f"{prefix}/{MANIFEST}")
         if data is None:
-            raise ReleaseError(f"release {version} is no longer whole in its store: it has no {MANIFEST}")
+            raise ReleaseNotFoundError(f"release {version} is not whole in its store: it has no {MANIFEST}")
         manifest = parse_manifest(data, version, prefix)
         with self._incoming() as incoming:
             self._get_blobs({f"{prefix}/{name}": entry for name, entry in manifest.files.items()}, remote, incoming)

@@ -12,6 +12,7 @@ import json
 import logging
 import re
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -30,7 +31,8 @@ CHANNEL_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 Action = Literal["publish", "promote", "rollback"]
 _ENTRY = re.compile(r"([0-9]{8})\.json")
 _LONGEST_NAME = 100  # characters
-_READERS = 8  # of a long history; each waits for a server
+READERS = 16
+"""Of a long history; each waits for a server."""
 
 
 class ChannelEntry(BaseModel):
@@ -73,31 +75,62 @@ class Channels:
 
     def names(self) -> list[str]:
         """List the channels."""
-        return [name for name in self._backend.names("channels") if is_channel(name) and self._numbers(name)]
+        return sorted(self.logs())
+
+    def logs(self) -> dict[str, list[int]]:
+        """List the numbers of every channel's entries, sorted, by one listing."""
+        logs: dict[str, list[int]] = {}
+        for key in self._backend.keys("channels"):
+            _, channel, *rest = key.split("/")
+            if len(rest) == 1 and is_channel(channel) and (match := _ENTRY.fullmatch(rest[0])):
+                logs.setdefault(channel, []).append(int(match[1]))
+        return logs
 
     def history(self, channel: str) -> list[Numbered]:
         """Read a channel's entries, oldest first; empty if there is no such channel."""
         numbers = self._numbers(channel)
-        with ThreadPoolExecutor(_READERS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(lambda number: self._entry(channel, number), numbers))
 
-    def latest(self, channel: str) -> Numbered | None:
+    def latest(self, channel: str, numbers: list[int] | None = None) -> Numbered | None:
         """Read the newest entry; None if there is no such channel.
 
         An S3 server's listing may be behind, an object's own key never is: so we look further than the listing.
+
+        Args:
+            channel: Its name.
+            numbers: Of its entries, as listed just now; without them, they are listed.
         """
-        numbers = self._numbers(channel)
+        numbers = self._numbers(channel) if numbers is None else numbers
         last = self._entry(channel, numbers[-1]) if numbers else None
         while (data := self._backend.read(_key(channel, last.number + 1 if last else 1))) is not None:
             last = self._parse(channel, last.number + 1 if last else 1, data)
         return last
 
+    def newest_first(self, channel: str, numbers: list[int] | None = None) -> Iterator[Numbered]:
+        """Read entries, the newest first, as far as the caller goes on: several at once, and more each time.
+
+        Args:
+            channel: Its name.
+            numbers: As of `latest`.
+        """
+        numbers = self._numbers(channel) if numbers is None else numbers
+        last = self.latest(channel, numbers)
+        if last is None:
+            return
+        yield last
+        beyond = range((numbers[-1] if numbers else 0) + 1, last.number)  # of the listing
+        older = [number for number in (*numbers, *beyond) if number < last.number][::-1]
+        n_ahead = 2
+        with ThreadPoolExecutor(READERS) as pool:
+            while older:
+                now, older = older[:n_ahead], older[n_ahead:]
+                yield from pool.map(lambda number: self._entry(channel, number), now)
+                n_ahead = min(2 * n_ahead, READERS)
+
     def published(self, channel: str) -> Numbered | None:
         """Read the newest entry that was published, not set by a person."""
-        found = self.latest(channel)
-        while found and found.entry.action != "publish":
-            found = self._entry(channel, found.number - 1) if found.number > 1 else None
-        return found
+        return next((found for found in self.newest_first(channel) if found.entry.action == "publish"), None)
 
     def append(self, channel: str, version: str, action: Action, reason: str) -> Numbered:
         """Make a channel mean a version, by one more entry. To `publish` what was published last adds none.

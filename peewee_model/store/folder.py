@@ -1,4 +1,4 @@
-"""A store in a folder: what `store.Backend` asks for, by a file system's own guarantees."""
+"""Storage in a folder: what `Backend` asks for, by a file system's own guarantees."""
 
 import contextlib
 import os
@@ -7,26 +7,42 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from peewee_model.errors import ReleaseError, TamperedReleaseError
-from peewee_model.release.manifest import FileEntry, hash_file, verify_release
+from peewee_model import environment
+from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.files import sync, write_whole, written_whole
+from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, verify_release
 from peewee_model.store.backend import Progress, Source
+
+_PART = ".part"
+_TEMPORARY = (".dvc", "tmp", "exps")
+"""Where DVC makes the workspaces of `dvc exp run --temp` and `--queue`."""
 
 
 class FolderBackend:
-    """A store in a folder. Releases are used in place.
+    """Storage in a folder. Releases are used in place.
 
-    What is being written stands under `.incoming` until it is whole; what a killed writer left there, nobody reads.
+    What is being written is under `.incoming` until it is whole; what a killed writer left there, nobody reads.
+
+    Args:
+        address: As the user wrote it, for messages.
+        folder: Where it is.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, address: str, folder: Path) -> None:
+        self.address = address
         self._folder = folder
 
-    def names(self, prefix: str) -> list[str]:
+    def names(self, prefix: str, start: str = "") -> list[str]:
         """See `Backend`."""
         try:
-            return sorted(path.name for path in (self._folder / prefix).iterdir())
+            return sorted(path.name for path in (self._folder / prefix).iterdir() if path.name.startswith(start))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def keys(self, prefix: str) -> list[str]:
+        """See `Backend`."""
+        found = (path for path in (self._folder / prefix).rglob("*") if path.suffix != _PART and path.is_file())
+        return sorted(path.relative_to(self._folder).as_posix() for path in found)
 
     def read(self, key: str, keep: bool = False) -> bytes | None:
         """See `Backend`."""
@@ -37,12 +53,12 @@ class FolderBackend:
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """See `Backend`. A hard link is what a file system creates atomically, whole, and only once."""
+        self._require_lasting()
         target = self._folder / key
         incoming = self._folder / ".incoming" / uuid.uuid4().hex
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            incoming.parent.mkdir(parents=True, exist_ok=True)
-            _write_durably(incoming, data)
+            write_whole(incoming, data, durable=True)
             os.link(incoming, target)
         except FileExistsError:
             return False
@@ -52,14 +68,29 @@ class FolderBackend:
             ) from None
         finally:
             incoming.unlink(missing_ok=True)
-        _sync_folder(target.parent)
+        sync(target.parent)
         return True
 
     def require_atomic(self) -> None:
         """See `Backend`. Hard links are."""
 
+    def upload(self, path: Path, key: str) -> None:
+        """See `Backend`."""
+        self._require_lasting()
+        with written_whole(self._folder / key) as part:
+            shutil.copyfile(path, part)
+
+    def download(self, key: str, path: Path) -> None:
+        """See `Backend`."""
+        shutil.copyfile(self._folder / key, path)
+
+    def delete(self, key: str) -> None:
+        """See `Backend`."""
+        (self._folder / key).unlink(missing_ok=True)
+
     def add(self, prefix: str, files: Mapping[str, Source], last: str, data: bytes) -> None:
         """See `Backend`. The copy is verified, at rest, before the folder gets its name."""
+        self._require_lasting()
         target = self._folder / prefix
         if target.exists():
             raise ReleaseError(f"{target} has no {last}: half a release; remove the folder and publish again")
@@ -68,14 +99,14 @@ class FolderBackend:
             target.parent.mkdir(parents=True, exist_ok=True)
             for name, source in sorted(files.items()):
                 _copy_checked(source, incoming / name)
-            _write_durably(incoming / last, data)
+            write_whole(incoming / last, data, durable=True)
             incoming.rename(target)
         except OSError as error:
             if not (target / last).exists():  # else another publisher of the same files was faster
                 raise ReleaseError(f"{target} can't be written: {error}; put that right and publish again") from None
         finally:
             shutil.rmtree(incoming, ignore_errors=True)
-        _sync_folder(target.parent)
+        sync(target.parent)
 
     def holds(self, version: str) -> bool:
         """See `Backend`. There is nobody to ask, and looking costs nothing."""
@@ -84,6 +115,8 @@ class FolderBackend:
     def release(self, version: str) -> Path:
         """See `Backend`."""
         folder = self._folder / "releases" / version
+        if not (folder / MANIFEST).exists():
+            raise ReleaseNotFoundError(f"{self.address}: release {version} is not whole: it has no {MANIFEST}")
         verify_release(folder, version)
         return folder
 
@@ -97,6 +130,15 @@ class FolderBackend:
     def at_rest(self, version: str, progress: Progress | None) -> Iterator[tuple[Path, Collection[str]]]:
         """See `Backend`."""
         yield self._folder / "releases" / version, ()
+
+    def _require_lasting(self) -> None:
+        """Refuse to write where DVC removes everything when the run ends."""
+        folder = self._folder.resolve()
+        if any(pair == _TEMPORARY for pair in zip(folder.parts, folder.parts[1:], folder.parts[2:], strict=False)):
+            raise ReleaseError(
+                f"{self.address} is {folder}, in a temporary workspace of `dvc exp run` that DVC removes afterwards; "
+                f"set {environment.STORE.name} to an absolute path or s3://bucket/prefix"
+            )
 
 
 def check_file(path: Path, entry: FileEntry) -> None:
@@ -116,28 +158,12 @@ def check_file(path: Path, entry: FileEntry) -> None:
         )
 
 
-def _write_durably(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _copy_checked(source: Source, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.path.open("rb") as reader, target.open("xb") as writer:
         shutil.copyfileobj(reader, writer, 2**20)
-        writer.flush()
-        os.fsync(writer.fileno())
+    sync(target)
     try:
         check_file(target, source.entry)
     except TamperedReleaseError as error:
         raise TamperedReleaseError(str(error).replace(str(target), str(source.path))) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

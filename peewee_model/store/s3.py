@@ -1,4 +1,4 @@
-"""A store in an S3 bucket: what `store_backend.Backend` asks for, by conditional writes.
+"""Storage in an S3 bucket: what `Backend` asks for, by conditional writes.
 
 Put-if-absent is `If-None-Match: *`. Some servers answer it rightly in sequence, and yet let several racing writers win
 (OpenStack Swift, Ceph); some ignore it. So before a process writes its first channel entry it lets writers race for a
@@ -6,122 +6,38 @@ few objects under `probes/`. More than one winner: the store is refused, unless 
 nobody else publishes there. The verdict is not kept in the store: buckets are copied from server to server and servers
 change, the race takes less than a second, and whoever publishes has trained for hours (docs/adr/0006).
 
-No delete is ever asked for, nothing is listed that a reader could do without, and every object but the probes is
-written once.
+Of a store of releases nothing is ever deleted, and every object but the probes is written once.
 """
 
 import contextlib
 import logging
-import random
 import threading
-import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
-from peewee_model.masking import masked
 from peewee_model.release.manifest import MANIFEST, FileEntry, parse_manifest
 from peewee_model.store.backend import Progress, Source
 from peewee_model.store.cache import Cache
-from peewee_model.store.s3_connection.client import S3Client
-from peewee_model.store.s3_connection.errors import UploadForgottenError, error_code, error_status
+from peewee_model.store.s3_connection.errors import UploadForgottenError, error_code
+from peewee_model.store.s3_objects import ABSENT, S3Objects
 from peewee_model.store.s3_transfers import HASH_METADATA, Target, download, upload
 
 logger = logging.getLogger(__name__)
 
 RACERS, RACES = 8, 5
-CONFLICTS = 10  # in a row, before a conditional write is given up
-CUT_ANSWERS = 6  # in a row, before a read is given up
-_CONFLICT = ("ConditionalRequestConflict", "OperationAborted")
-_ABSENT = ("NoSuchKey", "404")
 
 
-class S3Backend:
-    """A store in a bucket. What is read of it is kept in a cache.
+class S3Backend(S3Objects):
+    """A kind of storage: a bucket, or what is under a prefix of it. What is read of it is kept in a cache."""
 
-    Args:
-        address: As the user gave it.
-        bucket: Its bucket.
-        prefix: Under which the store stands; may be empty.
-        cache: For what is fetched.
-    """
-
-    def __init__(self, address: str, bucket: str, prefix: str, cache: Cache) -> None:
-        self._address = address
-        self._bucket = bucket
-        self._prefix = f"{prefix}/" if prefix else ""
-        self._cache = cache
-        self._client = S3Client(address, bucket)
+    def __init__(self, address: str, cache: Cache) -> None:
+        super().__init__(address, cache)
         self._is_trusted = False
-
-    def names(self, prefix: str) -> list[str]:
-        """See `Backend`."""
-        start = f"{self._prefix}{prefix}/"
-        pages = self._pages(start, prefix, Delimiter="/")
-        names = {
-            (item.get("Prefix") or item["Key"])[len(start) :].rstrip("/")
-            for page in pages
-            for item in (*page.get("CommonPrefixes", ()), *page.get("Contents", ()))
-        }
-        return sorted(names - {""})
-
-    def read(self, key: str, keep: bool = False) -> bytes | None:
-        """See `Backend`."""
-        if keep and (kept := self._cache.kept(key)) is not None:
-            return kept
-        with self._client.explained(key):
-            data = self._read(key)
-        if data is None:
-            return None
-        if keep:
-            self._cache.keep(key, data)
-        return data
-
-    def _read(self, key: str) -> bytes | None:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        client = self._client.get()
-        for attempt in range(CUT_ANSWERS):
-            try:
-                answer = client.get_object(Bucket=self._bucket, Key=self._prefix + key)
-            except ClientError as error:
-                if error_code(error) in _ABSENT:
-                    return None
-                raise
-            try:
-                data: bytes = answer["Body"].read()
-                return data
-            except BotoCoreError:  # it broke off: botocore asks again only until an answer has begun
-                if attempt + 1 == CUT_ANSWERS:
-                    raise
-                _wait(attempt)
-        raise AssertionError
-
-    def put_if_absent(self, key: str, data: bytes) -> bool:
-        """See `Backend`. When the answer was lost, or says that a first try came before, what stands there decides."""
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        client = self._client.get()
-        for attempt in range(CONFLICTS):
-            with self._client.explained(key):
-                try:
-                    client.put_object(Bucket=self._bucket, Key=self._prefix + key, Body=data, IfNoneMatch="*")
-                    return True
-                except (BotoCoreError, ClientError) as error:
-                    status = error_status(error)  # 0 if there was no answer
-                    if status == 412 or status >= 500 or not status:
-                        stands = self.read(key)
-                        if stands is not None:
-                            return stands == data
-                    if attempt + 1 == CONFLICTS or not (status == 412 or error_code(error) in _CONFLICT):
-                        raise
-            _wait(attempt)  # another writer is at it
-        raise AssertionError
 
     def require_atomic(self) -> None:
         """See `Backend`."""
@@ -130,7 +46,7 @@ class S3Backend:
         for _ in range(RACES):
             if (winners := self._race()) != 1:
                 raise ReleaseError(
-                    f"{self._address}: {RACERS} writers raced to create one object, and {winners} were told that they "
+                    f"{self.address}: {RACERS} writers raced to create one object, and {winners} were told that they "
                     "had: its put-if-absent is not atomic, and two publishers could undo each other. Use a store where "
                     f"it is; or, if nobody else ever publishes here, set {environment.SINGLE_PUBLISHER.name}=1"
                 )
@@ -156,7 +72,7 @@ class S3Backend:
                 break
         if not self.put_if_absent(f"{prefix}/{last}", data):
             raise TamperedReleaseError(
-                f"{self._address}/{prefix}/{last}: expected what was to be added, found another; restore it"
+                f"{self.address}/{prefix}/{last}: expected what was to be added, found another; restore it"
             )
 
     def _missing(self, prefix: str, keys: Mapping[str, Source]) -> dict[str, Source]:
@@ -198,7 +114,7 @@ class S3Backend:
         if not files:
             return
         targets = {
-            self._prefix + key: Target(path, entry, f"{self._address}/{key}") for key, (path, entry) in files.items()
+            self._prefix + key: Target(path, entry, f"{self.address}/{key}") for key, (path, entry) in files.items()
         }
         total = sum(entry.size for _, entry in files.values())
         bar = _bar("getting", total) if progress is None else contextlib.nullcontext(progress)
@@ -211,13 +127,13 @@ class S3Backend:
         """See `Backend`. All is got anew, into a folder that is removed afterwards."""
         prefix = f"releases/{version}"
         data = self.read(f"{prefix}/{MANIFEST}") or b""
-        manifest = parse_manifest(data, version, f"{self._address}/{prefix}")
+        manifest = parse_manifest(data, version, f"{self.address}/{prefix}")
         there = {key[len(prefix) + 1 :]: size for key, size in self._sizes(prefix).items()}
         wanted = {name: entry.size for name, entry in manifest.files.items()}
         for name in sorted((there.keys() | wanted.keys()) - {MANIFEST}):
             if there.get(name) != wanted.get(name):
                 raise TamperedReleaseError(
-                    f"release {version}: {self._address}/{prefix}/{name}: expected {_bytes(wanted.get(name))}, "
+                    f"release {version}: {self.address}/{prefix}/{name}: expected {_bytes(wanted.get(name))}, "
                     f"found {_bytes(there.get(name))}; do not use it, and restore it"
                 )
         with self._cache.scratch() as folder:
@@ -233,22 +149,6 @@ class S3Backend:
         """As `S3Client.explained`, for the key of an object."""
         return self._client.explained(key[len(self._prefix) :])
 
-    def _pages(self, start: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
-        client = self._client.get()
-        with self._client.explained(prefix):
-            for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, **options):
-                if "Name" not in page:  # a web page with status 200 parses as an empty listing
-                    raise ReleaseError(
-                        f"{self._address}: {masked(self._client.endpoint)} does not answer as an S3 server; "
-                        "check AWS_ENDPOINT_URL"
-                    )
-                yield page
-
-    def _sizes(self, prefix: str) -> dict[str, int]:
-        """The size of every object under a prefix, by key."""
-        pages = self._pages(f"{self._prefix}{prefix}/", prefix)
-        return {item["Key"][len(self._prefix) :]: item["Size"] for page in pages for item in page.get("Contents", ())}
-
     def _sent_hash(self, key: str) -> str | None:
         """The SHA-256 that the sender of an object gave it; an object exists only if that was right."""
         client = self._client.get()
@@ -256,16 +156,11 @@ class S3Backend:
             try:
                 head = client.head_object(Bucket=self._bucket, Key=self._prefix + key)
             except client.exceptions.ClientError as error:
-                if error_code(error) in _ABSENT:
+                if error_code(error) in ABSENT:
                     return None
                 raise
         found: str | None = head["Metadata"].get(HASH_METADATA)
         return found
-
-
-def _wait(attempt: int) -> None:
-    """Wait a little, longer after each attempt, and not as long as others do."""
-    time.sleep(random.uniform(0, 0.05 * 2**attempt))
 
 
 def _bytes(size: int | None) -> str:

@@ -14,6 +14,8 @@ from peewee_model.store.backend import Backend
 
 logger = logging.getLogger(__name__)
 
+_SUFFIX = ".json"
+
 
 class Signatures:
     """The signatures in a store.
@@ -29,9 +31,22 @@ class Signatures:
 
     def read(self, version: str) -> dict[str, bytes]:
         """Read every signature of a release, by the id of its key. They are not checked."""
-        names = [name for name in self._backend.names(f"signatures/{version}") if name.endswith(".json")]
-        found = {name: self._backend.read(f"signatures/{version}/{name}") for name in names}
-        return {name.removesuffix(".json"): data for name, data in found.items() if data is not None}
+        found = {key_id: self._backend.read(_key(version, key_id)) for key_id in self.key_ids(version)}
+        return {key_id: data for key_id, data in found.items() if data is not None}
+
+    def key_ids(self, version: str) -> list[str]:
+        """List the keys that signed a release."""
+        names = self._backend.names(f"signatures/{version}")
+        return [name.removesuffix(_SUFFIX) for name in names if name.endswith(_SUFFIX)]
+
+    def signers(self) -> dict[str, list[str]]:
+        """List the keys that signed, for every release at once."""
+        signers: dict[str, list[str]] = {}
+        for key in self._backend.keys("signatures"):
+            _, version, name = key.rsplit("/", 2)
+            if name.endswith(_SUFFIX):
+                signers.setdefault(version, []).append(name.removesuffix(_SUFFIX))
+        return signers
 
     def make(self, folder: Path, key: Path) -> tuple[str, bytes]:
         """Sign what the manifest in a folder lists. That the files are so is for the caller to see to.
@@ -78,4 +93,4 @@ class Signatures:
 
 
 def _key(version: str, key_id: str) -> str:
-    return f"signatures/{version}/{key_id}.json"
+    return f"signatures/{version}/{key_id}{_SUFFIX}"

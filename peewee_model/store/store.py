@@ -4,7 +4,7 @@
     STORE/channels/<name>/00000042.json          an append-only log of what the channel means (see `channels`)
     STORE/signatures/<version>/<key id>.json     of the release folder, outside it (see `signatures`)
     STORE/features/<features version>/...        the tables that releases were trained on (see `feature_tables`)
-    STORE/probes/...                             what a race of writers left (see `store_s3`)
+    STORE/probes/...                             what a race of writers left (see `s3`)
 
 What a kind of store must be able to do is `Backend`; the rules above it are `Store`, the same for every kind. Nothing
 is ever overwritten or deleted. What is written last makes the rest count: a reader sees a release wholly or not at all.
@@ -12,8 +12,6 @@ is ever overwritten or deleted. What is written last makes the rest count: a rea
 
 import hashlib
 import logging
-import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
@@ -27,60 +25,46 @@ from peewee_model.release.manifest import (
     verify_release,
 )
 from peewee_model.store.backend import Backend, Progress, Source
-from peewee_model.store.cache import Cache, cache_folder
+from peewee_model.store.backends import open_backend
+from peewee_model.store.catalogue import Catalogue
 from peewee_model.store.channels import (
-    CHANNEL_PATTERN,
     Action,
-    ChannelEntry,
     Channels,
     Numbered,
     check_entry,
     is_channel,
 )
 from peewee_model.store.feature_tables import FeatureTables
-from peewee_model.store.folder import FolderBackend
 from peewee_model.store.rollback import version_before
-from peewee_model.store.s3 import S3Backend
-from peewee_model.store.s3_connection.address import split_address
 from peewee_model.store.signatures import Signatures
-
-__all__ = ["Action", "ChannelEntry", "Numbered", "Reference", "Store", "open_store", "parse_reference"]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_CHANNEL = "stable"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A release as a user names it: `store@stable`, `store@0123456789abcdef`."""
-
-    address: str
-    """Of the store: a folder, or a URL."""
-    selector: str
-    """A channel or a version."""
-
-    @property
-    def is_version(self) -> bool:
-        """Whether the selector pins a version; otherwise it names a channel."""
-        return VERSION_PATTERN.fullmatch(self.selector) is not None
+_NAMED = 10
+"""Releases that a message names at most."""
 
 
 class Store:
     """A place of releases and channels."""
 
-    def __init__(self, address: str, backend: Backend) -> None:
-        self.address = address
+    def __init__(self, backend: Backend) -> None:
+        self.address = backend.address
         self._backend = backend
-        self._channels = Channels(address, backend)
-        self._signatures = Signatures(address, backend)
-        self.feature_tables = FeatureTables(address, backend)
+        self._channels = Channels(self.address, backend)
+        self._signatures = Signatures(self.address, backend)
+        self.feature_tables = FeatureTables(self.address, backend)
         """What releases were trained on."""
+        self.catalogue = Catalogue(backend, self._channels, self._signatures)
+        """The list of its releases."""
 
-    def versions(self) -> list[str]:
-        """List the releases that are wholly there."""
-        names = [name for name in self._backend.names("releases") if VERSION_PATTERN.fullmatch(name)]
-        return [name for name in names if self.has_release(name)]
+    def versions(self, start: str = "") -> list[str]:
+        """List the releases that are wholly there; with `start`, those whose version begins so."""
+        if start:
+            names = [name for name in self._backend.names("releases", start) if VERSION_PATTERN.fullmatch(name)]
+            return [name for name in names if self.has_release(name)]
+        parts = (key.split("/") for key in self._backend.keys("releases"))
+        found = {name for _, name, *rest in parts if rest == [MANIFEST] and VERSION_PATTERN.fullmatch(name)}
+        return sorted(found)
 
     def channels(self) -> list[str]:
         """List the channels."""
@@ -88,9 +72,8 @@ class Store:
 
     def has_release(self, version: str) -> bool:
         """Say whether a release is wholly there."""
-        folder = f"releases/{version}"
         # A listing may lag behind, an object's own key never does.
-        return MANIFEST in self._backend.names(folder) or self._backend.read(f"{folder}/{MANIFEST}") is not None
+        return self._backend.read(f"releases/{version}/{MANIFEST}") is not None
 
     def resolve(self, selector: str) -> str:
         """Work out which version a channel or version names.
@@ -101,7 +84,7 @@ class Store:
         if VERSION_PATTERN.fullmatch(selector):
             self._check_whole(selector)
             return selector
-        last = self._channels.latest(selector) if is_channel(selector) else None
+        last = self.latest(selector)
         if last is None:
             found = ", ".join(self.channels()) or "none; publish a release with `dvc repro`"
             raise ReleaseNotFoundError(f"{self.address} has no channel {selector!r}; it has: {found}")
@@ -122,9 +105,11 @@ class Store:
             SignatureError: If it is not signed by the key.
         """
         version = selector if VERSION_PATTERN.fullmatch(selector) else self.resolve(selector)
-        if not self._backend.holds(version):
-            self._check_whole(version)
-        folder = self._backend.release(version)
+        try:
+            folder = self._backend.release(version)
+        except ReleaseNotFoundError:
+            self._check_whole(version)  # which says what there is
+            raise
         if public_key is not None:
             self._signatures.check(folder, version, public_key)
         return folder, version
@@ -182,6 +167,10 @@ class Store:
                 f"{self.address}/{key}: expected sha256 {entry.sha256}, found {found}; do not use it, and restore it"
             )
         return data
+
+    def latest(self, channel: str) -> Numbered | None:
+        """Read a channel's newest entry; None if there is no such channel."""
+        return self._channels.latest(channel) if is_channel(channel) else None
 
     def history(self, channel: str) -> list[Numbered]:
         """Read a channel's entries, oldest first; empty if there is no such channel."""
@@ -305,8 +294,13 @@ class Store:
             raise ReleaseNotFoundError(
                 f"{self.address}: release {version} is only half there, files but no {MANIFEST}; publish it again"
             )
-        found = ", ".join(self.versions()) or "none; publish one with `dvc repro`"
-        raise ReleaseNotFoundError(f"{self.address} has no release {version}; it has: {found}")
+        raise ReleaseNotFoundError(f"{self.address} has no release {version}; it has: {self.some_versions()}")
+
+    def some_versions(self) -> str:
+        """Name releases for a message, not hundreds."""
+        names = [name for name in self._backend.names("releases") if VERSION_PATTERN.fullmatch(name)]
+        shown = ", ".join(names[:_NAMED]) or "none; publish one with `dvc repro`"
+        return shown + (f" and {len(names) - _NAMED} more; `peewee-tts release list`" if names[_NAMED:] else "")
 
     def _add_release(self, folder: Path, version: str) -> None:
         data = (folder / MANIFEST).read_bytes()
@@ -316,31 +310,16 @@ class Store:
         self._backend.add(f"releases/{version}", files, MANIFEST, data)
 
 
-def parse_reference(reference: str) -> Reference:
-    """Split `ADDRESS@CHANNEL` or `ADDRESS@VERSION`; without `@` the channel is `stable`."""
-    address, at, selector = reference.rpartition("@")
-    if at and (CHANNEL_PATTERN.fullmatch(selector)):
-        if not address:
-            raise ReleaseNotFoundError(f"{reference!r} names no store; write it as `store@{selector}`")
-        return Reference(address, selector)
-    if not reference:
-        raise ReleaseNotFoundError("the release's name is empty; write it as `store@stable`")
-    return Reference(reference, DEFAULT_CHANNEL)
-
-
-def open_store(address: str) -> Store:
+def open_store(address: str, cache: Path | None = None) -> Store:
     """Open the store at an address: a folder, made when the first release is published, or `s3://bucket/prefix`.
 
     No server is asked yet, and nothing heavy is imported.
 
+    Args:
+        address: Its address.
+        cache: The folder that keeps what is read from a server; without it, the user's cache.
+
     Raises:
-        ReleaseNotFoundError: If the address is of a kind that we can't open, or malformed.
+        ReleaseNotFoundError: If the address is empty, malformed, or of a kind that we can't open.
     """
-    scheme = re.match(r"([A-Za-z0-9+.-]+)://?", address)
-    if not scheme:
-        return Store(address, FolderBackend(Path(address)))
-    if not address.startswith("s3://"):
-        raise ReleaseNotFoundError(f"{scheme[0]}...: no store has such an address; use a folder or s3://bucket/prefix")
-    bucket, prefix = split_address(address)
-    address = f"s3://{bucket}/{prefix}".rstrip("/")
-    return Store(address, S3Backend(address, bucket, prefix, Cache(cache_folder())))
+    return Store(open_backend(address, cache))

@@ -13,9 +13,8 @@ import pyarrow.compute as pc
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import VERSION_PATTERN
+from peewee_model.store.backends import is_remote
 from peewee_model.store.cache import Cache, cache_folder
-from peewee_model.store.s3 import S3Backend
-from peewee_model.store.s3_connection.address import split_address
 from peewee_model.store.signing import SignatureError, key_id
 from peewee_model.store.store import Store, open_store
 from pipeline.audit.dataset import UTTERANCES_FILE, read_utterances
@@ -29,12 +28,11 @@ RECEIPT = Path("receipts/publish.json")
 @contextmanager
 def at_rest(address: str) -> Iterator[Store]:
     """Open a store so that nothing a cache holds counts; what is read of a remote one is removed afterwards."""
-    if "://" not in address:
+    if not is_remote(address):
         yield open_store(address)
         return
-    bucket, prefix = split_address(address)
     with Cache(cache_folder()).scratch() as folder:
-        yield Store(address, S3Backend(address, bucket, prefix, Cache(folder)))
+        yield open_store(address, cache=folder)
 
 
 def check_release(store: Store, record: Record, public_key: Path | None, report: Report) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from peewee_model.errors import PeeweeError, ReleaseError, ReleaseNotFoundError, StoreUnavailableError
 from peewee_model.release.features import FEATURES_FILE, parse_features
 from peewee_model.release.manifest import MANIFEST, Manifest, parse_manifest, version_of
+from peewee_model.store.backends import is_remote
 from peewee_model.store.cache import cache_folder
 from peewee_model.store.store import Store
 from pipeline.audit import store_side
@@ -73,7 +74,7 @@ class _Audit:
         if self._root is None:
             self._skip(f"project: {request.root.resolve()} is not its repository, so only the store was looked at")
         self._address = request.address
-        self._is_elsewhere = request.offline and "://" in request.address
+        self._is_elsewhere = request.offline and is_remote(request.address)
         if self._is_elsewhere:
             self._address = str(cache_folder())
             self._skip(f"store: {request.address} was not asked; what {self._address} has of it is looked at")

@@ -17,7 +17,8 @@ from pathlib import Path
 from peewee_model import environment
 from peewee_model.cli.release_commands import find
 from peewee_model.entry import run
-from peewee_model.store.store import DEFAULT_CHANNEL, open_store
+from peewee_model.store.reference import DEFAULT_CHANNEL
+from peewee_model.store.store import open_store
 from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit

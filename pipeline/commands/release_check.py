@@ -21,7 +21,8 @@ from peewee_model import environment
 from peewee_model.entry import run
 from peewee_model.errors import PeeweeError, ReleaseError, StoreUnavailableError
 from peewee_model.release.manifest import Manifest
-from peewee_model.store.store import DEFAULT_CHANNEL, Store, open_store
+from peewee_model.store.reference import DEFAULT_CHANNEL
+from peewee_model.store.store import Store, open_store
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 

@@ -16,13 +16,14 @@ from typing import Any
 
 from peewee_model import environment
 from peewee_model.entry import run as run_program
-from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.errors import ConfigError, PeeweeError, ReleaseNotFoundError
 from peewee_model.masking import masked
+from peewee_model.store.backends import absolute, open_backend
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.graph.stages import load_stages
 from pipeline.runs.checkout import check_out, commit_params, resolve
-from pipeline.runs.checkpoints import Mirror, open_files
+from pipeline.runs.checkpoints import Mirror
 from pipeline.runs.planning import change_params, checked_reason, now, parse_overrides
 from pipeline.runs.process import Stop, run_child
 from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 METRICS = "reports/metrics.json"
 PUBLISH = "publish"
 _MAX_METRICS = 64_000  # bytes
-_PATHS = (environment.STORE, environment.SIGNING_KEY, environment.PUBLIC_KEY, environment.CACHE)
+_PATHS = (environment.SIGNING_KEY, environment.PUBLIC_KEY, environment.CACHE)
 
 
 class ChildError(PeeweeError):
@@ -113,7 +114,7 @@ def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[st
         if stage not in stages:
             raise RunError(f"dvc.yaml has no stage {stage!r}; it has: {', '.join(stages)}")
         every_s = environment.CHECKPOINTS_S.seconds()
-        mirror = Mirror(open_files(records.remote), f"runs/{run_id}/checkpoints", clone, stage, every_s)
+        mirror = Mirror(open_backend(records.remote), f"runs/{run_id}/checkpoints", clone, stage, every_s)
         found = _child(folder, records, run_id, stage, stop, mirror)
         metrics = clone / METRICS
         shown = metrics.read_text() if metrics.is_file() and metrics.stat().st_size < _MAX_METRICS else None
@@ -175,10 +176,11 @@ def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, st
     env[environment.OUTCOMES.name] = str(outcomes)
     if stage:
         env[environment.RUN_STAGE.name] = stage
+    if store := env.get(environment.STORE.name):
+        env[environment.STORE.name] = absolute(store)  # the stage runs in another folder
     for variable in _PATHS:
-        value = env.get(variable.name)
-        if value and "://" not in value:
-            env[variable.name] = str(Path(value).expanduser().absolute())
+        if path := variable.path():
+            env[variable.name] = str(path.absolute())
     if env.get("AWS_ENDPOINT_URL") or env.get("AWS_ENDPOINT_URL_S3"):
         env.setdefault("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")  # not all servers know the others
         env.setdefault("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
@@ -202,7 +204,10 @@ def _records() -> Records:
     remote = environment.REMOTE.read()
     if not remote:
         raise ConfigError("PEEWEE_REMOTE is not set: a folder or s3://bucket/prefix that all workers reach")
-    return Records(remote)
+    try:
+        return Records(remote)
+    except ReleaseNotFoundError as error:
+        raise ConfigError(f"{environment.REMOTE.name}: {error}") from None
 
 
 def _scratch() -> Path:

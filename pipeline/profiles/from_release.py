@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from peewee_model.release.manifest import Manifest
-from peewee_model.store.store import open_store, parse_reference
+from peewee_model.store.reference import Reference, parse_reference
+from peewee_model.store.store import open_store
 from peewee_model.synthesizer.architecture import architecture_of
 from peewee_model.synthesizer.flat_form import in_sections
 from pipeline.profiles.overlay import merge
@@ -29,9 +30,7 @@ def pin(reference: str) -> PinnedRelease:
     named = parse_reference(reference)
     store = open_store(named.address)
     version = store.resolve(named.selector)
-    # With a slash: `s3://bucket@version` would be hidden where URLs are shown, as if it held a password.
-    slash = "/" if named.address.startswith("s3://") and "/" not in named.address.removeprefix("s3://") else ""
-    return PinnedRelease(f"{named.address}{slash}@{version}", store.read_manifest(version))
+    return PinnedRelease(str(Reference(named.address, version)), store.read_manifest(version))
 
 
 def start_from(overlay: dict[str, Any], base: PinnedRelease) -> None:

@@ -8,114 +8,19 @@ ever whole or useless, and copying needs no lock.
 import hashlib
 import logging
 import os
-import shutil
 import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
 
 from peewee_model.errors import PeeweeError
+from peewee_model.store.backend import Backend
 
 logger = logging.getLogger(__name__)
 
 FOLDER = ".checkpoints"
 PATTERN = "*-*.safetensors"
-
-
-class Files(Protocol):
-    """A place of big files, by keys with forward slashes."""
-
-    def names(self, prefix: str) -> list[str]:
-        """List the keys under a prefix, with it, however deep."""
-
-    def upload(self, path: Path, key: str) -> None:
-        """Copy a file there, whole or not at all."""
-
-    def download(self, key: str, path: Path) -> None:
-        """Copy a file here."""
-
-    def delete(self, key: str) -> None:
-        """Remove a file, if it is there."""
-
-
-class FolderFiles:
-    """Files in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def names(self, prefix: str) -> list[str]:
-        """See `Files`."""
-        found = (self._folder / prefix).rglob("*")
-        return sorted(
-            str(path.relative_to(self._folder)) for path in found if path.suffix != ".part" and path.is_file()
-        )
-
-    def upload(self, path: Path, key: str) -> None:
-        """See `Files`."""
-        target = self._folder / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(f"{uuid.uuid4().hex}.part")
-        try:
-            shutil.copyfile(path, part)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-
-    def download(self, key: str, path: Path) -> None:
-        """See `Files`."""
-        shutil.copyfile(self._folder / key, path)
-
-    def delete(self, key: str) -> None:
-        """See `Files`."""
-        (self._folder / key).unlink(missing_ok=True)
-
-
-class S3Files:
-    """Files on an S3 server."""
-
-    def __init__(self, address: str) -> None:
-        from peewee_model.store.s3_connection.address import split_address
-        from peewee_model.store.s3_connection.client import S3Client
-
-        self._bucket, prefix = split_address(address)
-        self._prefix = f"{prefix}/" if prefix else ""
-        self._s3 = S3Client(address, self._bucket)
-
-    def names(self, prefix: str) -> list[str]:
-        """See `Files`."""
-        client = self._s3.get()
-        with self._s3.explained(prefix):
-            pages = client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=f"{self._prefix}{prefix}/"
-            )
-            return sorted(item["Key"][len(self._prefix) :] for page in pages for item in page.get("Contents", []))
-
-    def upload(self, path: Path, key: str) -> None:
-        """See `Files`."""
-        self._do("upload_file", key, str(path), self._bucket, self._prefix + key)
-
-    def download(self, key: str, path: Path) -> None:
-        """See `Files`."""
-        self._do("download_file", key, self._bucket, self._prefix + key, str(path))
-
-    def delete(self, key: str) -> None:
-        """See `Files`."""
-        client = self._s3.get()
-        with self._s3.explained(key):
-            client.delete_object(Bucket=self._bucket, Key=self._prefix + key)
-
-    def _do(self, method: str, key: str, *arguments: Any) -> None:
-        client = self._s3.get()
-        with self._s3.explained(key):
-            getattr(client, method)(*arguments)
-
-
-def open_files(remote: str) -> Files:
-    """Open the place of checkpoints; nothing is asked of a server yet."""
-    return S3Files(remote) if remote.startswith("s3://") else FolderFiles(Path(remote))
 
 
 class Mirror:
@@ -129,7 +34,7 @@ class Mirror:
         every_s: Seconds between two looks at what is new.
     """
 
-    def __init__(self, files: Files, prefix: str, clone: Path, stage: str, every_s: float) -> None:
+    def __init__(self, files: Backend, prefix: str, clone: Path, stage: str, every_s: float) -> None:
         self._files = files
         self._prefix = f"{prefix}/{stage}"
         self._folder = clone / FOLDER / stage
@@ -161,7 +66,7 @@ class Mirror:
         Returns:
             How many checkpoints there are to go on from.
         """
-        for key in self._files.names(self._prefix):
+        for key in self._files.keys(self._prefix):
             name = key[len(self._prefix) + 1 :]
             path = self._folder / name
             if not path.match(PATTERN) or ".." in Path(name).parts:
@@ -207,7 +112,7 @@ class Mirror:
 
     def forget(self) -> None:
         """Remove all that is kept of a stage that is done."""
-        for key in self._files.names(self._prefix):
+        for key in self._files.keys(self._prefix):
             self._files.delete(key)
 
 

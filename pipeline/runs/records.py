@@ -16,14 +16,13 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model.errors import ConfigError, PeeweeError, TryAgainError
 from peewee_model.plain_line import check_plain_line
-from peewee_model.store.folder import FolderBackend
+from peewee_model.store.backends import absolute, open_backend
 from pipeline.dvc_yaml import YAMLError, dump_yaml, load_yaml
 
 _MAX_LENGTH = 100
@@ -35,19 +34,6 @@ class RunError(PeeweeError):
 
 class UnavailableError(TryAgainError):
     """Something outside can't be reached now."""
-
-
-class Objects(Protocol):
-    """What is asked of a place of small objects: a part of a store's `Backend`."""
-
-    def names(self, prefix: str) -> list[str]:
-        """See `Backend`."""
-
-    def read(self, key: str) -> bytes | None:
-        """See `Backend`."""
-
-    def put_if_absent(self, key: str, data: bytes) -> bool:
-        """See `Backend`."""
 
 
 class Plan(BaseModel):
@@ -138,33 +124,19 @@ def clean_run_id(run: str) -> str:
     return name
 
 
-def open_objects(remote: str) -> Objects:
-    """Open the place of the records; nothing is asked of a server yet.
-
-    Raises:
-        ConfigError: If the remote is of a kind that we can't open.
-    """
-    if remote.startswith("s3://"):
-        from peewee_model.store.cache import Cache, cache_folder
-        from peewee_model.store.s3 import S3Backend
-        from peewee_model.store.s3_connection.address import split_address
-
-        return S3Backend(remote, *split_address(remote), Cache(cache_folder()))
-    if "://" in remote:
-        raise ConfigError(f"PEEWEE_REMOTE={remote.partition('://')[0]}://...: use a folder or s3://bucket/prefix")
-    return FolderBackend(Path(remote))
-
-
 class Records:
     """Reads and writes the records.
 
     Args:
         remote: A folder, or `s3://bucket/prefix`.
+
+    Raises:
+        ReleaseNotFoundError: If the address is malformed, or of a kind that we can't open.
     """
 
     def __init__(self, remote: str) -> None:
-        self.remote = remote if "://" in remote else str(Path(remote).absolute())
-        self._objects = open_objects(self.remote)
+        self._objects = open_backend(absolute(remote))
+        self.remote = self._objects.address
 
     def plan(self, run: str) -> Plan:
         """Read a run's plan.

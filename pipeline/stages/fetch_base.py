@@ -7,7 +7,8 @@ from pathlib import Path
 
 from peewee_model.errors import ConfigError
 from peewee_model.release.manifest import verify_release
-from peewee_model.store.store import open_store, parse_reference
+from peewee_model.store.reference import Reference, parse_reference
+from peewee_model.store.store import open_store
 from pipeline.params import Section, read
 from pipeline.warm_start import BASE, RECORD, RELEASE, WarmStartConfig
 
@@ -48,7 +49,7 @@ def _fetch(named: str, target: Path) -> tuple[str, str]:
         version = store.resolve(reference.selector)
         raise ConfigError(
             f"params.yaml: base.release is {named!r}, a channel, which may mean another release tomorrow; write the "
-            f"version that it means today: {reference.address}@{version}"
+            f"version that it means today: {Reference(reference.address, version)}"
         )
     folder, version = store.fetch(reference.selector)
     shutil.copytree(folder, target)

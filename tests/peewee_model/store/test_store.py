@@ -11,7 +11,8 @@ import pytest
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.release.manifest import read_manifest
 from peewee_model.store.folder import FolderBackend
-from peewee_model.store.store import Reference, Store, open_store, parse_reference
+from peewee_model.store.reference import Reference, parse_reference
+from peewee_model.store.store import Store, open_store
 
 Sign = Callable[..., str]
 

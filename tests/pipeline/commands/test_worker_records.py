@@ -11,8 +11,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from peewee_model.errors import ConfigError
+from peewee_model.store.backends import open_backend
 from pipeline.dvc_yaml import dump_yaml, load_yaml
-from pipeline.runs.checkpoints import FolderFiles, Mirror, S3Files
+from pipeline.runs.checkpoints import Mirror
 from pipeline.runs.planning import change_params, parse_overrides
 from pipeline.runs.process import Stop, descendants, run_child
 from pipeline.runs.records import Entry, Records, RunError, clean_run_id
@@ -165,8 +166,8 @@ def checkpoint(folder, step, data=b"weights"):
 @pytest.fixture(params=["folder", "s3"])
 def files(request, tmp_path):
     if request.param == "folder":
-        return FolderFiles(tmp_path / "remote")
-    return S3Files(f"s3://{request.getfixturevalue('s3_bucket')}/prefix")
+        return open_backend(str(tmp_path / "remote"))
+    return open_backend(f"s3://{request.getfixturevalue('s3_bucket')}/prefix")
 
 
 def test_checkpoints_travel_to_another_clone(files, tmp_path):
@@ -189,14 +190,14 @@ def test_checkpoints_travel_to_another_clone(files, tmp_path):
     for path in folder.rglob("*.safetensors"):
         path.unlink()
     mirror.update()
-    assert len(files.names("runs/r/checkpoints")) == 2
+    assert len(files.keys("runs/r/checkpoints")) == 2
     mirror.forget()
-    assert files.names("runs/r/checkpoints") == []
+    assert files.keys("runs/r/checkpoints") == []
 
 
 def test_damaged_checkpoint_is_left_out(tmp_path, caplog):
     """And one that would be written elsewhere."""
-    files = FolderFiles(tmp_path / "remote")
+    files = open_backend(str(tmp_path / "remote"))
     kept = checkpoint(tmp_path / "remote/runs/r/checkpoints/train/f00d", 1)
     kept.write_bytes(b"wEights")
     whole = checkpoint(tmp_path / "remote/runs/r/checkpoints/train/f00d", 2, b"whole")
@@ -211,12 +212,12 @@ def test_unreachable_remote_does_not_stop_a_training(tmp_path, caplog):
     (tmp_path / "remote").write_text("no folder")
     folder = tmp_path / "clone/.checkpoints/train"
     checkpoint(folder, 1)
-    mirror = Mirror(FolderFiles(tmp_path / "remote"), "r", tmp_path / "clone", "train", 60)
+    mirror = Mirror(open_backend(str(tmp_path / "remote")), "r", tmp_path / "clone", "train", 60)
     mirror.update()
     assert "will try again" in caplog.text
     (tmp_path / "remote").unlink()
     mirror.update()
-    assert len(FolderFiles(tmp_path / "remote").names("r")) == 1
+    assert len(open_backend(str(tmp_path / "remote")).keys("r")) == 1
 
 
 def test_child_in_a_session_of_its_own_leaves_nothing_behind(tmp_path):

@@ -3,7 +3,7 @@
 import signal
 import time
 
-from pipeline.runs.checkpoints import S3Files
+from peewee_model.store.backends import open_backend
 from pipeline.runs.records import Records
 from tests.pipeline.commands.worker_project import GRAPH, make_project, wait
 
@@ -16,9 +16,9 @@ def test_run_with_the_remote_on_s3(s3_bucket, tmp_path):
     project.must("run", "gather", "--run", "first")
     project.tell("train", step_s=0.1)
     worker = project.start("run", "train", "--run", "first")
-    files = S3Files(remote)
+    files = open_backend(remote)
     end = time.monotonic() + 60
-    while not files.names("runs/first/checkpoints"):
+    while not files.keys("runs/first/checkpoints"):
         assert time.monotonic() < end
         time.sleep(0.2)
     worker.send_signal(signal.SIGTERM)
@@ -31,7 +31,7 @@ def test_run_with_the_remote_on_s3(s3_bucket, tmp_path):
     starts = [int(line) for line in (project.trace / "steps").read_text().split()]
     assert starts[0] == 0
     assert starts[1] > 0
-    assert files.names("runs/first/checkpoints") == []
+    assert files.keys("runs/first/checkpoints") == []
     assert project.must("seal", "--run", "first")["branch"] == "runs/first"
 
     project.forget_trace()
