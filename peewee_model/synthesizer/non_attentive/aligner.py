@@ -61,7 +61,7 @@ class Aligner(nn.Module):
         token_mask = length_mask(token_lengths, n_tokens)[:, None]
         shares = (-distances / keys.shape[1]).masked_fill(~token_mask, -1e4).log_softmax(dim=2)
         prior = _log_prior(step_lengths, token_lengths, n_steps, n_tokens)
-        found: Tensor = (shares + prior).masked_fill(~token_mask, -1e4).log_softmax(dim=2)
+        found: Tensor = (shares + prior).log_softmax(dim=2)
         return found
 
 

@@ -166,6 +166,13 @@ class BackwardSteps:
         self._inner = _inner(n_tokens, self._kernel_size)
         self._spread = _Spread(memory.values, n_tokens, self._kernel_size)
 
+    def _compared(self, windows: Tensor, hidden: Tensor) -> Tensor:
+        """Compare query, text and location again, for all steps at once, since no step kept it. (T', B, L, A)"""
+        compared = product(windows, self._flat_location).view(-1, *self._keys.shape)
+        compared += self._keys
+        compared += product(hidden.contiguous(), self._weights.query)[:, :, None]
+        return compared.tanh_()
+
     def __call__(
         self,
         record: Record,
@@ -185,16 +192,11 @@ class BackwardSteps:
             carry: What the step after these hands over; then what the first of these does.
             found: For each of these steps it is written, sums over steps are added to.
         """
-        query, score = self._weights.query, self._weights.score
+        score, n_hidden = self._weights.score, self._weights.query.shape[1]
         n_items, n_tokens, n_compared = self._keys.shape
-        n_hidden = query.shape[1]
         alignments = record.alignments(n_tokens, self._kernel_size)
         windows = _windows(record.seen[:-1], self._kernel_size)
-        # Nothing of the comparison was kept: all alignments are known, so it is done again for all steps at once.
-        compared = product(windows, self._flat_location).view(-1, *self._keys.shape)
-        compared += self._keys
-        compared += product(record.states[1:, :, :n_hidden].contiguous(), query)[:, :, None]
-        compared.tanh_()
+        compared = self._compared(windows, record.states[1:, :, :n_hidden])
         grad_compared = torch.addcmul(score, compared.square(), score, value=-1)  # score * (1 - tanh^2)
         to_gates, to_out, to_cell, forget = _gate_derivatives(record.gates, record.cells, dropout_masks)
         grad_energies = grad_compared.new_empty(grad_compared.shape[:3])

@@ -27,6 +27,7 @@ from pipeline.params import read
 from pipeline.stages.train_vocoder import Params, train_vocoder
 from pipeline.training.loop.loop import PreemptedError
 from pipeline.training.loop.ragged import Ragged
+from pipeline.training.vocoder.discriminators import adversarial_loss, discriminator_loss
 from pipeline.training.vocoder.learner import HiFiGanLearner, NoRecordingsError
 from pipeline.training.vocoder.recordings import Recordings
 from pipeline.training.vocoder.teacher_forcing import teacher_forced_mels
@@ -333,6 +334,50 @@ def test_hifi_gan_overfits_one_batch():
     batch = learner.batch(0)
     losses = [learner.train_step(batch, step, fabric)["mel"].item() for step in range(100)]
     assert np.mean(losses[-5:]) < 0.2 * losses[0]
+
+
+def test_discriminators_learn_to_score_recordings_above_generated_samples():
+    """One step on a batch widens the gap between the mean scores of its recordings and of what was generated."""
+    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, write_params())
+    fabric = Fabric(accelerator="cpu", devices=1)
+    for name in learner.modules:
+        learner.modules[name] = fabric.setup_module(learner.modules[name])
+        learner.optimizers[name] = fabric.setup_optimizers(learner.optimizers[name])
+    batch, discriminators = learner.batch(0), learner.modules["discriminators"]
+    with torch.no_grad():
+        generated = learner.modules["generator"](batch.mel)
+
+    def gap():
+        with torch.no_grad():
+            real, fake = (
+                [maps[-1].mean() for maps in discriminators(samples)] for samples in (batch.samples, generated)
+            )
+        return torch.stack(real).mean() - torch.stack(fake).mean()
+
+    before = gap()
+    learner.train_step(batch, 0, fabric)
+    assert gap() > before + 0.01
+
+
+def test_generator_pays_for_the_scores_and_maps_of_what_it_generated():
+    """Of the discriminators' losses its own samples are judged, by discriminators that have taken their step."""
+    params = write_params(hifi_gan__discriminators__n_scales=0)  # a spectral norm moves with each forward pass
+    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    for name, optimizer in learner.optimizers.items():
+        learner.optimizers[name] = fabric.setup_optimizers(optimizer)
+    batch, discriminators = learner.batch(0), learner.modules["discriminators"]
+    with torch.no_grad():
+        generated = learner.modules["generator"](batch.mel)
+        real, fake = discriminators(batch.samples), discriminators(generated)
+        judging = discriminator_loss(real, fake)
+    losses = learner.train_step(batch, 0, fabric)
+    assert losses["discriminator"].item() == pytest.approx(judging.item(), rel=1e-4)
+    assert discriminator_loss(fake, real).item() != pytest.approx(judging.item(), rel=1e-3)
+    with torch.no_grad():
+        real, fake = discriminators(batch.samples), discriminators(generated)
+    assert losses["adversarial"].item() == pytest.approx(adversarial_loss(fake).item(), rel=1e-4)
+    assert adversarial_loss(real).item() != pytest.approx(adversarial_loss(fake).item(), rel=1e-3)
 
 
 def test_learning_rate_halves_when_told():

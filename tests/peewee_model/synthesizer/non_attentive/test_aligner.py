@@ -78,6 +78,23 @@ def test_aligner_ignores_padding() -> None:
     assert torch.equal(best_durations(padded, steps, tokens)[:, :4], best_durations(alone, steps, tokens))
 
 
+@torch.no_grad()
+def test_shares_of_a_padded_batch_by_hand():
+    """Softmax over the text's own tokens of the distance a dimension and the prior, of each item alone."""
+    aligner = Aligner(small_config("non_attentive"))
+    symbols, groups = torch.randn(2, 16, 4), torch.randn(2, 8, 6)
+    steps, tokens = torch.tensor([6, 3]), torch.tensor([2, 4])
+    found = aligner(symbols, tokens, groups, steps)
+    keys, queries = aligner.keys(symbols), aligner.queries(groups)
+    for item, (n_steps, n_tokens) in enumerate(((6, 2), (3, 4))):
+        for step in range(n_steps):
+            distances = [float((queries[item, :, step] - keys[item, :, token]).square().sum()) for token in range(4)]
+            prior = betabinom.pmf(range(n_tokens), n_tokens - 1, step + 1, n_steps - step)
+            weights = [math.exp(-distances[token] / 9) * prior[token] for token in range(n_tokens)]
+            expected = [weight / sum(weights) for weight in weights] + [0.0] * (4 - n_tokens)
+            assert found[item, step].exp().tolist() == pytest.approx(expected, abs=1e-4)
+
+
 def test_aligner_learns_how_long_sounds_last() -> None:
     """Six sounds of 2 to 7 steps, to within one or so: it sees a step to each side; nobody tells it where one ends."""
     config = small_config("non_attentive", aligner_channels=32, aligner_dim=16)

@@ -252,6 +252,30 @@ def test_inference_stops_where_the_stop_logits_say(make_config: MakeConfig) -> N
     assert endless.truncated.all()
 
 
+@pytest.mark.parametrize(
+    ("threshold", "n_steps", "truncated"),
+    [(0.5, [2, 4], [False, False]), (0.6, [3, 5], [False, True]), (0.15, [1, 3], [False, False])],
+)
+def test_text_ends_at_the_first_step_whose_stop_probability_is_above_the_threshold(
+    make_config, threshold, n_steps, truncated
+):
+    """Known logits: 0.3 is a probability of 0.57, -1.5 one of 0.18. A text that has ended waits for the others."""
+    logits = torch.tensor([[-1.5, 0.3, 2.0, -9.0, -9.0], [-9.0, -9.0, -1.5, 0.3, 0.0]])
+    model = Tacotron2(make_config(reduction_factor=2)).eval()
+    step, calls = DecoderRun.step, iter(range(10**6))
+
+    def known(run, frame):
+        return step(run, frame)[0], logits[:, next(calls)]
+
+    with mock.patch.object(DecoderRun, "step", known):
+        found = infer(model, make_batch([9, 5], [1, 1]), max_frames=10, options=InferOptions(stop_threshold=threshold))
+    assert found.mel_lengths.tolist() == [2 * n for n in n_steps]
+    assert found.truncated.tolist() == truncated
+    for item, n in enumerate(n_steps):
+        assert torch.equal(found.stop_logits[item, :n], logits[item, :n])
+        assert torch.all(found.stop_logits[item, n:] == 0)
+
+
 def test_speaker_embedding_changes_the_voice_at_every_step(make_config: MakeConfig) -> None:
     model = Tacotron2(make_config()).eval()
     batch = make_batch([9], [12])

@@ -29,6 +29,25 @@ def test_loss_of_a_plane_equals_value_by_hand():
     assert float(GE2ELoss()(PLANE)) == pytest.approx(by_hand, abs=1e-6)
 
 
+def test_contrast_of_a_plane_equals_value_by_hand():
+    """1 - sigmoid of the own similarity + sigmoid of the greatest other one, averaged; the third speaker is nearest to
+    some utterances only."""
+    assert float(GE2ELoss("contrast")(PLANE)) == pytest.approx(
+        sum(
+            1 - 1 / (1 + math.exp(-own)) + 1 / (1 + math.exp(-other))
+            for own, other in [(1.0, -12.0710678), (1.0, -3.5857864), (-5.0, -0.527864), (-5.0, -13.9442719)]
+        )
+        / 4,
+        abs=1e-6,
+    )
+    three = torch.cat((PLANE, torch.tensor([[[0.0, -1.0], [0.0, -1.0]]])))
+    # The third speaker's centroid is (0, -1). Its cosine with the others' utterances: 0, -0.8, -1, 0. Its own: 1 -> 5;
+    # with the centroids (2, 1) / sqrt 5 and (-1, 1) / sqrt 2: -0.447214, -0.707107, of which the first is greater.
+    rows = [(1.0, -5.0), (1.0, -3.5857864), (-5.0, -0.527864), (-5.0, -5.0), (5.0, -9.472136), (5.0, -9.472136)]
+    by_hand = sum(1 - 1 / (1 + math.exp(-own)) + 1 / (1 + math.exp(-other)) for own, other in rows) / 6
+    assert float(GE2ELoss("contrast")(three)) == pytest.approx(by_hand, abs=1e-6)
+
+
 def test_gradient_flows_through_centroids():
     """The gradient equals numerical differentiation of the whole loss, centroids included."""
     torch.manual_seed(0)

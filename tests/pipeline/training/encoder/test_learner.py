@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline import tables
 from pipeline.training.encoder.learner import EncoderLearner, EncoderParams, TooFewSpeakersError
 from pipeline.training.encoder.losses import Kind
 from pipeline.training.loop.loop import PreemptedError, train
@@ -43,6 +44,9 @@ SIZES = {
         "dilations": [1, 2], "stride": 1, "attention_channels": 4, "input_statistics": True,
     },
 }  # fmt: skip
+
+
+OF_LOSSES = ("ge2e.scale", "ge2e.offset", "classifier.weight")
 
 
 def params(architecture=None, loss="ge2e_softmax", augmentation=None, rate=None, **training):
@@ -139,6 +143,36 @@ def test_partials_have_random_length_within_the_limits(speech):
     assert min(lengths) >= 16
     assert max(lengths) <= 24
     assert len(lengths) > 4
+
+
+@pytest.mark.parametrize(("loss", "scales"), [("ge2e_softmax", (0.5, 0.01)), ("aam_softmax", (1.0, 1.0))])
+def test_ge2e_takes_smaller_steps_of_its_projection_and_scale(speech, loss, scales):
+    """Section 3.1 of GE2E's paper; with SGD, since Adam's step does not depend on the gradient's scale."""
+    lstm = {"arch": "lstm", "lstm": SIZES["lstm"] | {"projection_dim": 12}}
+    rate = {"peak": 0.1}
+    learner = EncoderLearner(MELS, params(lstm, loss, rate=rate, optimizer="sgd", gradient_clip=1e9))
+    encoder, criterion, batch = learner.modules["encoder"], learner.modules["loss"], learner.batch(0)
+    embeddings = encoder(batch.mels.flatten(0, 1)).reshape(4, 3, -1)
+    named = dict(encoder.named_parameters()) | dict(criterion.named_parameters())
+    before = {name: parameter.detach().clone() for name, parameter in named.items()}
+    gradients = torch.autograd.grad(criterion(embeddings, batch.speakers, 0), list(named.values()))
+    steps(learner, 1, batch)
+    for (name, parameter), gradient in zip(named.items(), gradients, strict=True):
+        scale = scales[0] if name.startswith("network.projection") else scales[1] if name in OF_LOSSES else 1.0
+        taken = before[name] - parameter.detach()
+        assert gradient.abs().max() > 0, name
+        torch.testing.assert_close(taken, 0.1 * scale * gradient, rtol=1e-3, atol=1e-7, msg=name)
+    assert any(name.startswith("network.projection") for name in named)
+
+
+def test_speaker_of_both_splits_is_not_validated_on(speech):
+    """Else the EER would be that of voices which were trained on."""
+    rows = list(tables.iter_rows(MELS))
+    for row in rows:
+        if row["utterance_id"] in ("s0_u4", "s0_u5"):
+            row["split"] = "validation"
+    tables.write_shard(MELS / "part-00000.parquet", tables.MELS, rows, tables.read_metadata(MELS))
+    assert set(EncoderLearner(MELS, params())._validation.speakers.tolist()) == {"s6", "s7"}
 
 
 def test_too_few_speakers_are_named_with_the_remedy(speech):

@@ -62,6 +62,17 @@ def test_guided_attention_loss_by_hand() -> None:
     assert float(crossed) == pytest.approx(1 - math.exp(-(0.5**2) / (2 * 0.2**2)))
 
 
+def test_guided_attention_loss_by_hand_with_more_tokens_than_steps() -> None:
+    """Middles of two steps are at 1/4 and 3/4, of three tokens at 1/6, 3/6 and 5/6, and at padding nothing counts."""
+    alignment = torch.zeros(1, 3, 4)
+    alignment[0, :2, :3] = torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.6, 0.4]])
+    alignment[0, 2:] = alignment[0, :, 3:] = 9.0
+    distances = torch.tensor([[1 / 12, -1 / 4, -7 / 12], [7 / 12, 1 / 4, -1 / 12]])
+    expected = float((alignment[0, :2, :3] * (1 - torch.exp(-(distances**2) / (2 * 0.2**2)))).sum()) / 2
+    found = guided_attention_loss(alignment, torch.tensor([2]), torch.tensor([3]), 0.2)
+    assert float(found) == pytest.approx(expected, abs=1e-6)
+
+
 def test_guided_attention_follows_each_items_own_diagonal() -> None:
     alignment = torch.zeros(2, 8, 8)
     alignment[0] = torch.eye(8)
