@@ -45,3 +45,18 @@ def test_read_says_where_to_stand_when_there_is_no_file(tmp_path):
     """Most often the command was run in another folder."""
     with pytest.raises(ConfigError, match="run from the root"):
         read(Wanted, tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("escape", [r"\uDCFC", r"\0", r"\e[2J", r"\u202E", r"\uFFFF"])
+@pytest.mark.parametrize("text", ['mel: {{hop_length: "{}"}}', 'other: {{list: ["a", "{}"]}}', 'other: {{"{}": 1}}'])
+def test_text_that_not_everybody_can_read_is_refused(tmp_path, escape, text):
+    """T28: a release holds all parameters, and no reader could parse or show it; YAML's escapes can say anything."""
+    with pytest.raises(ConfigError, match=r"params\.yaml: .* holds .*; write plain text") as caught:
+        read(Wanted, write(tmp_path, text.format(escape)))
+    assert str(caught.value).isascii()
+
+
+def test_text_of_several_lines_is_taken(tmp_path):
+    """YAML's blocks are for that."""
+    text = "mel: {hop_length: 256}\nother: |\n  für\n\n  alle\n"
+    assert read(Wanted, write(tmp_path, text)).mel.hop_length == 256

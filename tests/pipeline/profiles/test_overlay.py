@@ -10,10 +10,12 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
+from peewee_model.plain_line import PlainLineError
 from pipeline.commands.profile import command
 from pipeline.corpora.sources import Source
 from pipeline.profiles import archives
 from pipeline.profiles import overlay as profile
+from tests.unreadable import TEXTS
 
 
 @pytest.fixture
@@ -195,3 +197,16 @@ def test_command_merges_local_archives_into_the_parameters(params, tmp_path):
     assert (slip.returncode, slip.stdout) == (2, "")
     assert "no profile 'libri'" in slip.stderr
     assert slip.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_licence_that_not_everybody_can_read_changes_no_parameters(params, tmp_path, text):
+    """T28: whether it comes from an option or from a release; params.yaml stays whole."""
+    before = params.read_bytes()
+    made = archive(tmp_path / "speech.tar.gz", "speech")
+    with pytest.raises(PlainLineError, match="--licence"):
+        archives.local_sources([str(made)], text)
+    if len(text) < 1000:
+        with pytest.raises(ConfigError, match="licence holds"):
+            profile.apply({"corpus": {"sources": [{"licence": text}]}}, params)
+    assert params.read_bytes() == before

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.plain_line import LONGEST, PlainLineError
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import Manifest, hash_file
 from peewee_model.store.store import open_store
 from pipeline.stages.publish import GateError, publish
+from tests.unreadable import TEXTS
 
 GATE = Path("release/reports/gate.json")
 TABLES = ("utterances.parquet", "mels/acoustic/part-00000.parquet", "mels/speaker/part-00000.parquet")
@@ -204,6 +206,31 @@ def test_failed_gate_is_published_with_a_reason_that_is_recorded(monkeypatch: py
     monkeypatch.delenv("PEEWEE_PUBLISH_ANYWAY")  # the reason was given once; `dvc repro` again is no new decision
     publish()
     assert len(open_store("store").history("stable")) == 1
+
+
+@pytest.mark.parametrize("name", ["PEEWEE_PUBLISH_ANYWAY", "PEEWEE_PUBLISHER"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_text_that_not_everybody_can_read_publishes_nothing(monkeypatch, name, text):
+    """T28: neither the release nor its tables."""
+    GATE.write_text(FAILED)
+    sign()
+    given = {"PEEWEE_PUBLISH_ANYWAY": "first try", name: text}
+    monkeypatch.setattr("os.environ", given)  # the real one takes neither NUL nor half characters
+    with pytest.raises(PlainLineError, match=name):
+        publish()
+    assert not Path("store").exists()
+
+
+def test_failures_of_a_gate_are_shortened_for_the_reason(monkeypatch):
+    """They may be many; what a person said stays whole."""
+    GATE.write_text(json.dumps({"passed": False, "failures": [f"{n} is\n bad" for n in range(500)]}))
+    sign()
+    monkeypatch.setenv("PEEWEE_PUBLISH_ANYWAY", "y" * 500)
+    publish()
+    reason = receipt()["reason"]
+    assert len(reason) <= LONGEST
+    assert reason.startswith("gate failed (0 is bad; 1 is bad; ")
+    assert reason.endswith("..., published anyway: ".replace("...", "...)") + "y" * 500)
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"passed": "yes"}', '{"passed": null}'])

@@ -1,0 +1,50 @@
+import pytest
+
+from peewee_model.errors import ConfigError
+from peewee_model.plain_line import PlainLineError
+from pipeline.commands import worker
+from pipeline.runs.planning import checked_reason, parse_overrides
+from tests.unreadable import READABLE, TEXTS
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_text_that_not_everybody_can_read_plans_nothing(tmp_path, monkeypatch, capsys, repository, text):
+    """T28: as any text of a plan; the remote stays empty, the answer is one line, exit code 2."""
+    monkeypatch.setenv("PEEWEE_REMOTE", str(tmp_path / "remote"))
+    monkeypatch.setenv("PEEWEE_SCRATCH", str(tmp_path / "scratch"))
+    asked = {"--run": "one", "--repository": str(repository), "--set": "evaluate.seed=2"}
+    for option in ("--run", "--repository", "--revision", "--profile", "--set", "--reason"):
+        given = {**asked, option: f"evaluate.seed={text}" if option == "--set" else text}
+        code = worker.main(["plan", *(part for pair in given.items() for part in pair)])
+        said = capsys.readouterr()
+        assert (code, said.out) == (2, "")
+        assert len(said.err.strip().splitlines()) == 1
+        assert option in said.err
+        assert len(said.err) < 500
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("escape", [r"\uDCFC", r"\0", r"\e[2J", r"\u202E", r"\uFFFF"])
+def test_escape_of_yaml_is_seen_through(escape):
+    """YAML makes a character of it that no reader of a plan or of a release should get, or refuses it."""
+    with pytest.raises(ConfigError, match=r"^--set key(: inner holds |=.* is not YAML: .* invalid Unicode)"):
+        parse_overrides([f'key={{inner: ["{escape}"]}}'])
+
+
+def test_override_may_be_as_long_as_a_list_of_archives():
+    """The watch over corpora sends all sources in one value."""
+    urls = [f"https://example.org/{number:064}.tar.gz" for number in range(500)]
+    assert parse_overrides([f"corpus.urls={urls}"]) == {"corpus.urls": urls}
+
+
+@pytest.mark.parametrize("reason", READABLE)
+def test_reason_of_any_language_stays_as_it_is(reason):
+    """It becomes one line."""
+    assert checked_reason(f"{reason}\n", run="one", profile=None) == reason
+
+
+def test_reason_may_be_left_out():
+    """A schedule has none."""
+    assert checked_reason(" \n") == ""
+    with pytest.raises(PlainLineError, match="--run is blank"):
+        checked_reason("", run=" ")
