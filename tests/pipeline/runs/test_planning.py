@@ -1,10 +1,56 @@
+"""What a run is to change of params.yaml, and what people type into a plan."""
+
 import pytest
 
 from peewee_model.errors import ConfigError
 from peewee_model.plain_line import PlainLineError
 from pipeline.commands import worker
-from pipeline.runs.planning import checked_reason, parse_overrides
+from pipeline.dvc_yaml import load_yaml
+from pipeline.runs.planning import change_params, checked_reason, parse_overrides
 from tests.unreadable import READABLE, TEXTS
+
+PARAMS = """\
+# the corpus
+gate:
+  speaker.eer:
+    max: 0.10  # at most
+train: {steps: 3, betas: [0.9, 0.99]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("item", "path", "value"),
+    [
+        ("gate.speaker.eer.max=0.2", ("gate", "speaker.eer", "max"), 0.2),
+        ("train.steps=1e3", ("train", "steps"), 1000.0),
+        ("train.betas=[0.5, 0.9]", ("train", "betas"), [0.5, 0.9]),
+        ("train.steps=a=b", ("train", "steps"), "a=b"),
+    ],
+)
+def test_override_sets_one_value(tmp_path, item, path, value):
+    """Keys with dots in them as well; comments stay."""
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    text = change_params(tmp_path, None, parse_overrides([item]))
+    assert text
+    found = load_yaml(text)
+    for key in path:
+        found = found[key]
+    assert found == value
+    assert "# at most" in text
+
+
+def test_override_that_changes_nothing_makes_no_commit(tmp_path):
+    """The run is then of the commit itself."""
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    assert change_params(tmp_path, None, {"train.steps": 3}) is None
+
+
+@pytest.mark.parametrize("item", ["train.stepps=1", "gate.max=1", "train.steps.more=1", "=1", "train", "train=["])
+def test_override_that_fits_nothing_is_refused(tmp_path, item):
+    """It is a slip of the pen, and would otherwise change nothing unseen."""
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    with pytest.raises(ConfigError, match="--set"):
+        change_params(tmp_path, None, parse_overrides([item]))
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
