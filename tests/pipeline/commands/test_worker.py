@@ -14,6 +14,8 @@ from pipeline.runs.records import Records
 from tests.closure import ROOT
 from tests.pipeline.commands.worker_project import GRAPH, Project, make_project
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Project:

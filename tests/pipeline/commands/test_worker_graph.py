@@ -12,6 +12,8 @@ from pipeline.runs.records import Records
 from tests.closure import ROOT
 from tests.pipeline.commands.worker_project import Project, children_cpu_s, make_project
 
+pytestmark = pytest.mark.system
+
 STAGE = """
     import hashlib, json, pathlib, yaml
     from pipeline.graph.stages import outputs

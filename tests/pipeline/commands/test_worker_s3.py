@@ -3,9 +3,13 @@
 import signal
 import time
 
+import pytest
+
 from peewee_model.store.backends import open_backend
 from pipeline.runs.records import Records
 from tests.pipeline.commands.worker_project import GRAPH, make_project, wait
+
+pytestmark = pytest.mark.system
 
 
 def test_run_with_the_remote_on_s3(s3_bucket, tmp_path):
