@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from pipeline.params import Section
+from pipeline.params.params import Section
 
 BASE = Path("models/base")
 RECORD = BASE / "base.json"

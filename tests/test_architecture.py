@@ -28,10 +28,11 @@ FLOORS = {
         ("runs", "stages"),
         ("release", "evaluation", "training", "ingest", "download", "profiles"),
         ("corpora", "graph"),
-        ("alignment", "dvc_yaml", "engine", "logs", "params", "tables", "verification", "warm_start"),
+        ("alignment", "engine", "logs", "tables", "verification", "warm_start"),
+        ("params",),
     ),
 }
-SHARED = {"peewee_model": FLOORS["peewee_model"][-1], "pipeline": FLOORS["pipeline"][-1]}
+SHARED = {"peewee_model": FLOORS["peewee_model"][-1], "pipeline": FLOORS["pipeline"][-2]}
 """Modules that lie loose in a package: what many rooms share. They may import each other."""
 PACKAGES = {
     "peewee_model": ("pipeline", "dags"),
@@ -149,8 +150,8 @@ def test_modules_do_not_have_vague_names():
 
 
 def test_shipped_code_has_nothing_unsafe():
-    """T12: nothing unpickles, nothing runs a shell, YAML makes plain data."""
-    refused = {"pickle", "dill", "shelve", "marshal"}
+    """T12: nothing unpickles, nothing runs a shell, YAML makes plain data, and is read as DVC reads it."""
+    refused = {"pickle", "dill", "shelve", "marshal", "yaml"}  # PyYAML reads another YAML than DVC
     for module in sources():
         for imported in imports_of(module):
             assert imported.split(".")[0] not in refused, f"{module} imports {imported}"

@@ -7,8 +7,8 @@ from typing import Any
 from peewee_model.masking import without_secrets
 from peewee_model.release.manifest import Edge, StageEntry
 from pipeline.audit.finding import Finding
-from pipeline.dvc_yaml import YAMLError, load_yaml
 from pipeline.graph.stages import outputs
+from pipeline.params.yaml_file import YAMLError, load_yaml
 
 LOCK = "dvc.lock"
 GRAPH = "dvc.yaml"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peewee_model.errors import PeeweeError
-from pipeline.params import PARAMS_FILE
+from pipeline.params.params import PARAMS_FILE
 
 if TYPE_CHECKING:
     from pipeline.adaptation.archive import Speech

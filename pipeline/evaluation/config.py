@@ -6,7 +6,7 @@ from pydantic import Field
 
 from peewee_model.errors import PeeweeError
 from peewee_model.vocoder.griffin_lim import GriffinLimSettings
-from pipeline.params import Section
+from pipeline.params.params import Section
 
 SYNTHETIC_CORPUS = "mini"
 """The corpus that espeak-ng speaks. Whatever is measured on it says so."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.params import Section
+from pipeline.params.params import Section
 
 
 class AtMost(Section):

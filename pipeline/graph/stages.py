@@ -3,14 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
+from peewee_model.errors import ConfigError
+from pipeline.params.yaml_file import read_yaml
 
 GRAPH = Path("dvc.yaml")
 
 
 def load_stages(path: Path = GRAPH) -> dict[str, dict[str, Any]]:
-    """Read the stages as they stand in dvc.yaml."""
-    stages: dict[str, dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+    """Read the stages as dvc.yaml has them.
+
+    Raises:
+        ConfigError: If the file is missing or is not YAML, or has no stages.
+    """
+    stages = read_yaml(path).get("stages")
+    if not isinstance(stages, dict) or not all(isinstance(stage, dict) for stage in stages.values()):
+        raise ConfigError(f"{path} has no mapping `stages` of mappings; restore it")
     return stages
 
 

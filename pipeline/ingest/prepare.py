@@ -11,7 +11,7 @@ from peewee_model.text.normalize.normalizer import decode_text, normalize
 from pipeline.ingest.splits import SplitConfig
 from pipeline.ingest.spool import SpooledPart
 from pipeline.ingest.utterance import Part, Refused
-from pipeline.params import Section
+from pipeline.params.params import Section
 
 
 class IngestConfig(Section):

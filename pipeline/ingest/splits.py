@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import Field
 
 from peewee_model.errors import ConfigError
-from pipeline.params import Section
+from pipeline.params.params import Section
 
 logger = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ DVC's own `dvc exp run --set-param`, which leaves no trace in git before a run).
 
 import difflib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from ruamel.yaml import YAML
 
 from peewee_model.errors import ConfigError
 from peewee_model.files import write_whole
-from pipeline.params import PARAMS_FILE, check_texts
+from pipeline.params.params import PARAMS_FILE, check_texts
+from pipeline.params.yaml_file import read_yaml
 
 PROFILES = Path(__file__).parent
 SHIPPED = "mini"
@@ -28,6 +30,30 @@ def yaml_editor() -> YAML:
     editor.indent(mapping=2, sequence=4, offset=2)
     editor.preserve_quotes = True
     return editor
+
+
+def edit(path: Path, change: Callable[[Any], None]) -> tuple[str, str]:
+    """Change a YAML file in place; its comments stay.
+
+    Args:
+        path: The file.
+        change: Receives the document, and changes it.
+
+    Returns:
+        The text before and after.
+
+    Raises:
+        ConfigError: If the file is missing, or is not YAML.
+    """
+    read_yaml(path)  # what is wrong with it is said there
+    before = path.read_text(encoding="utf-8")
+    editor = yaml_editor()
+    document = editor.load(before)
+    change(document)
+    buffer = io.StringIO()
+    editor.dump(document, buffer)
+    write_whole(path, buffer.getvalue())
+    return before, buffer.getvalue()
 
 
 def merge(document: Any, overlay: Any) -> None:
@@ -51,17 +77,10 @@ def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
         The difference, as a unified diff; empty if there is none.
 
     Raises:
-        ConfigError: If a text in the overlay is not for everybody to read.
+        ConfigError: If the file is missing or is not YAML, or a text in the overlay is not for everybody to read.
     """
     check_texts(overlay, "the profile")
-    editor = yaml_editor()
-    before = path.read_text(encoding="utf-8")
-    document = editor.load(before)
-    merge(document, overlay)
-    buffer = io.StringIO()
-    editor.dump(document, buffer)
-    after = buffer.getvalue()
-    write_whole(path, after)
+    before, after = edit(path, lambda document: merge(document, overlay))
     lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), str(path), str(path))
     return "".join(lines)
 
@@ -75,7 +94,7 @@ def load_overlay(name: str, folder: Path = PROFILES) -> dict[str, Any]:
     path = folder / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(f"no profile {name!r}; there are: {', '.join(names(folder))}")
-    overlay: dict[str, Any] = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    overlay = read_yaml(path)
     extended = load_overlay(overlay.pop("extends"), folder) if "extends" in overlay else {}
     merge(extended, overlay)
     return extended

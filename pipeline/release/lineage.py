@@ -12,8 +12,8 @@ from typing import Any
 from peewee_model.errors import PeeweeError
 from peewee_model.masking import without_secrets
 from peewee_model.release.manifest import CodeEntry, Edge, StageEntry
-from pipeline.dvc_yaml import load_yaml
 from pipeline.graph.stages import edges, load_stages, outputs
+from pipeline.params.yaml_file import load_yaml
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,9 @@ its version, which is a hash of everything in it; the card tells where the versi
 the one that model hubs read.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import yaml
 
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import CodeEntry, CorpusEntry, ParentEntry
@@ -84,7 +83,8 @@ def _head(corpora: Sequence[CorpusEntry], params: Mapping[str, Any], parent: Par
         "pipeline_tag": "text-to-speech",
         "tags": tags,
     }
-    return ["---", yaml.safe_dump(head, sort_keys=False).strip(), "---"]
+    # JSON, which every version of YAML reads alike: in YAML 1.1 a bare `no`, Norwegian, would be false.
+    return ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), "---"]
 
 
 def _title(

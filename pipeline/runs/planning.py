@@ -1,7 +1,6 @@
 """What a run is: a commit and its parameters, written down once, before anything runs."""
 
 import datetime
-import io
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 
 from peewee_model.errors import ConfigError
 from peewee_model.plain_line import check_plain_line, plain_line
-from pipeline.dvc_yaml import YAMLError, load_yaml
-from pipeline.params import check_texts
+from pipeline.params.params import check_texts
+from pipeline.params.yaml_file import YAMLError, load_yaml, read_yaml, what_is_wrong
 from pipeline.profiles import overlay as profiles
 from pipeline.runs.checkout import PARAMS
 
@@ -56,7 +55,7 @@ def parse_overrides(items: list[str]) -> dict[str, Any]:
         try:
             found[key] = load_yaml(text)
         except YAMLError as error:
-            raise ConfigError(f"--set {item}: the value is not YAML: {' '.join(str(error).split())}") from None
+            raise ConfigError(f"--set {key}: the value is not YAML{what_is_wrong(error)}; correct it") from None
         check_texts(found[key], f"--set {key}")
     return found
 
@@ -73,22 +72,20 @@ def change_params(clone: Path, profile: str | None, overrides: Mapping[str, Any]
         The file's new text; None if nothing is different.
 
     Raises:
-        ConfigError: If there is no such profile or key.
+        ConfigError: If there is no such profile or key, or params.yaml is not YAML.
     """
     path = clone / PARAMS
-    before = path.read_text(encoding="utf-8")
+    before = read_yaml(path)
     if profile:
         profiles.apply(profiles.load_overlay(profile, clone / "pipeline" / "profiles"), path)
-    if overrides:
-        editor = profiles.yaml_editor()
-        document = editor.load(path.read_text(encoding="utf-8"))
+
+    def override(document: Any) -> None:
         for key, value in overrides.items():
             _set(document, key, value)
-        buffer = io.StringIO()
-        editor.dump(document, buffer)
-        path.write_text(buffer.getvalue(), encoding="utf-8")
-    after = path.read_text(encoding="utf-8")
-    return None if load_yaml(after) == load_yaml(before) else after
+
+    if overrides:
+        profiles.edit(path, override)
+    return None if read_yaml(path) == before else path.read_text(encoding="utf-8")
 
 
 def now() -> str:

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from peewee_model.errors import ConfigError, PeeweeError, TryAgainError
 from peewee_model.plain_line import check_plain_line
 from peewee_model.store.backends import absolute, open_backend
-from pipeline.dvc_yaml import YAMLError, dump_yaml, load_yaml
+from pipeline.params.yaml_file import YAMLError, dump_yaml, load_yaml
 
 _MAX_LENGTH = 100
 

@@ -18,9 +18,9 @@ from typing import Any
 from peewee_model.entry import run
 from peewee_model.errors import PeeweeError, TryAgainError
 from peewee_model.files import write_whole
-from pipeline.dvc_yaml import dump_yaml, load_yaml
 from pipeline.graph.stages import edges, load_stages, outputs
 from pipeline.logs import log_to_stderr
+from pipeline.params.yaml_file import dump_yaml, load_yaml
 from pipeline.release.lineage import ancestors
 from pipeline.runs.process import die_with_parent
 from pipeline.runs.records import Entry, Records, RunError, UnavailableError, result_key

@@ -7,8 +7,8 @@ from typing import Any
 
 from peewee_model import environment
 from peewee_model.errors import PeeweeError
-from pipeline.dvc_yaml import dump_yaml
 from pipeline.graph.stages import load_stages
+from pipeline.params.yaml_file import dump_yaml
 from pipeline.runs.checkout import address, check_out, commit, git
 from pipeline.runs.records import Plan, Records, RunError, UnavailableError
 

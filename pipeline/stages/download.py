@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.corpora.sources import CorpusConfig
 from pipeline.download.fetch import fetch_all
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 
 ARCHIVES = Path("data/archives")
 SCRATCH = Path(".scratch/download")

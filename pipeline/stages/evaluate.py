@@ -15,7 +15,7 @@ from pipeline.evaluation.held_out_speech import Sources, SpeechTest, speak_sente
 from pipeline.evaluation.report import ReportContent, describe_model, render
 from pipeline.evaluation.sentences import read_overview
 from pipeline.evaluation.training_curves import Curves, n_steps, read_curves
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 from pipeline.warm_start import RELEASE, WarmStartConfig
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from peewee_model.audio.clip import decode_flac, resample
 from peewee_model.audio.mel import Float32Array, MelConfig, log_mel
 from peewee_model.errors import AudioError
 from pipeline import engine, tables
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from pipeline.corpora.exclusions import read_exclusions
 from pipeline.corpora.sources import CorpusConfig
 from pipeline.ingest.corpus_table import ingest_corpus
 from pipeline.ingest.prepare import IngestConfig
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 
 
 class Params(Section):

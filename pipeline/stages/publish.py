@@ -17,7 +17,7 @@ from peewee_model.release.features import FEATURES_FILE, FeaturesManifest, parse
 from peewee_model.release.manifest import Manifest, hash_file, read_manifest
 from peewee_model.store.channels import check_entry
 from peewee_model.store.store import Store, open_store
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from peewee_model.encoder.config import EncoderConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.networks.weights import WeightsConfig, save_model
 from pipeline import tables
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 from pipeline.training.encoder.learner import EncoderLearner, EncoderParams
 from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop.loop import train, write_history

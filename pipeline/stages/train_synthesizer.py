@@ -8,7 +8,7 @@ from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.text.symbols.config import TextConfig
 from pipeline import tables
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop.loop import train, write_history
 from pipeline.training.loop.starting_weights import keep_weights, start_from

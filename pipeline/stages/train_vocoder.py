@@ -14,7 +14,7 @@ from peewee_model.vocoder.factory import make_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, add_weight_norm, remove_weight_norm
 from pipeline import tables
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop.loop import train, write_history
 from pipeline.training.loop.ragged import Ragged

@@ -117,12 +117,13 @@ def _tell(name: str, n_parameters: int, embed: Embed, clips: list[dict[str, Any]
 
 
 def _train(overlay: dict[str, Any], steps: int) -> tuple[Any, float]:
-    from pipeline.params import load_document
+    from pipeline.params.params import PARAMS_FILE
+    from pipeline.params.yaml_file import read_yaml
     from pipeline.profiles import overlay as profile
     from pipeline.training.encoder.learner import EncoderLearner, EncoderParams
     from pipeline.training.loop.loop import original, train
 
-    encoder = load_document()["encoder"]
+    encoder = read_yaml(PARAMS_FILE)["encoder"]
     profile.merge(encoder, overlay)
     schedule = {"steps": steps, "validate_every": max(1, steps // 6)}
     rate = {"warmup_steps": min(encoder["training"]["learning_rate"]["warmup_steps"], steps // 5)}

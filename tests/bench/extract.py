@@ -87,7 +87,7 @@ def _write_corpus(path: Path, flacs: list[bytes]) -> None:
 
 
 def _mels() -> dict[str, "MelConfig"]:  # noqa: F821 - imported when threads are set
-    from pipeline.params import read
+    from pipeline.params.params import read
     from pipeline.stages.extract_mels import Params
 
     mel = read(Params, ROOT / "params.yaml").mel

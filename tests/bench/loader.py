@@ -71,7 +71,7 @@ def _rows(n_utterances: int, n_mels: int) -> Iterator[tuple[dict[str, Any], dict
 
 def _write(loader: str, n_utterances: int) -> None:
     from pipeline import tables
-    from pipeline.params import read
+    from pipeline.params.params import read
     from pipeline.stages.extract_mels import Params
 
     mels = read(Params, ROOT / "params.yaml").mel

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Generator, Tensor
 
 from peewee_model.audio.mel import MelConfig, mel_filter_bank
-from pipeline.params import Section
+from pipeline.params.params import Section
 
 _NEPER_PER_DB = math.log(10) / 20
 _HANN_BINS = 1.5

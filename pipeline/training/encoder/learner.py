@@ -16,7 +16,7 @@ from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import PeeweeError
 from pipeline import tables
-from pipeline.params import Section
+from pipeline.params.params import Section
 from pipeline.training.encoder.augmentation import Augmentation, SpeakerAugmentation
 from pipeline.training.encoder.learning_rates import LearningRate
 from pipeline.training.encoder.losses import LossSettings, SpeakerLoss

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.params import Section
+from pipeline.params.params import Section
 
 
 class LearningRate(Section):

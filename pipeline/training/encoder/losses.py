@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline.params import Section
+from pipeline.params.params import Section
 from pipeline.training.encoder.ge2e import GE2ELoss
 
 Kind = Literal[

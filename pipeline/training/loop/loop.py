@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from peewee_model.errors import TryAgainError
 from peewee_model.networks.device import training_accelerator
-from pipeline.params import Section
+from pipeline.params.params import Section
 from pipeline.training.loop.checkpoints import ROOT, NotFiniteError, load_newest, save_checkpoint
 from pipeline.training.loop.prefetch import Prefetch
 

@@ -12,7 +12,7 @@ from torch.optim import Adam, Optimizer
 
 from peewee_model.synthesizer.layers import length_mask
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from pipeline.params import Section
+from pipeline.params.params import Section
 from pipeline.training.loop.loop import original
 from pipeline.training.spoken_texts import SynthesizerBatch
 from pipeline.training.synthesizer.mel_discriminator import MelDiscriminator

@@ -10,7 +10,7 @@ from peewee_model.synthesizer.non_attentive.config import NonAttentiveConfig
 from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
-from pipeline.params import Section
+from pipeline.params.params import Section
 from pipeline.training.loop.loop import Schedule
 from pipeline.training.synthesizer.losses import SynthesizerLossConfig
 from pipeline.training.synthesizer.mel_judge import AdversarialTraining

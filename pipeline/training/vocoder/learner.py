@@ -18,7 +18,7 @@ from peewee_model.errors import ConfigError, PeeweeError
 from peewee_model.vocoder.griffin_lim import GriffinLimSettings
 from peewee_model.vocoder.hifi_gan import GeneratorArchitecture, HiFiGan, HiFiGanConfig, add_weight_norm
 from peewee_model.vocoder.log_mel import LogMel
-from pipeline.params import Section
+from pipeline.params.params import Section
 from pipeline.training.loop.loop import Schedule
 from pipeline.training.loop.ragged import Ragged
 from pipeline.training.vocoder.discriminators import (

@@ -211,7 +211,7 @@ def test_dry_run_writes_parameters_that_every_stage_takes(project, tmp_path):
     """The diff is shown, nothing is run, and a second time there is nothing to change."""
     import importlib
 
-    from pipeline.params import read
+    from pipeline.params.params import read
 
     speech = write_speech(tmp_path / "me")
     arguments = ("--release", "store@stable", "--speech", speech, "--steps", 100, "--dry-run", "--channel", "mine")

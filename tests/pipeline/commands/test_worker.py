@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dvc_yaml import dump_yaml, load_yaml
+from pipeline.params.yaml_file import dump_yaml, load_yaml
 from pipeline.runs.records import Records
 from tests.closure import ROOT
 from tests.pipeline.commands.worker_project import GRAPH, Project, make_project

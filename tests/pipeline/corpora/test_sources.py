@@ -1,7 +1,7 @@
 import pytest
 
 from peewee_model.errors import ConfigError
-from pipeline.params import read
+from pipeline.params.params import read
 from pipeline.stages.download import Params
 
 GOOD = {

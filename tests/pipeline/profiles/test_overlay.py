@@ -81,7 +81,7 @@ def test_every_profile_is_accepted_by_every_stage(params, repository, monkeypatc
     """Strictly: an overlay with a misspelt or missing key fails in the stage that reads it."""
     import importlib
 
-    from pipeline.params import read
+    from pipeline.params.params import read
 
     for name in profile.names():
         profile.apply(profile.load_overlay(name), params)

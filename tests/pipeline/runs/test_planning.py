@@ -5,7 +5,7 @@ import pytest
 from peewee_model.errors import ConfigError
 from peewee_model.plain_line import PlainLineError
 from pipeline.commands import worker
-from pipeline.dvc_yaml import load_yaml
+from pipeline.params.yaml_file import load_yaml
 from pipeline.runs.planning import change_params, checked_reason, parse_overrides
 from tests.unreadable import READABLE, TEXTS
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.dvc_yaml import dump_yaml, load_yaml
+from pipeline.params.yaml_file import dump_yaml, load_yaml
 from pipeline.runs.records import Entry, Records, RunError, clean_run_id
 
 LOCKED = """

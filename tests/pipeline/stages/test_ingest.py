@@ -10,7 +10,7 @@ import yaml
 
 from peewee_model.errors import ConfigError
 from pipeline import tables
-from pipeline.params import read
+from pipeline.params.params import read
 from pipeline.stages.ingest import Params, ingest
 
 

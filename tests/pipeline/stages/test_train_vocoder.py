@@ -23,7 +23,7 @@ from peewee_model.vocoder.factory import load_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLim
 from peewee_model.vocoder.hifi_gan import HiFiGan
 from pipeline import tables
-from pipeline.params import read
+from pipeline.params.params import read
 from pipeline.stages.train_vocoder import Params, train_vocoder
 from pipeline.training.loop.loop import PreemptedError
 from pipeline.training.loop.ragged import Ragged

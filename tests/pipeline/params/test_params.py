@@ -1,7 +1,7 @@
 import pytest
 
 from peewee_model.errors import ConfigError
-from pipeline.params import Section, read
+from pipeline.params.params import Section, read
 
 
 class Mel(Section):

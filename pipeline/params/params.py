@@ -7,10 +7,10 @@ model lives beside the code that it configures. dvc.yaml names the same sections
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model.errors import ConfigError, describe_characters, unreadable_characters
+from pipeline.params.yaml_file import read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -22,28 +22,6 @@ class Section(BaseModel):
 
 
 Sections = TypeVar("Sections", bound=Section)
-
-
-def load_document(path: Path = PARAMS_FILE) -> dict[str, Any]:
-    """Read params.yaml as plain data.
-
-    Raises:
-        ConfigError: If the file is missing, or is not a YAML mapping.
-    """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is missing; run from the root of the repository") from None
-    except yaml.YAMLError as error:
-        # Not all that the error says: it quotes the line, which may hold the password of a URL.
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        what = getattr(error, "problem", None) or type(error).__name__
-        raise ConfigError(f"{path} is not valid YAML{where}: {what}; correct it") from None
-    if not isinstance(document, dict):
-        raise ConfigError(f"{path}: expected sections at the top level, found {type(document).__name__}")
-    check_texts(document, str(path))
-    return document
 
 
 def check_texts(value: Any, what: str) -> None:
@@ -78,7 +56,8 @@ def read(kind: type[Sections], path: Path = PARAMS_FILE) -> Sections:
     Raises:
         ConfigError: Names the key, what is wrong with it, and the file.
     """
-    document = load_document(path)
+    document = read_yaml(path)
+    check_texts(document, str(path))
     try:
         return kind.model_validate({name: document[name] for name in kind.model_fields if name in document})
     except ValidationError as error:
