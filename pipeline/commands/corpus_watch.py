@@ -27,7 +27,7 @@ from peewee_model.errors import ConfigError, TryAgainError
 from peewee_model.masking import masked
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
-from pipeline.corpora.sources import CorpusConfig, Source, masked
+from pipeline.corpora.sources import CorpusConfig, Source
 from pipeline.params.params import PARAMS_FILE, Section, read
 
 logger = logging.getLogger(__name__)

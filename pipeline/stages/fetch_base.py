@@ -8,7 +8,7 @@ from pathlib import Path
 from peewee_model.errors import ConfigError
 from peewee_model.release.manifest import verify_release
 from peewee_model.store.reference import Reference, parse_reference
-from peewee_model.store.store import open_store, parse_reference
+from peewee_model.store.store import open_store
 from pipeline.params.params import Section, read
 from pipeline.warm_start import BASE, RECORD, RELEASE, WarmStartConfig
 
