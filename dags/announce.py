@@ -16,13 +16,6 @@ from dags.assets import RELEASE
 logger = logging.getLogger(__name__)
 
 CONNECTION = "peewee_airflow"
-HEADLINE = (
-    "speaker.eer",
-    "speech.synthesized.cer",
-    "speech.synthesized.similarity",
-    "speech.synthesized.coverage",
-    "speech.ground_truth.cer",
-)
 _TIMEOUT_S = 10
 _MAX_NOTE = 1000
 
@@ -35,7 +28,7 @@ def announce(context: Mapping[str, Any], result: Mapping[str, Any] | None) -> No
         "commit": sealed.get("commit"),
         "tag": sealed.get("tag"),
         "run": sealed.get("run"),
-        "metrics": headline(sealed.get("metrics")),
+        "metrics": {headline["path"]: headline["value"] for headline in sealed.get("headlines") or ()},
     }
     write_note(context["dag_run"].dag_id, context["dag_run"].run_id, describe(sealed))
 
@@ -47,22 +40,10 @@ def tell_release(context: Mapping[str, Any]) -> None:
     tell(f"{instance.dag_id}: released {sealed.get('version')}", describe(sealed))
 
 
-def headline(metrics: Mapping[str, Any] | None) -> dict[str, float]:
-    """Pick the figures that say most, by their dotted names; those that were measured."""
-    found: dict[str, float] = {}
-    for name in HEADLINE:
-        value: Any = metrics
-        for part in name.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if isinstance(value, int | float):
-            found[name] = value
-    return found
-
-
 def describe(sealed: Mapping[str, Any]) -> str:
     """Say in a few lines what a run released."""
     lines = [f"release {sealed.get('version')}", f"commit {sealed.get('commit')}"]
-    lines += [f"{name} {value:.4g}" for name, value in headline(sealed.get("metrics")).items()]
+    lines += [f"{headline['name']} {headline['text']}" for headline in sealed.get("headlines") or ()]
     return "\n".join(lines)
 
 

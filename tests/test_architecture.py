@@ -19,7 +19,7 @@ FLOORS = {
         ("encoder", "synthesizer", "vocoder"),
         ("text", "audio"),
         ("networks",),
-        ("entry", "environment", "errors", "files", "masking", "plain_line"),
+        ("entry", "environment", "errors", "files", "masking", "metric_labels", "plain_line"),
     ),
     "pipeline": (
         ("__main__",),

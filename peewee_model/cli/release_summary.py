@@ -5,11 +5,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from pydantic import JsonValue
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
+from peewee_model.metric_labels import LABELS_FILE, Headline, Labels, release_labels
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import MODELS, VERSION_LENGTH, Manifest
 from peewee_model.store.catalogue import Listed, Page
@@ -17,8 +19,6 @@ from peewee_model.store.channels import READERS, Numbered
 from peewee_model.store.store import Store
 
 GATE = "reports/gate.json"
-HEADLINES = {"EER": "speaker.eer", "CER": "speech.synthesized.cer"}
-"""The two figures of the list: how well voices are told apart, and how well the speech is understood."""
 
 _NONE = "-"
 
@@ -46,8 +46,8 @@ class Summary:
     """Which mean it now."""
     published: str | None
     """When it was published last; UTC, ISO 8601."""
-    headlines: Mapping[str, float]
-    """Those of `HEADLINES` that it has, by their names in metrics.json."""
+    headlines: Mapping[str, Headline]
+    """The figures for the list, by the heads of their columns."""
     hours: float
     n_speakers: int
     """Of all its corpora; who is in two of them counts twice."""
@@ -66,7 +66,7 @@ class Summary:
             "version": self.version,
             "channels": list(self.channels),
             "published": self.published,
-            "metrics": dict(self.headlines),
+            "metrics": {headline.path: headline.value for headline in self.headlines.values()},
             "hours": self.hours,
             "n_speakers": self.n_speakers,
             "n_utterances": self.n_utterances,
@@ -79,12 +79,34 @@ class Summary:
 
 def summarize(store: Store, page: Page) -> list[Summary]:
     """Describe the releases of a page of a store's catalogue, without those that are only half there."""
+    labels = _LabelReader(store)
     with ThreadPoolExecutor(READERS) as pool:
-        found = pool.map(lambda listed: _summary(store, listed), page.releases)
+        found = pool.map(lambda listed: _summary(store, listed, labels), page.releases)
         return [summary for summary in found if summary]
 
 
-def _summary(store: Store, listed: Listed) -> Summary | None:
+class _LabelReader:
+    """Reads the labels of metrics, and those that many releases share once. Several threads may ask it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, Labels] = {}
+        self._lock = Lock()
+
+    def of(self, version: str, manifest: Manifest) -> Labels:
+        entry = manifest.files.get(LABELS_FILE)
+        with self._lock:
+            key = entry.sha256 if entry else ""
+            if key not in self._known:
+                self._known[key] = _labels(self._store, version, manifest)
+            return self._known[key]
+
+
+def _labels(store: Store, version: str, manifest: Manifest) -> Labels:
+    return release_labels(manifest.files, lambda name: store.read_file(version, name))
+
+
+def _summary(store: Store, listed: Listed, labels: _LabelReader) -> Summary | None:
     version = listed.version
     try:
         manifest, error = store.read_manifest(version), None
@@ -92,15 +114,13 @@ def _summary(store: Store, listed: Listed) -> Summary | None:
         return None
     except ReleaseError as problem:
         manifest, error = None, str(problem)
-    metrics = dict(flatten(manifest.metrics)) if manifest else {}
     corpora = manifest.corpora if manifest else ()
     files = manifest.files if manifest else {}
-    headlines = {name: metrics[name] for name in HEADLINES.values() if isinstance(metrics.get(name), int | float)}
     return Summary(
         version=version,
         channels=listed.channels,
         published=listed.published,
-        headlines=headlines,
+        headlines=labels.of(version, manifest).listed(manifest.metrics) if manifest else {},
         hours=round(sum(corpus.hours for corpus in corpora), 6),
         n_speakers=sum(corpus.n_speakers for corpus in corpora),
         n_utterances=sum(corpus.n_utterances for corpus in corpora),
@@ -113,13 +133,14 @@ def _summary(store: Store, listed: Listed) -> Summary | None:
 
 def summary_table(summaries: Sequence[Summary]) -> str:
     """Lay releases out for reading."""
-    head = ["VERSION", "CHANNELS", "PUBLISHED", *HEADLINES, "HOURS", "SPEAKERS", "SIZE", "SIGNED BY"]
+    figures = list(dict.fromkeys(title for summary in summaries for title in summary.headlines))
+    head = ["VERSION", "CHANNELS", "PUBLISHED", *figures, "HOURS", "SPEAKERS", "SIZE", "SIGNED BY"]
     rows = [
         [
             summary.version,
             ", ".join(summary.channels) or _NONE,
             summary.published or _NONE,
-            *(percent(summary.headlines.get(name)) for name in HEADLINES.values()),
+            *(summary.headlines[title].text if title in summary.headlines else _NONE for title in figures),
             *(
                 [f"{summary.hours:.1f}", str(summary.n_speakers), human_size(summary.size)]
                 if summary.error is None
@@ -182,11 +203,15 @@ def describe(store: Store, version: str) -> str:
         for model in MODELS
         if (name := f"{model}/model.safetensors") in manifest.files
     ]
-    metrics = [[name, _figure(value)] for name, value in flatten(manifest.metrics)]
+    labels = _labels(store, version, manifest)
+    metrics = [
+        [path, _figure(value), labels.name(path) if labels.find(path.rpartition(".")[2]) else ""]
+        for path, value in flatten(manifest.metrics)
+    ]
     for head, rows in (
         (["CORPUS", "SPEAKERS", "UTTERANCES", "HOURS", "SHA256", "LICENCE"], corpora),
         (["MODEL", "SIZE", "SHA256"], models),
-        (["METRIC", "VALUE"], metrics),
+        (["METRIC", "VALUE", "NAME"], metrics),
     ):
         lines += ["", table(head, rows)] if rows else []
     return "\n".join(lines)
@@ -250,11 +275,6 @@ def human_size(size: int) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.0f} {unit}" if unit == "B" or value >= 99.5 else f"{value:.1f} {unit}"
-
-
-def percent(value: float | None) -> str:
-    """Write a share of one; a dash if it is not known."""
-    return _NONE if value is None else f"{value:.1%}"
 
 
 def _figure(value: Any) -> str:

@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from peewee_model.errors import PeeweeError
+from peewee_model.metric_labels import LABELS_FILE, Labels, MetricLabel
 from pipeline.params.params import PARAMS_FILE
 
 if TYPE_CHECKING:
     from pipeline.adaptation.archive import Speech
 
 METRICS = Path("reports/metrics.json")
-FIGURES = (
-    ("similarity", "similarity to the speaker, by the independent verifier"),
-    ("cer", "character error rate"),
-    ("wer", "word error rate"),
-    ("mcd_db", "distance to the recording, MCD in dB"),
-)
 
 
 class AdaptationError(PeeweeError):
@@ -71,7 +66,8 @@ def command(
     from pipeline.commands.summary import summary
 
     typer.echo(summary())
-    for line in before_and_after(json.loads(METRICS.read_text(encoding="utf-8"))):
+    labels = Labels.parse(Path(LABELS_FILE).read_bytes())
+    for line in before_and_after(json.loads(METRICS.read_text(encoding="utf-8")), labels):
         typer.echo(line)
 
 
@@ -100,11 +96,12 @@ def _run_graph() -> None:
         )
 
 
-def before_and_after(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """Say how the held-out sentences came out, spoken by the release started from and by the new one.
+def before_and_after(metrics: Mapping[str, Any], labels: Labels) -> Iterator[str]:
+    """Compare the held-out sentences as the release started from and the new one speak them.
 
     Args:
         metrics: `reports/metrics.json`.
+        labels: What the metrics are called.
     """
     speech = metrics.get("speech") or {}
     before, after = speech.get("parent") or {}, speech.get("synthesized") or {}
@@ -113,16 +110,13 @@ def before_and_after(metrics: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"{speech.get('n_sentences', 'some')} held-out sentences, before and after, and as recorded:"
     recorded = speech.get("ground_truth") or {}
-    for key, label in FIGURES:
-        values = [figures.get(key) for figures in (before, after, recorded)]
-        shown = [_figure(key, value) for value in values]
-        if before.get(key) is not None or after.get(key) is not None:
-            yield f"  {label}: {shown[0]} -> {shown[1]}" + (f" ({shown[2]})" if recorded.get(key) is not None else "")
+    for label in labels.at("comparison", before, after):
+        old, new, real = (figures.get(label.key) for figures in (before, after, recorded))
+        line = f"  {label.name}: {label.text(old)} -> {label.text(new)}{_verdict(label, old, new)}"
+        yield line if real is None else f"{line} ({label.text(real)})"
 
 
-def _figure(key: str, value: float | None) -> str:
-    if value is None:
-        return "not measured"
-    return (
-        f"{100 * value:.1f} %" if key in ("cer", "wer") else f"{value:.3f}" if key == "similarity" else f"{value:.2f}"
-    )
+def _verdict(label: MetricLabel, old: float | None, new: float | None) -> str:
+    if not label.better or old is None or new is None or old == new:
+        return ""
+    return ", better" if (new < old) == (label.better == "lower") else ", worse"

@@ -1,20 +1,29 @@
-"""What `make repro` says at its end: the release, its figures, the report, and how to hear a voice."""
+"""What `make repro` prints at its end: the release, its figures, the report, and how to clone a voice."""
 
 import json
 from pathlib import Path
 
 from peewee_model import environment
+from peewee_model.metric_labels import LABELS_FILE, Labels
 
 
 def summary() -> str:
-    """Describe the release that stands in this folder, as a few lines for a terminal."""
+    """Describe the release in this folder, as a few lines for a terminal."""
     receipt = json.loads(Path("receipts/publish.json").read_text())
     gate = json.loads(Path("reports/gate.json").read_text())
+    labels = Labels.parse(Path(LABELS_FILE).read_bytes())
     lines = [f"release   {receipt['version']}  (channel {receipt['channel']}, store {_store()})"]
     for check in gate["checks"]:
         verdict = "ok" if check["passed"] else "FAILED"
-        value = "not measured" if check["value"] is None else f"{check['value']:.4g}"
-        lines.append(f"{verdict:>8}  {check['metric']} = {value}, asked {check['op']} {check['threshold']:g}")
+        path = check["metric"]
+        value = "not measured" if check["value"] is None else labels.text(path, check["value"])
+        lines.append(
+            f"{verdict:>8}  {labels.name(path)}: {value}, asked {check['op']} {labels.text(path, check['threshold'])}"
+        )
+    checked = {check["metric"] for check in gate["checks"]}
+    for headline in labels.headlines(json.loads(Path("reports/metrics.json").read_text())):
+        if headline.path not in checked:
+            lines.append(f"{'':8}  {headline.name}: {headline.text}")
     timings = Path("reports/timings.json")
     if timings.exists():
         factor = json.loads(timings.read_text()).get("real_time_factor", 0.0)

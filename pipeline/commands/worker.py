@@ -29,7 +29,7 @@ from pipeline.runs.process import Stop, run_child
 from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
 from pipeline.runs.reproduce import Request, configure, read_outcomes
 from pipeline.runs.scratch import scratch
-from pipeline.runs.seal import RECEIPT, release_metrics, seal
+from pipeline.runs.seal import RECEIPT, release_figures, seal
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def seal_run(run_id: str, repository: str) -> dict[str, Any]:
     planned = records.plan(run_id)
     with scratch(_scratch()) as folder:
         sealed = seal(records, planned, repository, folder / "clone")
-    return {**sealed, "metrics": release_metrics(sealed["version"])}
+    return {**sealed, **release_figures(sealed["version"])}
 
 
 def show(run_id: str) -> dict[str, Any]:

@@ -1,24 +1,28 @@
-"""What is measured on each row of a sentence, and what that comes to over all sentences."""
+"""What is measured on each row of a sentence, and its sums over all sentences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from peewee_model.audio.mel import MelConfig
 from pipeline import engine
+from pipeline.evaluation import metrics
 from pipeline.evaluation.config import SpeechTestConfig
 from pipeline.evaluation.distortion import waveform_distortion
 from pipeline.evaluation.recognition import PocketSphinx, plain_words, transcription_error_rates
 from pipeline.evaluation.sentences import ROWS, Row, Samples, Spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SENTENCES_PER_TASK = 4
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One row of one sentence. None is what was not measured, or has no meaning for the row."""
+    """One row of one sentence. None: not measured, or not defined for the row."""
 
     utterance_id: str
     speaker_id: str
@@ -124,21 +128,25 @@ def measure_task(task: Task) -> list[dict[Row, dict[str, Any]]]:
 def summarize(
     measurements: Sequence[Measurement], verification_eer: Mapping[Row, float], n_bootstrap: int, seed: int
 ) -> dict[Row, dict[str, float]]:
-    """Each row's figures over all sentences; what was not measured is not there.
+    """Each row's figures over all sentences; what was not measured is left out.
 
-    Error rates are edits over all sentences by length of all texts, with the 95 % interval of the character error rate
-    over which sentences were drawn; the others means and shares. `cer_ratio` is the character error rate by that of
-    copy-synthesis, for rows made of text.
+    Error rates are edits over all sentences by length of all texts. The character error rate has a 95 % interval, from
+    drawing sentences with replacement. The other figures are means and shares, those of `METRICS` with a `mean_of`.
+    `cer_ratio` is the character error rate by that of copy-synthesis, for rows made of text.
     """
+    import pandas as pd  # here, so that the processes that measure do not wait for it
+
+    frame = pd.DataFrame([vars(item) for item in measurements])
+    fields = {metric.key: metric.mean_of for metric in metrics.METRICS if metric.mean_of}
+    means = frame[[*fields.values()]].astype(float).groupby(frame["row"]).mean()
     summary: dict[Row, dict[str, float]] = {}
     for row in ROWS:
-        of_row = [item for item in measurements if item.row == row]
-        if not of_row:
-            continue
-        figures = _error_rates(of_row, n_bootstrap, seed) | _means(of_row)
-        if row in verification_eer:
-            figures["verification_eer"] = verification_eer[row]
-        summary[row] = figures
+        if row in means.index:
+            found = means.loc[row].dropna().to_dict()
+            summary[row] = _error_rates(frame[frame["row"] == row], n_bootstrap, seed)
+            summary[row] |= {key: float(found[field]) for key, field in fields.items() if field in found}
+            if row in verification_eer:
+                summary[row]["verification_eer"] = verification_eer[row]
     copied = summary["copy_synthesis"].get("cer")
     for figures in summary.values():
         if copied and "cer" in figures and "stop_failures" in figures:
@@ -146,31 +154,13 @@ def summarize(
     return summary
 
 
-def _error_rates(of_row: Sequence[Measurement], n_bootstrap: int, seed: int) -> dict[str, float]:
-    heard = [item for item in of_row if item.recognized is not None and item.cer is not None]
-    if not heard:
+def _error_rates(of_row: "pd.DataFrame", n_bootstrap: int, seed: int) -> dict[str, float]:
+    written = of_row.dropna(subset=["recognized", "cer"])
+    if written.empty:
         return {}
-    cer, wer = transcription_error_rates([item.text for item in heard], [str(item.recognized) for item in heard])
-    lengths = np.array([len(plain_words(item.text)) for item in heard], dtype=np.float64)
-    edits = lengths * np.array([item.cer for item in heard], dtype=np.float64)
-    drawn = np.random.default_rng(seed).integers(len(heard), size=(n_bootstrap, len(heard)))
+    cer, wer = transcription_error_rates(written["text"].tolist(), written["recognized"].tolist())
+    lengths = written["text"].map(lambda text: len(plain_words(text))).to_numpy(dtype=np.float64)
+    edits = lengths * written["cer"].to_numpy(dtype=np.float64)
+    drawn = np.random.default_rng(seed).integers(len(written), size=(n_bootstrap, len(written)))
     low, high = np.quantile(edits[drawn].sum(axis=1) / lengths[drawn].sum(axis=1), [0.025, 0.975])
     return {"cer": cer, "cer_low": float(low), "cer_high": float(high), "wer": wer}
-
-
-_MEANS = {
-    "mcd_db": "mcd_db", "similarity": "similarity", "similarity_reference": "similarity_reference",
-    "similarity_others": "similarity_others", "diagonality": "diagonality", "focus_rate": "focus_rate",
-    "coverage": "coverage", "length_ratio": "length_ratio", "truncated": "truncated", "stop_failures": "stop_failure",
-    "aligned": "aligned",
-}  # fmt: skip
-"""Metric -> the measurement whose mean it is."""
-
-
-def _means(of_row: Sequence[Measurement]) -> dict[str, float]:
-    figures = {}
-    for name, field in _MEANS.items():
-        values = [float(value) for item in of_row if (value := getattr(item, field)) is not None]
-        if values:
-            figures[name] = float(np.mean(values))
-    return figures

@@ -1,21 +1,12 @@
-"""What a listener would write down: speech recognition, and how far that is from what was to be said."""
+"""Speech recognition, and how far the recognized text is from the text that was to be said."""
 
 import re
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from peewee_model.audio.clip import resample
-
-
-class Recognizer(Protocol):
-    """Writes down speech. Any that does can stand here: Whisper, where its weights are at hand."""
-
-    def recognize(self, samples: NDArray[np.float32], sample_rate: int) -> str:
-        """Write down one utterance; the result depends on nothing heard before."""
-        ...
 
 
 class PocketSphinx:
@@ -39,7 +30,7 @@ class PocketSphinx:
         self._decoder = Decoder(samprate=self._sample_rate, cmn="batch", loglevel="FATAL", **limits)
 
     def recognize(self, samples: NDArray[np.float32], sample_rate: int) -> str:
-        """Write down one utterance, mono in [-1, 1]."""
+        """Recognize one utterance, mono in [-1, 1]."""
         if not len(samples):
             return ""
         heard = np.pad(resample(samples, sample_rate, self._sample_rate), round(self.PAUSE_S * self._sample_rate))
@@ -63,8 +54,8 @@ def transcription_error_rates(references: Sequence[str], hypotheses: Sequence[st
     """Character and word error rates: edits over all utterances divided by the references' length.
 
     Args:
-        references: What was to be said; none empty.
-        hypotheses: What was understood.
+        references: What was to be said. None is empty.
+        hypotheses: What was recognized.
     """
     import jiwer
 

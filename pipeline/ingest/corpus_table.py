@@ -33,6 +33,7 @@ from pipeline.ingest.readers.libritts import read_libritts
 from pipeline.ingest.sieve import Sieve
 from pipeline.ingest.splits import Splits, assign_splits, hold_out_within
 from pipeline.ingest.spool import Spool, SpooledPart, SpooledUtterance
+from pipeline.ingest.summary import summarize
 from pipeline.ingest.utterance import Part, Reader, Refused
 
 logger = logging.getLogger(__name__)
@@ -70,11 +71,11 @@ def ingest_corpus(
     Args:
         sources: Which archives, and of which corpora they are.
         config: Limits and splits.
-        exclusions: Who is left out; one whom no archive holds is only told.
+        exclusions: Who is left out; an id that no archive holds is only logged.
         archives: Folder of the archives.
         corpus: Folder of the shards; it is made anew.
         utterances: Parquet file of `tables.UTTERANCES`.
-        rejected: Parquet file of `tables.REJECTED`; it is there too when the run stops for too many of them.
+        rejected: Parquet file of `tables.REJECTED`; it is written too when the run stops for too many of them.
         summary: JSON file of utterances, speakers and hours by corpus, subset and split, and of refusals by reason.
         scratch: Folder for a file of about the corpus's size.
         workers: Processes that decode and encode.
@@ -97,9 +98,9 @@ def ingest_corpus(
             raise _too_many(spool, n_refused, n_utterances, config, rejected)
         splits = _split(spool, config)
         _write_shards(spool, splits, config, corpus)
-        told = (_row(utterance, splits, tables.UTTERANCES) for utterance in spool.utterances_by_speaker())
-        _write_rows(utterances, tables.UTTERANCES, told, _UTTERANCES_PER_GROUP)
-        document = json.dumps(_summary(spool, splits), indent=2, sort_keys=True)
+        rows = (_row(utterance, splits, tables.UTTERANCES) for utterance in spool.utterances_by_speaker())
+        _write_rows(utterances, tables.UTTERANCES, rows, _UTTERANCES_PER_GROUP)
+        document = json.dumps(summarize(spool, splits), indent=2, sort_keys=True)
         summary.write_text(document + "\n", encoding="utf-8")
     finally:
         spool.close()
@@ -181,7 +182,7 @@ def _judge(spool: Spool, config: IngestConfig) -> tuple[int, int]:
 def _joined(
     parts: Sequence[SpooledPart], config: IngestConfig
 ) -> tuple[SpooledUtterance | None, list[tuple[SpooledPart, str, str]]]:
-    """Join an utterance's parts from one place; or say which of them are refused."""
+    """Join an utterance's parts from one place, or name those that are refused."""
     refused = [(part, part.reason, part.detail) for part in parts if part.reason]
     if refused:
         return None, refused
@@ -237,7 +238,7 @@ def _too_many(spool: Spool, n_refused: int, n_utterances: int, config: IngestCon
         counts[row["reason"]] += 1
         examples.setdefault(row["reason"], f"{row['member']} of {row['archive']}: {row['detail']}")
     uncounted = _UNCOUNTED if n_utterances else set()
-    told = "; ".join(
+    reasons = "; ".join(
         f"{count} {reason}, such as {examples[reason]}"
         for reason, count in counts.most_common()
         if reason not in uncounted
@@ -246,7 +247,7 @@ def _too_many(spool: Spool, n_refused: int, n_utterances: int, config: IngestCon
     return IngestError(
         f"{n_refused} of {n_utterances} utterances ({fraction:.1%}) can't be used, params.yaml allows "
         f"ingest.max_rejected_fraction {config.max_rejected_fraction:.1%}; look at {rejected}, then repair the corpus, "
-        f"the limits under ingest, or the fraction. Refused: {told}"
+        f"the limits under ingest, or the fraction. Refused: {reasons}"
     )
 
 
@@ -259,7 +260,7 @@ def _split(spool: Spool, config: IngestConfig) -> Splits:
     within = hold_out_within(
         corpora, ((found.speaker_id, found.utterance_id) for found in spool.utterances()), config.split
     )
-    by_speaker = assign_splits({name: heard for name, heard in subsets.items() if name not in within}, config.split)
+    by_speaker = assign_splits({name: found for name, found in subsets.items() if name not in within}, config.split)
     if not within and "train" not in by_speaker.values():
         raise IngestError("no speaker is left to train on; name fewer subsets in params.yaml ingest.split.by_subset")
     return Splits(by_speaker, within)
@@ -283,34 +284,5 @@ def _shard_of(utterance_id: str, n_shards: int) -> int:
 
 
 def _row(utterance: SpooledUtterance, splits: Splits, schema: pa.Schema, **more: bytes) -> dict[str, Any]:
-    told = {"split": splits.of(utterance.speaker_id, utterance.utterance_id), **more}
-    return {name: told[name] if name in told else getattr(utterance, name) for name in schema.names}
-
-
-def _summary(spool: Spool, splits: Splits) -> dict[str, Any]:
-    """Count what `bundle` tells of the corpora: by corpus, subset and split, and what was refused by archive.
-
-    Speakers are counted by corpus and subset too: one who is held out in part is in several splits.
-    """
-    parts: dict[tuple[str, str, str], dict[str, Any]] = {}
-    speakers: dict[tuple[str, str, str], set[str]] = defaultdict(set)
-    for utterance in spool.utterances():
-        split = splits.of(utterance.speaker_id, utterance.utterance_id)
-        key: tuple[str, str, str] = (utterance.corpus, utterance.subset, split)
-        names = dict(zip(("corpus", "subset", "split"), key, strict=True))
-        part = parts.setdefault(key, {**names, "n_utterances": 0, "duration_s": 0.0, "trimmed_s": 0.0})
-        part["n_utterances"] += 1
-        part["duration_s"] += utterance.duration_s
-        part["trimmed_s"] += utterance.trimmed_s
-        speakers[key].add(utterance.speaker_id)
-    for key, part in parts.items():
-        hours = round(part.pop("duration_s") / 3600, 6)
-        part |= {"hours": hours, "trimmed_s": round(part["trimmed_s"], 3), "n_speakers": len(speakers[key])}
-    refused: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in spool.rejected():
-        refused[row["archive"]][row["reason"]] += 1
-    heard: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for (corpus, subset, _), names_of in speakers.items():
-        heard[corpus, subset] |= names_of
-    n_speakers = [{"corpus": c, "subset": s, "n_speakers": len(heard[c, s])} for c, s in sorted(heard)]
-    return {"parts": [parts[key] for key in sorted(parts)], "speakers": n_speakers, "rejected": refused}
+    added = {"split": splits.of(utterance.speaker_id, utterance.utterance_id), **more}
+    return {name: added[name] if name in added else getattr(utterance, name) for name in schema.names}

@@ -1,14 +1,14 @@
-"""Models and reports into a release: the files, what is known of how they were made, and the manifest that names all.
+"""Makes a release of models and reports: the files, the record of how they were made, and the manifest of all.
 
     encoder/ synthesizer/ vocoder/ reports/ samples/    as the stages made them
     links.json         every file between the archives and the models, by SHA-256
     features.json      the tables that the models were trained on; its hash is their version in a store
     exclusions.json    who is in none of them
-    provenance.json    in-toto's and SLSA's words for how it was made
-    croissant.json     MLCommons' words for what it was made of
-    MODEL_CARD.md      the same for people
+    provenance.json    how it was made, as an in-toto statement (SLSA)
+    croissant.json     the data that it was made of, as MLCommons describes data
+    MODEL_CARD.md      both for people
 
-Neither archives nor tables of audio are read for it: the links tell what they were.
+It reads neither archives nor tables of audio: their hashes are in the links.
 """
 
 import json
@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from peewee_model.metric_labels import LABELS_FILE, Labels
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import (
     MANIFEST,
@@ -55,22 +56,22 @@ COUNTS = ("n_speakers", "n_utterances", "hours")
 
 
 def bundle_release(summary: Path, release: Path) -> str:
-    """Make a release of what stands in the current folder.
+    """Make a release of the models and reports in the current folder.
 
-    Reports are those that dvc.yaml names as dependencies of the stage, so that nothing unknown to DVC gets in. What is
-    under `reports/audio` becomes `samples/`.
+    Reports are those that dvc.yaml names as dependencies of the stage, so that nothing unknown to DVC gets in. The
+    files under `reports/audio` become `samples/`.
 
     Args:
-        summary: What ingest counted, as JSON.
-        release: Folder to write; made anew.
+        summary: `data/summary.json`: what ingest counted.
+        release: Folder to write. Its old content is removed.
 
     Returns:
         The release's version.
 
     Raises:
         ConfigError: If the models' mel configs differ; the fields are named.
-        LineageError: If dvc.lock does not tell how the models were made.
-        LinkError: If the stages' own records are missing, or tell of other files than dvc.lock.
+        LineageError: If dvc.lock does not record how the models were made.
+        LinkError: If the stages' own records are missing, or name other files than dvc.lock.
         BundleError: If a file is missing, is not what the stage that made it wrote down, or is of a kind that no
             release may hold.
     """
@@ -89,15 +90,7 @@ def bundle_release(summary: Path, release: Path) -> str:
     _write_descriptions(release, evidence, corpora, parent, mel, metrics)
     files = _describe_files(release)
     check_entries({source: files[name] for source, name in contents}, evidence.links)
-    # No repository is named: clones come from different places, and their releases must be the same.
-    provenance = write_provenance(
-        files=files,
-        params=evidence.params,
-        lineage=evidence.lineage,
-        code=evidence.code,
-        parent=(parent, evidence.links.products[f"{RELEASE}/{MANIFEST}"].sha256) if parent else None,
-    )
-    (release / PROVENANCE).write_text(provenance, encoding="utf-8", newline="")
+    _write_provenance(release, files, evidence, parent)
     manifest = Manifest(
         format=1,
         files=files | {PROVENANCE: hash_file(release / PROVENANCE)},
@@ -118,6 +111,20 @@ def bundle_release(summary: Path, release: Path) -> str:
     return version
 
 
+def _write_provenance(
+    release: Path, files: Mapping[str, FileEntry], evidence: Evidence, parent: ParentEntry | None
+) -> None:
+    # No repository is named: clones come from different places, and their releases must be the same.
+    text = write_provenance(
+        files=files,
+        params=evidence.params,
+        lineage=evidence.lineage,
+        code=evidence.code,
+        parent=(parent, evidence.links.products[f"{RELEASE}/{MANIFEST}"].sha256) if parent else None,
+    )
+    (release / PROVENANCE).write_text(text, encoding="utf-8", newline="")
+
+
 def _write_descriptions(
     release: Path,
     evidence: Evidence,
@@ -135,6 +142,7 @@ def _write_descriptions(
         code=evidence.code,
         features=evidence.features,
         exclusions=evidence.excluded,
+        labels=_read_labels(),
         parent=parent,
     )
     croissant = write_croissant(corpora=corpora, params=evidence.params, mel=mel, features=evidence.features)
@@ -214,8 +222,17 @@ def _describe_files(release: Path) -> dict[str, FileEntry]:
     files = {path.relative_to(release).as_posix(): path for path in sorted(release.rglob("*")) if path.is_file()}
     for name in files:
         if wanted := check_name(name):
-            raise BundleError(f"{name!r} can't stand in a release; it takes {wanted}; let evaluate write another")
+            raise BundleError(f"{name!r} can't be a file of a release; it takes {wanted}; let evaluate write another")
     return {name: hash_file(path) for name, path in files.items()}
+
+
+def _read_labels() -> Labels:
+    try:
+        return Labels.parse(Path(LABELS_FILE).read_bytes())
+    except FileNotFoundError:
+        raise BundleError(f"{LABELS_FILE} is missing; run `dvc repro`") from None
+    except ValueError as error:
+        raise BundleError(f"{LABELS_FILE} holds {error}; make it again with `dvc repro`") from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

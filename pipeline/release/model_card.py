@@ -9,9 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from peewee_model.metric_labels import Labels
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import CodeEntry, CorpusEntry, ParentEntry
-from pipeline.release.card_figures import figures, has_attention, share
+from pipeline.release.card_figures import figures, has_attention
 from pipeline.release.publications import is_synthetic, known_licence, published
 
 _SHOWN = 5
@@ -28,6 +29,7 @@ def write_model_card(
     code: CodeEntry,
     features: FeaturesManifest,
     exclusions: Mapping[str, Sequence[str]],
+    labels: Labels,
     parent: ParentEntry | None = None,
 ) -> str:
     """Write the card as Markdown.
@@ -41,6 +43,7 @@ def write_model_card(
         code: The commit.
         features: The tables that the models were trained on.
         exclusions: `speakers` and `utterances` that were left out.
+        labels: `reports/metrics_labels.json`: what the metrics are called.
         parent: The release that training started from.
     """
     learned = [*corpora, *inherited(corpora, parent)]
@@ -48,8 +51,8 @@ def write_model_card(
         _head(learned, params, parent),
         _title(learned, mel, params, parent),
         _use(params),
-        figures(metrics, params),
-        _limits(corpora, parent, metrics, params),
+        figures(metrics, params, labels),
+        _limits(corpora, parent, metrics, params, labels),
         _data(corpora, exclusions, features, parent),
         ["## Release gate", "", *_gate_lines(gate)],
         _origin(code),
@@ -145,6 +148,7 @@ def _limits(
     parent: ParentEntry | None,
     metrics: Mapping[str, Any],
     params: Mapping[str, Any],
+    labels: Labels,
 ) -> list[str]:
     speech = metrics.get("speech") or {}
     made, recorded = speech.get("synthesized") or {}, speech.get("ground_truth") or {}
@@ -152,13 +156,17 @@ def _limits(
     if parent:
         limits.append(f"What it started from had been trained on {_amount(inherited((), parent))}.")
     if made.get("coverage") is not None and has_attention(params):
-        limits.append(f"It skips {share(1 - made['coverage'])} of the text's symbols.")
+        limits.append(f"It skips {labels.text('coverage', 1 - made['coverage'])} of the text's symbols.")
     if made.get("stop_failures") is not None:
-        limits.append(f"It stops too early or too late in {share(made['stop_failures'])} of sentences.")
-    if made.get("verification_eer") is not None and recorded.get("verification_eer") is not None:
         limits.append(
-            f"The independent verifier errs about its voices in {share(made['verification_eer'])} of trials, about "
-            f"recordings in {share(recorded['verification_eer'])}: so much of a voice is lost."
+            f"It stops too early or too late in {labels.text('stop_failures', made['stop_failures'])} of sentences."
+        )
+    rates = [row.get("verification_eer") for row in (made, recorded)]
+    if None not in rates:
+        lost, kept = (labels.text("verification_eer", rate) for rate in rates)
+        limits.append(
+            f"The independent verifier errs about its voices in {lost} of trials, about recordings in {kept}: so much "
+            "of a voice is lost."
         )
     limits.append("Nothing else was measured: not naturalness, other languages, accents, noise, or children's voices.")
     return ["## Limits", "", *(f"- {limit}" for limit in limits)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from peewee_model import environment
 from peewee_model.errors import PeeweeError
+from peewee_model.metric_labels import release_labels
 from pipeline.graph.stages import load_stages
 from pipeline.params.yaml_file import dump_yaml
 from pipeline.runs.checkout import address, check_out, commit, git
@@ -53,17 +54,27 @@ def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str
     return records.add_sealed(plan.run, answer)
 
 
-def release_metrics(version: str | None) -> Any:
-    """Read a release's metrics from the store, if there is one to ask."""
+def release_figures(version: str | None) -> dict[str, Any]:
+    """Read a release's figures from the store, if there is one to ask.
+
+    Returns:
+        `metrics`, as in metrics.json, None if unknown; `headlines`, those that describe the release at a glance: the
+        path in `metrics`, a name, the value, and the value as a text.
+    """
+    nothing: dict[str, Any] = {"metrics": None, "headlines": []}
     if not version or not environment.STORE.is_set():
-        return None
+        return nothing
     from peewee_model.store.store import open_store
 
     try:
-        return open_store(environment.STORE.text()).read_manifest(version).metrics
+        store = open_store(environment.STORE.text())
+        manifest = store.read_manifest(version)
     except PeeweeError as error:
         logger.warning("metrics of release %s can't be read: %s", version, error)
-        return None
+        return nothing
+    labels = release_labels(manifest.files, lambda name: store.read_file(version, name))
+    headlines = [headline.model_dump() for headline in labels.headlines(manifest.metrics)]
+    return {"metrics": manifest.metrics, "headlines": headlines}
 
 
 def _refs(clone: Path, url: str, branch: str, tag: str | None) -> dict[str, str]:

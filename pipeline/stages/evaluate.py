@@ -1,19 +1,22 @@
-"""Measure the models on held-out speakers and sentences, decide the gate, and write the page: `reports`."""
+"""Measures the models on held-out speakers and sentences, decides the gate, and writes the page: `reports`."""
 
 import logging
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from peewee_model.metric_labels import LABELS_FILE
 from peewee_model.networks.device import inference_device
 from pipeline.evaluation import outputs, plots
 from pipeline.evaluation.config import EvaluateConfig
-from pipeline.evaluation.gate import GateConfig, check_gate, gate_document
-from pipeline.evaluation.held_out_speakers import verify_speakers
+from pipeline.evaluation.gate import Check, GateConfig, check_gate, gate_document
+from pipeline.evaluation.held_out_speakers import SpeakerTest, verify_speakers
 from pipeline.evaluation.held_out_speech import Sources, SpeechTest, speak_sentences
+from pipeline.evaluation.metrics import labels
 from pipeline.evaluation.report import ReportContent, describe_model, render
-from pipeline.evaluation.sentences import read_overview
+from pipeline.evaluation.sentences import Overview, read_overview
 from pipeline.evaluation.training_curves import Curves, n_steps, read_curves
 from pipeline.params.params import Section, read
 from pipeline.warm_start import RELEASE, WarmStartConfig
@@ -40,7 +43,7 @@ class Params(Section):
 
 
 def evaluate() -> None:
-    """Run the stage. A gate that does not pass is written down, and is no error: `publish` is what it stops.
+    """Run the stage. A gate that does not pass is recorded and is no error; `publish` is what it stops.
 
     Raises:
         EvaluationError: If nothing is held out to evaluate on.
@@ -50,18 +53,43 @@ def evaluate() -> None:
     started = time.perf_counter()
     for folder in (REPORTS / "plots", REPORTS / "audio"):
         shutil.rmtree(folder, ignore_errors=True)
-    device = inference_device()
     overview = read_overview(SOURCES.corpus)
     speaker = verify_speakers(SOURCES.embeddings, overview.trained, config.speaker, config.seed, REPORTS / "plots")
     parent = RELEASE if params.base.weights_of("synthesizer") else None
-    speech = speak_sentences(SOURCES, overview, parent, config, device, REPORTS / "audio")
+    speech = speak_sentences(SOURCES, overview, parent, config, inference_device(), REPORTS / "audio")
     curves = {model: read_curves(MODELS / model) for model in ("encoder", "synthesizer", "vocoder")}
     _write_tables(speech, curves)
     metrics = outputs.rounded({"speaker": speaker.metrics} | speech.metrics)
     checks = check_gate(params.gate, metrics)
     outputs.write_json(REPORTS / "metrics.json", metrics)
+    outputs.write_json(Path(LABELS_FILE), labels().model_dump(exclude_defaults=True))
     outputs.write_json(REPORTS / "gate.json", gate_document(checks))
-    page = ReportContent(
+    release = params.base.release.rpartition("@")[2] if params.base.release and parent else None
+    content = _content(config, metrics, checks, overview, speaker, speech, curves, release)
+    (REPORTS / "index.html").write_text(render(content), encoding="utf-8")
+    outputs.write_json(REPORTS / "timings.json", speech.timings | {"evaluate_s": time.perf_counter() - started})
+    for check in checks:
+        logger.info(
+            "metric=%s value=%s asked=%s%g passed=%s",
+            check.metric,
+            check.value,
+            check.op,
+            check.threshold,
+            check.passed,
+        )
+
+
+def _content(
+    config: EvaluateConfig,
+    metrics: Mapping[str, Any],
+    checks: Sequence[Check],
+    overview: Overview,
+    speaker: SpeakerTest,
+    speech: SpeechTest,
+    curves: Mapping[str, Curves],
+    parent: str | None,
+) -> ReportContent:
+    return ReportContent(
         metrics=metrics,
         checks=checks,
         overview=overview,
@@ -76,19 +104,8 @@ def evaluate() -> None:
         config=config,
         verifier=speech.verifier,
         vocoder_arch=speech.vocoder_arch,
-        parent=params.base.release.rpartition("@")[2] if params.base.release and parent else None,
+        parent=parent,
     )
-    (REPORTS / "index.html").write_text(render(page), encoding="utf-8")
-    outputs.write_json(REPORTS / "timings.json", speech.timings | {"evaluate_s": time.perf_counter() - started})
-    for check in checks:
-        logger.info(
-            "metric=%s value=%s asked=%s%g passed=%s",
-            check.metric,
-            check.value,
-            check.op,
-            check.threshold,
-            check.passed,
-        )
 
 
 def _write_tables(speech: SpeechTest, curves: Mapping[str, Curves]) -> None:

@@ -67,6 +67,10 @@ def test_nobody_to_tell_is_fine(in_airflow):
 SEALED = {
     "run": "r", "version": "0123456789abcdef", "commit": "c0ffee", "branch": "runs/r", "tag": None,
     "metrics": {"speaker": {"eer": 0.05}, "speech": {"synthesized": {"cer": 0.25, "note": "x"}}},
+    "headlines": [
+        {"path": "speaker.eer", "name": "equal error rate", "value": 0.05, "text": "5.0 %"},
+        {"path": "speech.synthesized.cer", "name": "error rate, synthesized", "value": 0.25, "text": "25.0 %"},
+    ],
 }  # fmt: skip
 ANNOUNCE = """
 import json
@@ -92,7 +96,7 @@ def test_release_is_told_by_asset_and_note(in_airflow, hook):
         "/api/v2/dags/peewee_retrain/dagRuns/manual__2026%3A00%2B00%3A00?update_mask=note",
     )
     assert body["note"].splitlines()[0] == "release 0123456789abcdef"
-    assert "speaker.eer 0.05" in body["note"]
+    assert body["note"].splitlines()[2:] == ["equal error rate 5.0 %", "error rate, synthesized 25.0 %"]
 
 
 def test_note_that_can_t_be_written_stops_nothing(in_airflow):

@@ -146,4 +146,6 @@ def evaluate(params: dict) -> None:
     Path("reports/plots/loss.csv").write_text("step,loss\n1,2\n")
     Path("reports/index.html").write_text("<html>report</html>")
     Path("reports/metrics.json").write_text(json.dumps({"speaker": {"eer": 0.05}}))
+    label = {"key": "eer", "name": "equal error rate", "unit": "%", "decimals": 1, "places": ["card"]}
+    Path("reports/metrics_labels.json").write_text(json.dumps({"metrics": [label]}))
     Path("reports/gate.json").write_text(json.dumps({"passed": True, "failures": [], "checks": []}))

@@ -29,6 +29,7 @@ from pipeline.commands import adapt as command
 from pipeline.commands.adapt import AdaptationError, before_and_after
 from pipeline.corpora.mini import VOICES, Reading, read_aloud
 from pipeline.corpora.mini_sentences import training_sentences
+from pipeline.evaluation.metrics import labels
 from pipeline.profiles import overlay as profile
 from pipeline.profiles.from_release import pin, start_from
 from pipeline.release.provenance import PARENT, read_provenance
@@ -280,6 +281,21 @@ def test_graph_that_fails_is_told_with_how_to_go_on(project, tmp_path, monkeypat
 
 def test_what_was_not_measured_is_not_made_up():
     """Without a verifier there is no similarity; without a parent's row there is no comparison."""
-    lines = list(before_and_after({"speech": {"parent": {"cer": 0.5}, "synthesized": {"cer": 0.25}}}))
-    assert lines[1:] == ["  character error rate: 50.0 % -> 25.0 %"]
-    assert list(before_and_after({"speech": {"synthesized": {"cer": 0.25}}})) == ["before    not measured"]
+    lines = list(before_and_after({"speech": {"parent": {"cer": 0.5}, "synthesized": {"cer": 0.25}}}, labels()))
+    assert lines[1:] == ["  character error rate: 50.0 % -> 25.0 %, better"]
+    assert list(before_and_after({"speech": {"synthesized": {"cer": 0.25}}}, labels())) == ["before    not measured"]
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after", "line"),
+    [
+        ("wer", 0.5, 0.75, "word error rate: 50.0 % -> 75.0 %, worse (10.0 %)"),
+        ("similarity", 0.5, 0.75, "similarity to the speaker: 0.500 -> 0.750, better (0.100)"),
+        ("similarity", 0.75, 0.5, "similarity to the speaker: 0.750 -> 0.500, worse (0.100)"),
+        ("mcd_db", 5.0, 5.0, "mel cepstral distortion: 5.00 dB -> 5.00 dB (0.10 dB)"),
+    ],
+)
+def test_comparison_says_which_direction_is_better(key, before, after, line):
+    """By the table of metrics: an error falls, a similarity rises, and what stays the same is neither."""
+    rows = {"parent": {key: before}, "synthesized": {key: after}, "ground_truth": {key: 0.1}}
+    assert list(before_and_after({"speech": rows}, labels()))[1:] == [f"  {line}"]

@@ -71,6 +71,8 @@ match stage:
         model("vocoder", acoustic)
     case "evaluate":
         put("reports/metrics.json", json.dumps({"speaker": {"eer": 0.05}, "n": 3, "asr": None}))
+        label = {"key": "eer", "name": "equal error rate", "unit": "%", "decimals": 1, "places": ["card"]}
+        put("reports/metrics_labels.json", json.dumps({"metrics": [label]}))
         check = {"metric": "speaker.eer", "op": "<=", "threshold": 0.1, "value": 0.05, "passed": True}
         put("reports/gate.json", json.dumps({"passed": True, "failures": [], "checks": [check]}))
         put("reports/audio/one.wav", b"RIFF")
@@ -83,7 +85,9 @@ SOURCE = {
     "sha256": hashlib.sha256(b"archive").hexdigest(),
 }  # fmt: skip
 MODELS = ["models/encoder", "models/synthesizer", "models/vocoder"]
-REPORTS = ["reports/metrics.json", "reports/gate.json", "reports/audio", "reports/index.html"]
+REPORTS = [
+    "reports/metrics.json", "reports/metrics_labels.json", "reports/gate.json", "reports/audio", "reports/index.html",
+]  # fmt: skip
 MELS = ["data/mels/acoustic", "data/mels/speaker"]
 TABLES = ["data/corpus", "data/rejected.parquet", "data/summary.json", "data/utterances.parquet"]
 GRAPH: dict[str, tuple[list[str], list[str], list[str]]] = {

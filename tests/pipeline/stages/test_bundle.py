@@ -56,7 +56,8 @@ def test_bundle_holds_models_reports_samples_and_card(project: Path) -> None:
     assert set(manifest.files) == {
         "encoder/config.json", "synthesizer/config.json", "vocoder/config.json",
         "encoder/model.safetensors", "synthesizer/model.safetensors", "vocoder/model.safetensors",
-        "reports/metrics.json", "reports/gate.json", "reports/index.html", "samples/one.wav", "MODEL_CARD.md",
+        "reports/metrics.json", "reports/metrics_labels.json", "reports/gate.json", "reports/index.html",
+        "samples/one.wav", "MODEL_CARD.md",
         "links.json", "features.json", "exclusions.json", "provenance.json", "croissant.json",
     }  # fmt: skip
     assert manifest.metrics == {"speaker": {"eer": 0.05}, "n": 3, "asr": None}
@@ -257,7 +258,7 @@ def test_archive_other_than_the_publisher_says_is_refused(project: Path) -> None
     [
         "models/encoder/model.safetensors", "models/synthesizer/config.json", "models/vocoder/model.safetensors",
         "reports/audio/one.wav", "reports/gate.json", "reports/index.html", "reports/metrics.json",
-        "data/summary.json", "data/utterances.parquet",
+        "reports/metrics_labels.json", "data/summary.json", "data/utterances.parquet",
     ],
 )  # fmt: skip
 def test_file_changed_since_its_stage_made_it_is_refused_by_name(project: Path, path: str) -> None:

@@ -12,10 +12,13 @@ import yaml
 
 from peewee_model.audio.clip import decode_flac, encode_flac, read_clip, resample
 from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.cli.release_summary import summarize, summary_table
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError
+from peewee_model.metric_labels import LABELS_FILE, Labels
 from peewee_model.networks.weights import save_model
+from peewee_model.store.store import open_store
 from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.text.symbols.config import TextConfig
@@ -23,10 +26,16 @@ from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, remove_weight_norm
 from pipeline import tables
+from pipeline.commands.adapt import before_and_after
+from pipeline.commands.summary import summary
 from pipeline.evaluation import held_out_speech
+from pipeline.evaluation import metrics as table
 from pipeline.evaluation.config import EvaluationError
+from pipeline.evaluation.metrics import Metric
 from pipeline.evaluation.similarity import verifier_is_installed
+from pipeline.release.card_figures import figures
 from pipeline.stages.evaluate import evaluate
+from tests.peewee_model.releases import write_manifest, write_release
 from tests.peewee_model.synthesizer.configs import small_config
 
 MEL = MelConfig(
@@ -46,7 +55,7 @@ EVALUATE = {
 }  # fmt: skip
 GATE = {"speaker.eer": {"max": 0.1}, "speech.synthesized.stop_failures": {"max": 1.0}}
 TEXTS = ["the cat sat.", "a dog ran home.", "we go on, slowly.", "it rains again!"]
-HASHED = ("metrics.json", "gate.json", "index.html", "plots", "audio")
+HASHED = ("metrics.json", "metrics_labels.json", "gate.json", "index.html", "plots", "audio")
 
 
 def voice(pitch, seconds, rate, seed):
@@ -229,7 +238,7 @@ def test_same_inputs_give_the_same_bytes_whatever_the_workers(monkeypatch):
     monkeypatch.setenv("PEEWEE_WORKERS", "2")
     evaluate()
     assert hashes() == first
-    assert len(first) == 3 + 8 + 6
+    assert len(first) == 4 + 8 + 6
     assert Path("reports/timings.json").read_bytes() != timings
 
 
@@ -352,7 +361,7 @@ def test_speakers_of_training_are_left_out_of_verification_and_told_apart():
         assert speech["synthesized"][name] == pytest.approx((3 * parts[0] + 8 * parts[1]) / 11, abs=1e-5)
         assert parts[0] != parts[1]
     page = Page(Path("reports/index.html").read_text())
-    assert "2 unseen, and 1 seen, of whom other recordings were used in training" in page.text
+    assert "2 unseen, and 1 seen, whose other recordings were used in training" in page.text
     assert "3 sentences of 1 seen speaker" in page.text and "Speaker s1 (seen)" in page.text
 
 
@@ -448,3 +457,47 @@ def test_cloning_of_unseen_speakers_stands_between_its_bounds_on_the_page():
     speakers = [row.split(",")[0] for row in Path("reports/plots/cloning.csv").read_text().splitlines()]
     assert speakers == ["speaker_id", "s2", "s3"]
     assert "Other speakers' recordings" in Page(Path("reports/index.html").read_text()).text
+
+
+def test_metric_is_added_by_one_line_of_the_table(monkeypatch, tmp_path):
+    """With its measure at hand, a line is enough for page, card, comparison, `make repro` and `release list`."""
+    added = Metric(
+        key="seconds", name="mean length", short="LENGTH", unit="", decimals=2, better="lower", mean_of="duration_s",
+        places=("page", "card", "comparison", "list"), headlines=("speech.synthesized",),
+    )  # fmt: skip
+    monkeypatch.setattr(table, "METRICS", (*table.METRICS, added))
+    evaluate()
+    speech = metrics()["speech"]
+    shown = f"{speech['synthesized']['seconds']:.2f}"
+    page = Page(Path("reports/index.html").read_text()).text
+    assert "mean length\u00a0↓" in page and f"{speech['ground_truth']['seconds']:.2f}" in page
+    labels = Labels.parse(Path(LABELS_FILE).read_bytes())
+    card = figures(metrics(), {}, labels)
+    assert any("LENGTH ↓" in line for line in card)
+    assert any(line.startswith("| synthesized |") and shown in line for line in card)
+    pair = {"speech": {"parent": {"seconds": 2.0}, "synthesized": {"seconds": 1.0}}}
+    assert "  mean length: 2.00 -> 1.00, better" in before_and_after(pair, labels)
+    Path("receipts").mkdir()
+    Path("receipts/publish.json").write_text(json.dumps({"version": "0" * 16, "channel": "stable"}))
+    assert f"mean length, synthesized: {shown}" in summary()
+    folder = tmp_path / "made"
+    write_release(folder)
+    shutil.copyfile(LABELS_FILE, folder / LABELS_FILE)
+    write_manifest(folder, metrics=metrics())
+    store = open_store(str(tmp_path / "store"))
+    store.publish(folder, "stable", "a test")
+    head, row = summary_table(summarize(store)).splitlines()
+    assert head.split("  ").index("LENGTH") > 0 and f"  {shown}  " in row
+
+
+def test_gate_of_which_one_threshold_is_missed_is_not_passed_on_the_page():
+    """One miss between two that are met is enough; the verdict, the title and the counts agree."""
+    met = {"speaker.eer": {"max": 1.0}, "speech.synthesized.stop_failures": {"max": 1.0}}
+    write_params(gate=met | {"speech.synthesized.length_ratio": {"min": 1000.0}})
+    evaluate()
+    gate = json.loads(Path("reports/gate.json").read_text())
+    assert [check["passed"] for check in gate["checks"]] == [True, False, True] and gate["passed"] is False
+    page = Page(Path("reports/index.html").read_text())
+    assert "Release gate not passed" in page.text and "1 of 3 thresholds is not met" in page.text
+    assert "evaluation: gate not passed" in page.text
+    assert [mark for mark in page.text if mark in "✓✕"] == ["✕", "✓", "✕", "✓"]  # the verdict, then the thresholds
