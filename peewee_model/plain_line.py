@@ -50,13 +50,18 @@ def check_plain_line(text: str, what: str, longest: int = LONGEST) -> None:
         )
 
 
+def printable(text: str) -> str:
+    """Return any text as one line that can't steer a terminal: `?` for each character that nobody can read."""
+    odd = dict.fromkeys(map(ord, unreadable_characters(text.translate(_BREAKS))), "?")
+    return " ".join(text.translate(_BREAKS).translate(odd).split())
+
+
 def fitted(text: str, longest: int = LONGEST) -> str:
-    """Return what a program composed as one line that `check_plain_line` takes: shortened, and `?` for odd characters.
+    """Return what a program composed as one line that `check_plain_line` takes: as `printable`, and shortened.
 
     Args:
         text: Not blank.
         longest: Characters at most.
     """
-    odd = dict.fromkeys(map(ord, unreadable_characters(text)), "?")
-    line = " ".join(text.translate(_BREAKS).translate(odd).split())
+    line = printable(text)
     return line if len(line) <= longest else f"{line[: longest - 3].rstrip()}..."

@@ -1,4 +1,4 @@
-"""What people are told of the releases in a store: a row of the list, a page on one."""
+"""What people read of the releases in a store: a row of the list, a page on one."""
 
 import hashlib
 import json
@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.metric_labels import LABELS_FILE, Headline, Labels, release_labels
+from peewee_model.plain_line import printable
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import MODELS, VERSION_LENGTH, Manifest
 from peewee_model.store.catalogue import Listed, Page
@@ -28,12 +29,12 @@ class Gate:
     """What evaluation said of a release."""
 
     passed: bool | None
-    """None if the release does not tell."""
+    """None if the release does not say."""
     failures: tuple[str, ...]
 
     def __str__(self) -> str:
         if self.passed is None:
-            return "unknown; the release does not tell"
+            return "unknown; the release does not say"
         return "passed" if self.passed else f"not passed: {'; '.join(self.failures) or 'no reason given'}"
 
 
@@ -43,7 +44,7 @@ class Summary:
 
     version: str
     channels: tuple[str, ...]
-    """Which mean it now."""
+    """Which point to it now."""
     published: str | None
     """When it was published last; UTC, ISO 8601."""
     headlines: Mapping[str, Headline]
@@ -167,10 +168,14 @@ def read_gate(store: Store, version: str, manifest: Manifest) -> Gate:
     return Gate(gate["passed"], tuple(map(str, failures)) if isinstance(failures, list) else ())
 
 
-def describe(store: Store, version: str) -> str:
-    """Write a page on one release: what it was made of, how good it is, who vouches for it."""
+def describe(store: Store, version: str) -> tuple[str, tuple[str, ...]]:
+    """Write a page on one release: what it was made of, how good it is, who vouches for it.
+
+    Returns:
+        The page, and what could not be read for it: a channel with a damaged entry.
+    """
     manifest = store.read_manifest(version)
-    listed, _ = store.catalogue.find(version)
+    listed, problems = store.catalogue.find(version)
     gate = read_gate(store, version, manifest)
     features = manifest.files.get(FEATURES_FILE)
     code = manifest.code.commit or "not from a git commit"
@@ -178,8 +183,8 @@ def describe(store: Store, version: str) -> str:
         code += f", modified: {', '.join(manifest.code.modified)}"
     facts = {
         "release": version,
-        "channels": ", ".join(listed.channels) or "none means it now",
-        "published": listed.published or "no channel ever meant it",
+        "channels": ", ".join(listed.channels) or "none points to it now",
+        "published": listed.published or "no channel ever pointed to it",
         "gate": str(gate),
         "signed by": ", ".join(listed.signed_by) or "nobody",
         "started from": _parent(manifest),
@@ -189,7 +194,7 @@ def describe(store: Store, version: str) -> str:
         "files": f"{len(manifest.files)}, {human_size(sum(entry.size for entry in manifest.files.values()))}",
     }
     width = max(map(len, facts))
-    lines = [f"{name:{width}}  {plain(value)}" for name, value in facts.items()]
+    lines = [f"{name:{width}}  {printable(value)}" for name, value in facts.items()]
     corpora = [
         [
             f"{corpus.corpus} {corpus.subset}",
@@ -214,7 +219,7 @@ def describe(store: Store, version: str) -> str:
         (["METRIC", "VALUE", "NAME"], metrics),
     ):
         lines += ["", table(head, rows)] if rows else []
-    return "\n".join(lines)
+    return "\n".join(lines), problems
 
 
 def _parent(manifest: Manifest) -> str:
@@ -255,16 +260,11 @@ def flatten(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Align columns by spaces."""
-    cells = [list(head), *([plain(cell) for cell in row] for row in rows)]
+    cells = [list(head), *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     )
-
-
-def plain(text: str) -> str:
-    """Keep a text of a store's on one line, and from steering the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 def human_size(size: int) -> str:

@@ -48,7 +48,7 @@ def verify(
     """Hash every edge of a release anew, from the archives to the published files; name the first that differs."""
     from tqdm import tqdm
 
-    from peewee_model.cli.release_commands import find
+    from peewee_model.cli.release_names import find
     from pipeline.audit.verify import Request, audit
     from pipeline.audit.wording import describe_report
 

@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from peewee_model import environment
-from peewee_model.cli.release_commands import find
+from peewee_model.cli.release_names import find
 from peewee_model.entry import run
 from peewee_model.store.reference import DEFAULT_CHANNEL
 from peewee_model.store.store import open_store

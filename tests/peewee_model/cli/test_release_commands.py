@@ -20,8 +20,9 @@ from typing import Any
 import pytest
 
 from peewee_model.cli import main as cli
-from peewee_model.cli.release_summary import human_size, plain, table
+from peewee_model.cli.release_summary import human_size, table
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
+from peewee_model.plain_line import printable
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.channels import Action, ChannelEntry, Numbered
 from peewee_model.store.rollback import version_before
@@ -326,7 +327,7 @@ def test_promote_makes_a_channel_mean_a_release(shelf: Shelf) -> None:
         "by": "ada", "reason": "for testers",
     }  # fmt: skip
     done = shelf.run("promote", "beta", "--channel", "stable", "--reason", "testers like it")
-    assert f"stable means {shelf.versions[0]}: number 4, promote at 20" in done.stdout
+    assert f"stable points to {shelf.versions[0]}: number 4, promote at 20" in done.stdout
     assert "by ada: testers like it" in done.stdout
     assert shelf.current() == shelf.versions[0]
 
@@ -522,13 +523,36 @@ def test_damaged_channel_entry_is_named(tmp_path: Path, releases: Any) -> None:
     store = open_store(str(tmp_path / "store"))
     store.publish(releases[0][0], "stable", "run")
     (tmp_path / "store/channels/stable/00000001.json").write_text("{")
-    for arguments in (["list"], ["history"], ["pull", "stable"]):
+    for arguments in (["history"], ["pull", "stable"], ["rollback", "--channel", "stable", "--reason", "bad"]):
         refused(run(*arguments, "--store", store.address), "channels/stable/00000001.json is no channel entry")
+
+
+def test_damaged_channel_leaves_the_other_channels_alone(tmp_path: Path, releases: Any) -> None:
+    """It is named on stderr, once; lists and pages leave it out."""
+    folders, (version, *_) = releases
+    store = open_store(str(tmp_path / "store"))
+    store.publish(folders[0], "beta", "run")
+    store.publish(folders[0], "stable", "run")
+    (tmp_path / "store/channels/beta/00000001.json").write_text('{"reason": "f\\udcfcr Tester"}')
+    for arguments in (["list"], ["show", version], ["show", "stable"]):
+        done = run(*arguments, "--store", store.address)
+        assert done.returncode == 0
+        assert len(done.stderr.splitlines()) == 1
+        assert "channels/beta/00000001.json is no channel entry" in done.stderr
+        assert "stable" in done.stdout and "beta" not in done.stdout
+    (row,) = json.loads(run("list", "--json", "--store", store.address).stdout)
+    assert row["channels"] == ["stable"]
+    assert run("promote", version, "--channel", "gamma", "--reason", "x", "--store", store.address).returncode == 0
+    refused(run("pull", "nowhere", "--store", store.address), "its channels: beta, gamma, stable")
 
 
 def test_text_from_a_store_does_not_steer_the_terminal(tmp_path: Path, releases: Any) -> None:
     store = open_store(str(tmp_path / "store"))
-    store.publish(releases[0][0], "stable", "\x1b[2J\x1b]0;owned\x07 new\nline \u202e")
+    store.publish(releases[0][0], "stable", "good")
+    entry = tmp_path / "store/channels/stable/00000001.json"  # nobody can add such a one, but older programs could
+    entry.chmod(0o644)
+    odd = json.loads(entry.read_text()) | {"reason": "\x1b[2J\x1b]0;owned\x07 new\nline \u202e"}
+    entry.write_text(json.dumps(odd))
     shown = run("history", "--store", store.address).stdout
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown and len(shown.splitlines()) == 2
 
@@ -613,7 +637,7 @@ def test_sizes_and_tables_are_short() -> None:
         "0 B", "999 B", "1.0 kB", "99.4 kB", "100 kB", "1.0 MB", "123 MB",
     ]  # fmt: skip
     assert table(["A", "BB"], [["1", "2"], ["333", ""]]) == "A    BB\n1    2\n333"
-    assert plain("a\n\tb\x1b") == "a b?"
+    assert printable("a\n\tb\x1b") == "a b?"
 
 
 def test_release_commands_start_within_half_a_second(tmp_path: Path) -> None:
