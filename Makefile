@@ -9,6 +9,7 @@ export PATH := $(BIN):$(PATH)
 .PHONY: repro setup test test-system check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
 
 repro: setup  ## archive to released model, then say what came out
+	@python -m pipeline.commands.check_params
 	@dvc repro
 	@python -m pipeline.commands.summary
 

@@ -1,6 +1,7 @@
 """HiFi-GAN's generator: transposed convolutions from frames to samples, each followed by many receptive fields."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -70,6 +71,17 @@ class HiFiGanConfig(GeneratorArchitecture):
     """The mels that it takes."""
 
 
+def check_upsampling(upsample_rates: Sequence[int], hop_length: int) -> None:
+    """Raise a ConfigError if a generator makes another number of samples of a frame than the mels' hop length."""
+    factor = math.prod(upsample_rates)
+    if factor != hop_length:
+        product = "*".join(str(rate) for rate in upsample_rates)
+        raise ConfigError(
+            f"mel.acoustic.hop_length is {hop_length} but the vocoder upsamples by {product} = {factor}; make them "
+            "equal"
+        )
+
+
 class HiFiGan(nn.Module):
     """Log-mel to samples. Its convolutions are plain; a training puts weight normalisation on and takes it off again.
 
@@ -83,13 +95,7 @@ class HiFiGan(nn.Module):
 
     def __init__(self, config: HiFiGanConfig) -> None:
         super().__init__()
-        factor = math.prod(config.upsample_rates)
-        if factor != config.mel.hop_length:
-            product = "*".join(str(rate) for rate in config.upsample_rates)
-            raise ConfigError(
-                f"mel.acoustic.hop_length is {config.mel.hop_length} but the vocoder upsamples by {product} = "
-                f"{factor}; make them equal"
-            )
+        check_upsampling(config.upsample_rates, config.mel.hop_length)
         self.config = config
         channels = config.upsample_initial_channels
         self.input = nn.Conv1d(config.mel.n_mels, channels, kernel_size=7, padding=3)

@@ -57,7 +57,9 @@ def command(
     typer.echo(f"speech    {found.n_utterances} recordings, {found.duration_s / 60:.1f} minutes, of {found.speaker}")
     typer.echo(f"base      {base.reference}")
     wanted = settings.Wanted(steps, vocoder_steps, channel)
-    difference = profile.apply(settings.overlay(base, archive, found, wanted, licence))
+    from pipeline.commands.check_params import check
+
+    difference = profile.apply(settings.overlay(base, archive, found, wanted, licence), accept=check)
     typer.echo(difference or "params.yaml says so already.")
     if dry_run:
         typer.echo("params.yaml is written; `dvc repro` runs it.")

@@ -42,7 +42,9 @@ def command(
         merge(overlay, params_of(pin(str(release)).manifest))
     else:
         overlay = _named_overlay(name, archive or [], licence, base)
-    difference = apply(overlay)
+    from pipeline.commands.check_params import check  # imports torch
+
+    difference = apply(overlay, accept=check)
     typer.echo(difference or f"params.yaml is profile {name} already.")
 
 

@@ -8,6 +8,7 @@ import argparse
 import json
 import logging
 import os
+import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -35,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 METRICS = "reports/metrics.json"
 PUBLISH = "publish"
+CHECK_PARAMS = "pipeline/commands/check_params.py"
 _MAX_METRICS = 64_000  # bytes
 _PATHS = (environment.SIGNING_KEY, environment.PUBLIC_KEY, environment.CACHE)
 
@@ -71,6 +73,7 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
         clone = folder / "clone"
         base = resolve(clone, repository, revision)
         params = change_params(clone, profile, overrides)
+        check_params(clone)
         at = now()
         commit = commit_params(clone, params, run, reason, at) if params else base
         answer = _child(folder, records, run, None, Stop(), None)
@@ -89,6 +92,23 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
             for name, entry in entries.items():
                 records.add_entry(run, name, entry)
     return planned
+
+
+def check_params(clone: Path) -> None:
+    """Let a clone's own code check its params.yaml as a whole: nothing runs for a week and fails then.
+
+    Raises:
+        ConfigError: If it is wrong.
+    """
+    if not (clone / CHECK_PARAMS).is_file():
+        logger.info("the revision has no %s: its parameters are checked stage by stage", CHECK_PARAMS)
+        return
+    module = CHECK_PARAMS.removesuffix(".py").replace("/", ".")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    done = subprocess.run([sys.executable, "-m", module], cwd=clone, env=env, capture_output=True, text=True)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [f"{module} ended with {done.returncode}"])[-1]
+        raise ConfigError(last.removeprefix("params: "))
 
 
 def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[str, Any]:

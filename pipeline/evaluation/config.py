@@ -16,6 +16,15 @@ class EvaluationError(PeeweeError):
     """There is nothing to measure on, or a measurement is not defined for it."""
 
 
+def check_recognizer(recognizer: str, language: str) -> None:
+    """Raise an EvaluationError if a recogniser does not know the language of the texts."""
+    if recognizer == "pocketsphinx" and not language.startswith("en"):
+        raise EvaluationError(
+            f"evaluate.speech.recognizer is pocketsphinx, which knows English, but the text's language is "
+            f"{language!r}; set it to none"
+        )
+
+
 class SpeakerTestConfig(Section):
     """How held-out speakers are verified."""
 

@@ -13,7 +13,7 @@ from peewee_model.audio.mel import MelConfig, log_mel
 from pipeline import tables
 from pipeline.evaluation import outputs, plots
 from pipeline.evaluation.cloning import ClonedVoice, cloned_voices, summarize_cloning
-from pipeline.evaluation.config import EvaluateConfig, EvaluationError
+from pipeline.evaluation.config import EvaluateConfig, check_recognizer
 from pipeline.evaluation.lengths import ReadSentence, Voice, make_sentences, read_lengths, summarize_lengths
 from pipeline.evaluation.measures import Measurement, measure, summarize
 from pipeline.evaluation.parent import Parent
@@ -86,11 +86,7 @@ def speak_sentences(
     """
     sentences = choose_sentences(overview, config.speech, config.seed)
     speaker = Speaker(sources.synthesizer, sources.vocoder, config.speech, config.seed, device)
-    if config.speech.recognizer == "pocketsphinx" and not speaker.language.startswith("en"):
-        raise EvaluationError(
-            f"evaluate.speech.recognizer is pocketsphinx, which knows English, but the text's language is "
-            f"{speaker.language!r}; set it to none"
-        )
+    check_recognizer(config.speech.recognizer, speaker.language)
     material = _read_material(sources, overview, sentences, speaker.mel.n_mels)
     before = Parent(parent, config.speech, config.seed, device) if parent else None
     spoken = [_speak(speaker, before, sentence, material) for sentence in sentences]

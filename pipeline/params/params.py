@@ -4,6 +4,7 @@ A stage says what it reads with a pydantic model whose fields are top-level sect
 model lives beside the code that it configures. dvc.yaml names the same sections, and a test holds the two together.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +57,11 @@ def read(kind: type[Sections], path: Path = PARAMS_FILE) -> Sections:
     Raises:
         ConfigError: Names the key, what is wrong with it, and the file.
     """
-    document = read_yaml(path)
+    return parse(kind, read_yaml(path), path)
+
+
+def parse(kind: type[Sections], document: Mapping[str, Any], path: Path) -> Sections:
+    """Take the sections that a stage names from a document that was read from a file; see `read`."""
     check_texts(document, str(path))
     try:
         return kind.model_validate({name: document[name] for name in kind.model_fields if name in document})

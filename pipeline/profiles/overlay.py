@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from peewee_model.errors import ConfigError
 from peewee_model.files import write_whole
 from pipeline.params.params import PARAMS_FILE, check_texts
-from pipeline.params.yaml_file import read_yaml
+from pipeline.params.yaml_file import load_yaml, read_yaml
 
 PROFILES = Path(__file__).parent
 SHIPPED = "mini"
@@ -32,12 +32,17 @@ def yaml_editor() -> YAML:
     return editor
 
 
-def edit(path: Path, change: Callable[[Any], None]) -> tuple[str, str]:
+Accept = Callable[[dict[str, Any]], None]
+"""Receives a changed document, and raises a ConfigError if it can't be used."""
+
+
+def edit(path: Path, change: Callable[[Any], None], accept: Accept | None = None) -> tuple[str, str]:
     """Change a YAML file in place; its comments stay.
 
     Args:
         path: The file.
         change: Receives the document, and changes it.
+        accept: Called before anything is written.
 
     Returns:
         The text before and after.
@@ -52,6 +57,8 @@ def edit(path: Path, change: Callable[[Any], None]) -> tuple[str, str]:
     change(document)
     buffer = io.StringIO()
     editor.dump(document, buffer)
+    if accept:
+        accept(load_yaml(buffer.getvalue()))
     write_whole(path, buffer.getvalue())
     return before, buffer.getvalue()
 
@@ -70,8 +77,13 @@ def _replaced_whole(key: str) -> bool:
     return key in ("by_subset", "within", "gate")
 
 
-def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
+def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE, accept: Accept | None = None) -> str:
     """Merge an overlay into a params.yaml.
+
+    Args:
+        overlay: What to merge.
+        path: The file.
+        accept: Called before anything is written; see `edit`.
 
     Returns:
         The difference, as a unified diff; empty if there is none.
@@ -80,7 +92,7 @@ def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE) -> str:
         ConfigError: If the file is missing or is not YAML, or a text in the overlay is not for everybody to read.
     """
     check_texts(overlay, "the profile")
-    before, after = edit(path, lambda document: merge(document, overlay))
+    before, after = edit(path, lambda document: merge(document, overlay), accept)
     lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), str(path), str(path))
     return "".join(lines)
 

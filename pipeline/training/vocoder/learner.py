@@ -97,6 +97,15 @@ class NoRecordingsError(PeeweeError):
     """A split holds nothing to train on or to measure."""
 
 
+def check_loss_mel(training: HiFiGanTraining, sample_rate: int) -> None:
+    """Raise a ConfigError if the loss asks for mels above half the sample rate."""
+    if training.mel_loss_f_max > sample_rate / 2:
+        raise ConfigError(
+            f"vocoder.hifi_gan.training.mel_loss_f_max is {training.mel_loss_f_max:g} Hz, but mels of {sample_rate} Hz "
+            f"hold nothing above {sample_rate / 2:g} Hz; set it to that or less"
+        )
+
+
 class VocoderBatch(NamedTuple):
     """Segments; a tuple, so that Fabric can move it."""
 
@@ -128,11 +137,7 @@ class HiFiGanLearner:
         self.config = HiFiGanConfig(arch="hifi_gan", mel=mel, **params.hifi_gan.generator.model_dump())
         generator = HiFiGan(self.config)  # before the long work below: sizes that contradict are told at once
         add_weight_norm(generator)
-        if training.mel_loss_f_max > mel.sample_rate / 2:
-            raise ConfigError(
-                f"vocoder.hifi_gan.training.mel_loss_f_max is {training.mel_loss_f_max:g} Hz, but mels of "
-                f"{mel.sample_rate} Hz hold nothing above {mel.sample_rate / 2:g} Hz; set it to that or less"
-            )
+        check_loss_mel(training, mel.sample_rate)
         if not len(self._train):
             raise NoRecordingsError(f"{corpus} holds no training utterances; lower ingest.split's fractions")
         self._rows = validation_rows(self._validation.mels, params.n_validation)

@@ -263,7 +263,11 @@ def make_project(folder: Path, remote: str, **extra: str) -> Project:
     project = Project(folder, remote, extra)
     project.trace.mkdir()
     source = project.source
-    shutil.copytree(ROOT / "pipeline", source / "pipeline", ignore=shutil.ignore_patterns("__pycache__", "stages"))
+    shutil.copytree(
+        ROOT / "pipeline",
+        source / "pipeline",
+        ignore=shutil.ignore_patterns("__pycache__", "stages", "check_params.py"),
+    )
     (source / "pipeline" / "stages").mkdir()
     (source / "pipeline" / "stages" / "__init__.py").touch()
     (source / "pipeline" / "stand_in.py").write_text(STAND_IN)

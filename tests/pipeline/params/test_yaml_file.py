@@ -51,7 +51,7 @@ def test_an_empty_file_is_named(tmp_path, text):
     ("text", "message"),
     [
         (
-            "a: 1\nb:\n  url: https://ada:secret@host/\n  url: https://ada:secret@host/\n",
+            "b:\n  url: https://ada:secret@host/\n  url: https://ada:secret@host/\n",
             "the key 'url' is there twice",
         ),
         ("a:\n\tb: 1\n", "in line 2: found"),

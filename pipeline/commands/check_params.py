@@ -1,0 +1,208 @@
+"""`python -m pipeline.commands.check_params`: is params.yaml right as a whole? Asked before the first stage runs.
+
+A stage reads its own sections, strictly, when its turn comes. What contradicts between two sections would be found by
+the later stage: after a week of training. Here every stage's sections are read at once, and RULES names what must hold
+between them. Exit codes: 0 all is right, 2 something is not, in one line.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pipeline
+from peewee_model.entry import run
+from peewee_model.errors import ConfigError, PeeweeError
+from peewee_model.networks.weights import WeightsConfig
+from peewee_model.store.channels import check_channel
+from peewee_model.text.symbols.config import TextConfig
+from peewee_model.text.symbols.tokenizer import Tokenizer
+from peewee_model.vocoder.hifi_gan import check_upsampling
+from pipeline.commands.entry import command
+from pipeline.corpora.sources import CorpusConfig
+from pipeline.evaluation.config import EvaluateConfig, check_recognizer
+from pipeline.evaluation.gate import GateConfig
+from pipeline.ingest.prepare import IngestConfig
+from pipeline.params.params import PARAMS_FILE, parse
+from pipeline.params.yaml_file import read_yaml
+from pipeline.stages.extract_mels import MelsConfig
+from pipeline.stages.publish import PublishParams
+from pipeline.training.encoder.learner import EncoderParams
+from pipeline.training.loop.loop import Schedule
+from pipeline.training.synthesizer.learner import SynthesizerParams
+from pipeline.training.vocoder.learner import VocoderParams, check_loss_mel
+from pipeline.warm_start import Part, WarmStartConfig
+
+STAGES = Path(pipeline.__file__).parent / "stages"
+
+
+@dataclass(frozen=True)
+class Params:
+    """All of params.yaml, section by section."""
+
+    base: WarmStartConfig
+    corpus: CorpusConfig
+    encoder: EncoderParams
+    evaluate: EvaluateConfig
+    gate: GateConfig
+    ingest: IngestConfig
+    mel: MelsConfig
+    publish: PublishParams
+    synthesizer: SynthesizerParams
+    text: TextConfig
+    vocoder: VocoderParams
+    weights: WeightsConfig
+
+
+def upsampling_is_the_hop(params: Params) -> None:
+    """`vocoder` and `mel`: a trained vocoder makes as many samples of a frame as there are between two."""
+    if params.vocoder.arch == "hifi_gan":
+        check_upsampling(params.vocoder.hifi_gan.generator.upsample_rates, params.mel.acoustic.hop_length)
+
+
+def loss_mel_is_below_half_the_rate(params: Params) -> None:
+    """`vocoder` and `mel`: the loss of a vocoder's training looks at frequencies that the recordings have."""
+    if params.vocoder.arch == "hifi_gan" and params.vocoder.hifi_gan.training.schedule.steps:
+        check_loss_mel(params.vocoder.hifi_gan.training, params.mel.acoustic.sample_rate)
+
+
+def a_model_that_is_not_trained_comes_from_a_release(params: Params) -> None:
+    """`base` and the models' schedules: with 0 steps a model's weights are those of a release."""
+    schedules: dict[Part, Schedule] = {
+        "encoder": params.encoder.training.schedule,
+        "synthesizer": params.synthesizer.training.schedule,
+    }
+    if params.vocoder.arch == "hifi_gan":
+        schedules["vocoder"] = params.vocoder.hifi_gan.training.schedule
+    for part, schedule in schedules.items():
+        if schedule.steps == 0 and part not in params.base.parts:
+            raise ConfigError(
+                f"schedule.steps of the {part} is 0, which keeps the weights of a release, but base.parts does not "
+                f"name {part}; name it and base.release, or ask for steps"
+            )
+
+
+def the_synthesizer_is_trained_on_corpora_that_are_read(params: Params) -> None:
+    """`synthesizer` and `corpus`: the names of its corpora are those of sources."""
+    known = {source.corpus for source in params.corpus.sources}
+    if absent := sorted(set(params.synthesizer.training.corpora) - known):
+        raise ConfigError(
+            f"synthesizer.training.corpora names {', '.join(absent)}, but corpus.sources are of "
+            f"{', '.join(sorted(known))}; name corpora of these"
+        )
+
+
+def held_out_subsets_are_read(params: Params) -> None:
+    """`ingest` and `corpus`: a subset that is held out is one of the sources'."""
+    known = {source.subset for source in params.corpus.sources}
+    if absent := sorted(params.ingest.split.by_subset.keys() - known):
+        raise ConfigError(
+            f"ingest.split.by_subset names {', '.join(absent)}, but corpus.sources are of subsets "
+            f"{', '.join(sorted(known))}; name subsets of these"
+        )
+
+
+def the_recognizer_knows_the_language(params: Params) -> None:
+    """`evaluate` and `text`: the speech recogniser writes down the language that is spoken."""
+    check_recognizer(params.evaluate.speech.recognizer, params.text.language)
+
+
+def the_gate_asks_for_what_is_measured(params: Params) -> None:
+    """`gate` and `evaluate`: a metric that is never measured fails the gate after all the work."""
+    speech = params.evaluate.speech
+    recognizer, verifier = ("recognizer", str(speech.recognizer)), ("verifier", str(speech.verifier))
+    makers = {"cer": recognizer, "wer": recognizer, "similarity": verifier}
+    for metric in params.gate:
+        room, _, name = metric.rpartition(".")
+        key, maker = makers.get(name, ("", "some"))
+        if room.startswith("speech") and maker == "none":
+            raise ConfigError(
+                f"gate names {metric}, but evaluate.speech.{key} is none, so that it is never measured; set one, or "
+                "remove the threshold"
+            )
+
+
+def the_language_can_be_spoken(params: Params) -> None:
+    """`text` and what is installed: the tokenizer that training and cloning use has the language."""
+    Tokenizer(params.text).encode("a")
+
+
+def the_channel_has_a_name(params: Params) -> None:
+    """`publish` and the store: publishing, the last stage, accepts the channel."""
+    try:
+        check_channel(params.publish.channel)
+    except PeeweeError as error:
+        raise ConfigError(f"publish.channel: {error}") from None
+
+
+RULES: tuple[Callable[[Params], None], ...] = (
+    upsampling_is_the_hop,
+    loss_mel_is_below_half_the_rate,
+    a_model_that_is_not_trained_comes_from_a_release,
+    the_synthesizer_is_trained_on_corpora_that_are_read,
+    held_out_subsets_are_read,
+    the_recognizer_knows_the_language,
+    the_gate_asks_for_what_is_measured,
+    the_language_can_be_spoken,
+    the_channel_has_a_name,
+)
+"""What must hold between sections. Each raises an error that names both sides."""
+
+
+def check(document: Mapping[str, Any], path: Path = PARAMS_FILE) -> None:
+    """Check a whole params.yaml.
+
+    Args:
+        document: As plain data.
+        path: What errors call it.
+
+    Raises:
+        ConfigError: Names every key that is unknown, missing or of the wrong kind; else every rule that is broken.
+    """
+    if unknown := sorted(document.keys() - {field.name for field in fields(Params)}):
+        raise ConfigError(f"{path}: {', '.join(unknown)}: no stage reads that section; remove it or correct its name")
+    found: dict[str, Any] = {}
+    wrong: dict[str, None] = {}
+    for kind in _kinds():
+        try:
+            sections = parse(kind, document, path)
+        except ConfigError as error:
+            wrong |= dict.fromkeys(str(error).split("; " + str(path)))
+        else:
+            found |= {name: getattr(sections, name) for name in kind.model_fields}
+    if not wrong:
+        params = Params(**found)
+        wrong = dict.fromkeys(f"{path}: {broken}" for broken in _broken(params))
+    if wrong:
+        raise ConfigError("; ".join(wrong))
+
+
+def _broken(params: Params) -> Iterator[str]:
+    for rule in RULES:
+        try:
+            rule(params)
+        except PeeweeError as error:
+            yield str(error)
+
+
+def _kinds() -> Iterator[Any]:
+    """The model of each stage's sections."""
+    for path in sorted(STAGES.glob("*.py")):
+        kind = getattr(import_module(f"pipeline.stages.{path.stem}"), "Params", None)
+        if kind is not None:
+            yield kind
+
+
+@command("params")
+def main(arguments: list[str]) -> int:
+    """Check the params.yaml of this folder."""
+    if arguments:
+        raise PeeweeError("usage: python -m pipeline.commands.check_params, without arguments")
+    check(read_yaml(PARAMS_FILE))
+    return 0
+
+
+if __name__ == "__main__":
+    run("params", lambda: main(sys.argv[1:]))
