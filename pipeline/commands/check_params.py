@@ -31,7 +31,7 @@ from pipeline.stages.extract_mels import MelsConfig
 from pipeline.stages.publish import PublishParams
 from pipeline.training.encoder.learner import EncoderParams
 from pipeline.training.loop.loop import Schedule
-from pipeline.training.synthesizer.learner import SynthesizerParams
+from pipeline.training.synthesizer.settings import SynthesizerParams
 from pipeline.training.vocoder.learner import VocoderParams, check_loss_mel
 from pipeline.warm_start import Part, WarmStartConfig
 
