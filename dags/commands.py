@@ -14,8 +14,6 @@ RELEASE_AUDIT = "pipeline.commands.release_audit"
 
 REFUSED = 2
 """Exit code for what trying again can't mend: configuration, data, the gate."""
-STOPPED = 75
-"""Exit code of who was asked to stop, or found the remote out of reach: to be tried again."""
 
 
 def plan_arguments(run: str, request: Mapping[str, str]) -> list[str]:

@@ -3,6 +3,7 @@ import pandas
 import pyarrow.parquet as pq
 import pytest
 
+from peewee_model.audio.mel import MelConfig
 from pipeline import tables
 from pipeline.tables import TableError
 
@@ -49,3 +50,24 @@ def test_reader_names_what_is_missing_or_damaged(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(TableError, match="can't be read"):
         list(tables.iter_rows(path))
+
+
+def test_table_says_which_mels_it_holds(tmp_path):
+    """And a table that does not, or not whole, is named with what writes it."""
+    config = MelConfig(
+        sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=2, f_min=0, f_max=8000, log_floor=1e-3
+    )
+    tables.write_shard(tmp_path / "part-00000.parquet", tables.MELS, rows(3), tables.mel_metadata(config))
+    assert tables.mel_config(tmp_path) == tables.mel_config(tmp_path / "part-00000.parquet") == config
+    for metadata in ({}, {"mel": {"n_mels": 2}}):
+        tables.write_shard(tmp_path / "part-00000.parquet", tables.MELS, rows(3), metadata)
+        with pytest.raises(TableError, match=r"does not say which mels it holds; .*`dvc repro`"):
+            tables.mel_config(tmp_path)
+
+
+def test_mel_of_a_row_has_its_bands_row_after_row(tmp_path):
+    """As `extract_mels` writes it: all frames of the first band, then of the second."""
+    row = rows(1)[0] | {"n_frames": 3, "mel": [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]}
+    tables.write_shard(tmp_path / "part-00000.parquet", tables.MELS, [row])
+    (read,) = tables.iter_rows(tmp_path, ["mel"])
+    assert tables.shaped_mel(read["mel"], 2).tolist() == [[0.0, 1.0, 2.0], [10.0, 11.0, 12.0]]

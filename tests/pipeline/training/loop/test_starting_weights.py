@@ -170,6 +170,30 @@ def test_mels_and_symbols_must_be_those_of_the_base(ask):
         train_synthesizer.train_synthesizer()
 
 
+@pytest.mark.parametrize("arch", ["tacotron2", "non_attentive"])
+def test_base_of_the_flat_form_is_the_same_model(ask, arch):
+    """A release from before there was a section for each network is kept to the byte, or refused by name."""
+    RELEASE.mkdir(parents=True)
+    ask("synthesizer", {"architecture": {"arch": arch}})
+    train_synthesizer.train_synthesizer()
+    release("synthesizer")
+    path = RELEASE / "synthesizer/config.json"
+    config = json.loads(path.read_text())
+    sizes = config.pop(config.pop("arch"))
+    if arch == "non_attentive":
+        sizes["attention_dim"] = sizes.pop("aligner_dim")
+    path.write_text(json.dumps(config | sizes | ({"timing": "durations"} if arch == "non_attentive" else {})))
+    ask("synthesizer", {"architecture": {"arch": arch}} | steps(0), parts=["synthesizer"])
+    train_synthesizer.train_synthesizer()
+    kept = Path("models/synthesizer")
+    assert (kept / "model.safetensors").read_bytes() == path.with_name("model.safetensors").read_bytes()
+    assert json.loads((kept / "config.json").read_text())["arch"] == arch
+    name = {"tacotron2": "prenet_dim", "non_attentive": "aligner_channels"}[arch]
+    ask("synthesizer", {"architecture": {"arch": arch, arch: {name: 12}}} | steps(0), parts=["synthesizer"])
+    with pytest.raises(ConfigError, match=f"ask for: {arch}.{name} is 8 there, 12 here. Ask"):
+        train_synthesizer.train_synthesizer()
+
+
 @pytest.mark.parametrize("n_steps", [0, 8])
 def test_statistics_of_the_mels_stay_those_of_the_base(released, ask, n_steps):
     """What the weights were trained with; another corpus is louder."""

@@ -1,0 +1,62 @@
+"""What a release fixes of a profile, for the releases of `examples/store`, whose settings are of the flat form."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from peewee_model.synthesizer.architecture import SynthesizerArchitecture
+from peewee_model.synthesizer.factory import load_synthesizer
+from peewee_model.text.symbols.tokenizer import Tokenizer
+from pipeline.commands.profile import command
+from pipeline.params import read
+from pipeline.profiles.from_release import params_of, pin, start_from
+from pipeline.profiles.overlay import apply, load_overlay
+from pipeline.stages.train_synthesizer import Params
+from pipeline.training.synthesizer.settings import synthesizer_config
+from tests.closure import ROOT
+
+STORE = ROOT / "examples/store"
+VERSIONS = sorted(folder.name for folder in (STORE / "releases").iterdir())
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    """The shipped parameters in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", "params.yaml")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("profile", ["adapt", "further"])
+def test_training_from_a_release_asks_for_the_release_s_own_synthesizer(version, profile):
+    """Field by field, so that its weights fit."""
+    overlay = load_overlay(profile)
+    start_from(overlay, pin(f"{STORE}@{version}"))
+    apply(overlay)
+    params = read(Params)
+    released = load_synthesizer(STORE / "releases" / version / "synthesizer").config
+    width = released.speaker_embedding_dim
+    assert synthesizer_config(released.mel, width, params.synthesizer, params.text) == released
+    assert Tokenizer(params.text).n_symbols == released.n_symbols
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_release_is_trained_again_with_its_own_parameters(version):
+    """`profile --release` writes today's form, which the stage reads, and nothing of the flat form."""
+    command(release=f"{STORE}@{version}")
+    document = yaml.safe_load(Path("params.yaml").read_text())["synthesizer"]
+    assert document["architecture"].keys() == SynthesizerArchitecture.model_fields.keys()
+    params = read(Params).synthesizer
+    old = pin(f"{STORE}@{version}").manifest.params["synthesizer"]
+    assert params.architecture.arch == "non_attentive"
+    assert params.architecture.tacotron2.prenet_dim == old["architecture"]["prenet_dim"]
+    training = params.training.model_dump(mode="json")
+    assert training == training | old["training"]  # min_focus_rate is younger than one of the two
+
+
+def test_parameters_without_a_synthesizer_stay_as_they_are():
+    """A manifest may say less than today's."""
+    manifest = pin(f"{STORE}@{VERSIONS[0]}").manifest.model_copy(update={"params": {"evaluate": {"seed": 8}}})
+    assert params_of(manifest) == {"evaluate": {"seed": 8}}
