@@ -14,6 +14,12 @@ RELEASE_AUDIT = "pipeline.commands.release_audit"
 
 REFUSED = 2
 """Exit code for what trying again can't mend: configuration, data, the gate."""
+DIFFERS = 3
+"""Exit code of an audit that found a difference."""
+NOT_ALL_SEEN = 4
+"""Exit code of an audit that found no difference and did not see everything."""
+FINAL = (REFUSED, DIFFERS, NOT_ALL_SEEN)
+"""Exit codes that fail a task at once: trying again gives the same."""
 
 
 def plan_arguments(run: str, request: Mapping[str, str]) -> list[str]:

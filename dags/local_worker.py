@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from airflow.sdk import BaseOperator, Connection, Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
 
-from dags.commands import REFUSED, plan_arguments
+from dags.commands import FINAL, plan_arguments
 
 LAUNCHER = Path(__file__).parent / "launcher.py"
 S3_CONNECTION = "peewee_s3"
@@ -28,8 +28,8 @@ _MARGIN_S = 45.0  # more than the launcher's own, so that it is the one who kill
 class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the checker's environment
     """Runs `python -m MODULE ARGUMENTS`; its last line of output, a JSON object, is the result.
 
-    Exit code 2 fails the task for good, any other is tried again. When the task is cleared, times out or dies, the
-    command is stopped with time to save its state.
+    Exit codes 2 to 4 (`commands.FINAL`) fail the task for good, any other is tried again. When the task is cleared,
+    times out or dies, the command is stopped with time to save its state.
 
     Args:
         python: The pipeline's.
@@ -72,8 +72,8 @@ class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the 
             environment = clean(os.environ) | {name: text for name, text in self.environment.items() if text}
             environment["PATH"] = os.pathsep.join([str(Path(self.python).parent), environment.get("PATH", os.defpath)])
             code, output, said = self._run(command, Path(folder), environment | _secrets())
-        if code == REFUSED:
-            raise AirflowFailException(f"{self.module} refused: {_last(said)}")
+        if code in FINAL:
+            raise AirflowFailException(f"{self.module} refused with exit code {code}: {_last(said)}")
         if code:
             raise AirflowException(f"{self.module} ended with exit code {code}: {_last(said)}")
         return _result(output)

@@ -11,12 +11,11 @@ from dags.settings import Settings, variable
 
 DOC = """
 **A daily audit of the promoted release**, as `peewee-tts audit verify` makes it, in a clone at the release's tag: what
-stands in the store and in DVC's remote is hashed again, edge by edge; no clock and no cache is trusted. Anything that
-differs fails this run and alerts, with the path.
+is in the store and in DVC's remote is hashed again, edge by edge; no clock and no cache is trusted. Anything that
+differs (exit code 3) fails this run at once and alerts, with the path. So does what can't be seen (exit code 4), as
+the data of a release that no run made: nothing differs then, and the alert says what to do.
 """
-PARAMS = {
-    "release": Param("", type="string", title="Release", description="A version; empty for what the channel means.")
-}
+PARAMS = {"release": Param("", type="string", title="Release", description="A version; empty for the channel's.")}
 RELEASE = "{{ params.release or " + variable("channel", "stable").strip("{} ") + " }}"
 
 settings = Settings.from_environment()

@@ -8,7 +8,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from kubernetes.client import models as k8s
 
-from dags.commands import REFUSED, plan_arguments
+from dags.commands import FINAL, plan_arguments
 from dags.settings import SHARED_MEMORY, KubernetesSettings, requested_cpu
 
 RESULT = "/airflow/xcom/return.json"
@@ -105,7 +105,7 @@ class WorkerPod(KubernetesPodOperator):  # type: ignore[misc]  # Airflow is not 
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowException as error:
-            if exit_code(remote_pod, self.base_container_name) == REFUSED:
+            if exit_code(remote_pod, self.base_container_name) in FINAL:
                 raise AirflowFailException(str(error)) from None
             raise
 

@@ -1,90 +1,89 @@
-"""The code that made a release: what stands in git at its commit, against the hashes in its lineage."""
+"""The code that made a release: the files of its commit, against the hashes in its lineage and its provenance."""
 
-import hashlib
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from peewee_model.release.manifest import Edge
 from pipeline.audit.finding import Finding, Report
-from pipeline.audit.places import folder_hash
 from pipeline.audit.record import Record
+from pipeline.git import find_commit, is_in_repository, names, run_git
+from pipeline.release.committed import Committed, is_among
+
+GRAPH = "dvc.yaml"
+COMMIT_IT = "commit the code before `dvc repro`, and train anew"
 
 
-def check_code(root: Path, record: Record, report: Report) -> Iterator[Finding]:
+def open_commit(root: Path, record: Record, report: Report) -> str | None:
+    """Find the commit of a release in the repository of a project; None if it can't be read, which is noted.
+
+    Args:
+        root: Of the project. It may be a subfolder of the repository.
+        record: Of the release.
+        report: Receives what is not seen.
+
+    Raises:
+        GitError: If the project is in a repository that git refuses to read.
+    """
+    commit = record.manifest.code.commit
+    if commit is None:
+        report.miss("code: the release names no commit, because it was made outside of git", COMMIT_IT)
+        return None
+    if not is_in_repository(root):
+        report.miss(f"code: {root.resolve()} is in no git repository", "run the audit in a clone of the repository")
+        return None
+    if find_commit(root, commit) is None:
+        report.miss(f"code: this repository has no commit {commit}", "`git fetch` the commit, or clone without --depth")
+        return None
+    everywhere = names(run_git(root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit))
+    here = os.fsdecode(run_git(root, "rev-parse", "--show-prefix")).removesuffix("\n")
+    elsewhere = [name for name in everywhere if name.endswith(f"/{GRAPH}") or name == GRAPH]
+    if elsewhere and f"{here}{GRAPH}" not in everywhere:
+        remedy = f"check out commit {commit[:12]}, and run the audit there"
+        report.miss(f"code: commit {commit[:12]} has the project in another folder, as {elsewhere[0]}", remedy)
+        return None
+    return commit
+
+
+def check_code(root: Path, commit: str, record: Record, report: Report) -> Iterator[Finding]:
     """Compare every file of code that a stage read with what the release's commit holds.
 
     Args:
-        root: Of the repository.
+        root: Of the project.
+        commit: Of the release.
         record: Of the release.
-        report: Told what can't be compared.
+        report: Receives counts, and what is not seen.
+
+    Raises:
+        GitError: If git refuses.
     """
-    code = record.manifest.code
-    if code.commit is None:
-        report.unchecked.append("code: the release names no commit, it was made outside of git")
-        return
-    if not _has_commit(root, code.commit):
-        report.unchecked.append(f"code: this repository has no commit {code.commit}; `git fetch` it, or clone it whole")
-        return
-    edges = []
-    for path, edge in sorted(record.code.items()):
-        if any(changed == path or changed.startswith(f"{path}/") for changed in code.modified):
-            report.unchecked.append(f"code: {path} was not committed when the release was made")
-        else:
-            edges.append(edge)
     dependencies = record.provenance.dependencies if record.provenance else {}
     listed = {
         name: found.digests["sha256"]
         for name, found in sorted(dependencies.items())
-        if not found.uri and "sha256" in found.digests and name not in code.modified
+        if not found.uri and "sha256" in found.digests
     }
-    files = _read(root, code.commit, [*(edge.path for edge in edges), *listed])
-    report.n_files["code"] += len(files)
-    report.n_bytes += sum(map(len, files.values()))
+    modified = record.manifest.code.modified
+    lost = {path for path in record.code.keys() | listed.keys() if _is_lost(path, modified)}
+    for path in sorted(lost):
+        report.miss(f"code: {path} differed from the commit when the release was made", COMMIT_IT)
+    edges = [edge for path, edge in sorted(record.code.items()) if path not in lost]
+    listed = {name: expected for name, expected in listed.items() if name not in lost}
+    committed = Committed(root, commit, [*(edge.path for edge in edges), *listed])
+    report.n_files["code"] += len(committed.stored)
+    report.n_bytes += sum(map(len, committed.stored.values()))
     for edge in edges:
-        yield from _check(code.commit, edge, files)
+        if not committed.has(edge):
+            found = committed.md5(edge.path)
+            yield Finding(
+                "code", f"{edge.path} at {commit[:12]}", f"md5 {edge.hash}", f"md5 {found}" if found else "none"
+            )
     for name, expected in listed.items():
-        found = f"sha256 {hashlib.sha256(files[name]).hexdigest()}" if name in files else "none"
-        if found != f"sha256 {expected}":
-            yield Finding("code", f"{name} at {code.commit[:12]}", f"sha256 {expected}", found)
+        if not committed.has_file(name, expected):
+            found = committed.sha256(name)
+            yield Finding(
+                "code", f"{name} at {commit[:12]}", f"sha256 {expected}", f"sha256 {found}" if found else "none"
+            )
 
 
-def _check(commit: str, edge: Edge, files: Mapping[str, bytes]) -> Iterator[Finding]:
-    mine = {path: data for path, data in files.items() if path == edge.path or path.startswith(f"{edge.path}/")}
-    md5s = {path: hashlib.md5(data, usedforsecurity=False).hexdigest() for path, data in mine.items()}
-    if edge.hash.endswith(".dir"):
-        found = folder_hash({path.removeprefix(f"{edge.path}/"): md5 for path, md5 in md5s.items()})
-    else:
-        found = md5s.get(edge.path, "")
-    if not mine or found != edge.hash:
-        yield Finding("code", f"{edge.path} at {commit[:12]}", f"md5 {edge.hash}", f"md5 {found}" if mine else "none")
-
-
-def _has_commit(root: Path, commit: str) -> bool:
-    return _git(root, "cat-file", "-e", f"{commit}^{{commit}}") is not None
-
-
-def _read(root: Path, commit: str, paths: Sequence[str]) -> Mapping[str, bytes]:
-    """Read files, and all under folders, as a commit has them."""
-    listed = _git(root, "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths) or b""
-    blobs: dict[str, str] = {}
-    for line in listed.split(b"\0"):
-        if line:
-            head, _, name = line.partition(b"\t")
-            blobs[name.decode()] = head.split()[2].decode()
-    data = _git(root, "cat-file", "--batch", stdin="".join(f"{blob}\n" for blob in blobs.values()).encode()) or b""
-    found: dict[str, bytes] = {}
-    start = 0
-    for path in blobs:  # each: `<id> blob <size>\n<content>\n`
-        end = data.index(b"\n", start)
-        size = int(data[start:end].split()[2])
-        found[path] = data[end + 1 : end + 1 + size]
-        start = end + size + 2
-    return found
-
-
-def _git(root: Path, *arguments: str, stdin: bytes = b"") -> bytes | None:
-    try:
-        return subprocess.run(["git", *arguments], cwd=root, input=stdin, capture_output=True, check=True).stdout
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return None
+def _is_lost(path: str, modified: tuple[str, ...]) -> bool:
+    return is_among(path, modified) or any(path.startswith(f"{folder}/") for folder in modified)

@@ -21,7 +21,7 @@ ASPECTS = {
     "speaker": "speaker_id",
     "split": "split",
 }
-"""In what an utterance can differ, and the column that tells."""
+"""In what an utterance can differ, and the column that holds it."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Difference:
     unknown: str | None
     code: tuple[Change, ...]
     dependencies: tuple[Change, ...]
-    """Archives, commit and lock file, by hash, as the releases' provenance names them."""
+    """Archives, commit and lock file, by hash, as the provenance of the releases names them."""
     params: tuple[Change, ...]
     metrics: tuple[Change, ...]
     stages: tuple[str, ...]

@@ -1,9 +1,12 @@
-"""What an audit finds, and what it could not look at."""
+"""What an audit finds, what it has not seen, and its verdict."""
 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
+
+from pipeline.audit.errors import DiffersError, NotAllSeenError
 
 _ENTRY = re.compile(r"(?P<path>\S+) is no channel entry: (?P<found>.+?)(;|$)", re.DOTALL)
 _SAID = re.compile(r"(?P<path>\S+): expected (?P<expected>.+?), found (?P<found>.+?)(;|$)", re.DOTALL)
@@ -15,7 +18,7 @@ class Finding:
 
     place: str
     """`workspace`, `cache` and `remote` (DVC's), `store`, `channel`, `record` (the release's own files contradict each
-    other), `code` (git), or `source` (where an archive comes from)."""
+    other), `code` (git), or `source` (the URL of an archive)."""
     path: str
     expected: str
     found: str
@@ -25,6 +28,17 @@ class Finding:
         return f"{self.place}: {self.path}: expected {self.expected}, found {self.found}"
 
 
+class Verdict(StrEnum):
+    """What an audit concludes."""
+
+    AS_IT_WAS_MADE = "as it was made"
+    """Everything that the release depends on was seen, and nothing differs."""
+    DIFFERS = "differs"
+    """Something is not what the release says."""
+    NOT_ALL_SEEN = "not all seen"
+    """Nothing that was seen differs, but something was seen nowhere."""
+
+
 @dataclass
 class Report:
     """What an audit did."""
@@ -32,24 +46,64 @@ class Report:
     version: str
     findings: list[Finding] = field(default_factory=list)
     n_files: Counter[str] = field(default_factory=Counter)
-    """Files that were hashed, by place."""
+    """Number of hashed files, by place."""
     n_bytes: int = 0
-    """That were hashed."""
-    unchecked: list[str] = field(default_factory=list)
-    """What was not there, or not looked at, and why."""
+    """Number of hashed bytes."""
+    unseen: list[str] = field(default_factory=list)
+    """What was seen in no place, though the release depends on it: without it the verdict is `not all seen`."""
+    notes: list[str] = field(default_factory=list)
+    """What was not looked at, and need not be: a further copy, or a question that nobody asked."""
+    remedies: list[str] = field(default_factory=list)
+    """How to see what was not seen, without repetitions."""
     complete: bool = True
-    """Whether everything was looked at; an audit stops at its first finding unless told otherwise."""
+    """Whether everything was looked at; an audit stops at its first finding unless it is asked to go on."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """One of three."""
+        if self.findings:
+            return Verdict.DIFFERS
+        return Verdict.NOT_ALL_SEEN if self.unseen else Verdict.AS_IT_WAS_MADE
+
+    def miss(self, what: str, remedy: str) -> None:
+        """Note something that the release depends on and that is seen nowhere."""
+        self.unseen.append(what)
+        self.advise(remedy)
+
+    def advise(self, remedy: str) -> None:
+        """Note one more way to see what was not seen."""
+        if remedy not in self.remedies:
+            self.remedies.append(remedy)
+
+    def raise_for_verdict(self) -> None:
+        """Return if the release is as it was made.
+
+        Raises:
+            DiffersError: If something differs; names the first.
+            NotAllSeenError: If something was not seen; names the first, and the remedies.
+        """
+        if self.verdict is Verdict.DIFFERS:
+            raise DiffersError(f"release {self.version} is not what it was made as: {self.findings[0]}")
+        if self.verdict is Verdict.NOT_ALL_SEEN:
+            more = f" and {len(self.unseen) - 1} more" if len(self.unseen) > 1 else ""
+            raise NotAllSeenError(
+                f"release {self.version}: nothing that was seen differs, but not all was seen: {self.unseen[0]}{more}; "
+                + "; ".join(self.remedies)
+            )
 
     def to_json(self) -> dict[str, Any]:
         """For `--json`."""
         return {
             "version": self.version,
-            "ok": not self.findings,
+            "verdict": self.verdict,
+            "ok": self.verdict is Verdict.AS_IT_WAS_MADE,
             "complete": self.complete,
             "findings": [vars(finding) for finding in self.findings],
             "n_files": dict(sorted(self.n_files.items())),
             "n_bytes": self.n_bytes,
-            "unchecked": self.unchecked,
+            "unseen": self.unseen,
+            "remedies": self.remedies,
+            "notes": self.notes,
         }
 
 

@@ -13,6 +13,8 @@ from pipeline.audit.finding import Finding
 from pipeline.audit.hashing import BLOCK, Source
 
 PROJECT_FILES = ("dvc.yaml", ".dvc")
+_RUNS = "peewee-runs"
+"""DVC's name, here alone, of the remote that PEEWEE_REMOTE gives."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,13 @@ class ObjectPlace:
         return _remote_reader(self._database.fs, path)
 
 
-def open_places(root: Path, offline: bool) -> list[Place]:
-    """Open DVC's cache and, unless offline, the remotes: the default one, or all if none is.
+def open_places(root: Path, offline: bool, run_remote: str = "") -> list[Place]:
+    """Open DVC's cache and, unless offline, the remotes: those of runs, and the default one or, without one, all.
+
+    Args:
+        root: Of the project.
+        offline: Whether remotes are left alone.
+        run_remote: Where runs keep what they make (PEEWEE_REMOTE); empty for nowhere.
 
     Raises:
         AuditError: If DVC can't read its own configuration.
@@ -122,35 +129,24 @@ def open_places(root: Path, offline: bool) -> list[Place]:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    url = f"{run_remote if '://' in run_remote else Path(run_remote).expanduser().absolute()}/dvc"
+    runs = {_RUNS: {"url": url}} if run_remote else {}
+    config = {"core": {"no_scm": True}, "remote": runs}  # git is asked elsewhere: DVC refuses a folder without it
     try:
-        with Repo(str(root)) as repo:
+        with Repo(str(root), config=config) as repo:
             places: list[Place] = [ObjectPlace("cache", repo.cache.local)]
             default = repo.config["core"].get("remote")
-            for remote in () if offline else [default] if default else sorted(repo.config["remote"]):
+            remotes = [default] if default else [name for name in sorted(repo.config["remote"]) if name != _RUNS]
+            for remote in () if offline else [*runs, *remotes]:
                 places.append(ObjectPlace("remote", repo.cloud.get_remote_odb(remote)))
             return places
     except DvcException as error:
         raise AuditError(f"{root}: DVC can't be used: {' '.join(str(error).split())}; correct .dvc/config") from None
 
 
-def has_remote(root: Path) -> bool:
-    """Say whether a remote is configured."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
-        return bool(repo.config["remote"])
-
-
 def is_project(root: Path) -> bool:
-    """Say whether a folder is the root of a repository that releases are made in."""
+    """Return whether a folder is the root of a project that releases are made in."""
     return all((root / name).exists() for name in PROJECT_FILES)
-
-
-def folder_hash(md5s: dict[str, str]) -> str:
-    """Compute DVC's hash of a folder from the hashes of its files, by their names inside it."""
-    listing = [{"md5": md5s[name], "relpath": name} for name in sorted(md5s)]
-    data = json.dumps(listing, sort_keys=True).encode()
-    return hashlib.md5(data, usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _blocks(source: Source) -> Iterator[bytes]:

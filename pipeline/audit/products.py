@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from peewee_model.release.manifest import Edge, FileEntry
 from pipeline.audit.finding import Finding
 from pipeline.audit.hashing import Digests, Item, Job
-from pipeline.audit.places import Held, Place, folder_hash
+from pipeline.audit.places import Held, Place
+from pipeline.release.committed import folder_hash
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """The project's own copies of what made a release: the workspace, DVC's cache and remote, dvc.lock, and git."""
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -8,15 +9,17 @@ from typing import Any
 from peewee_model.errors import ReleaseError
 from peewee_model.release.manifest import Edge, FileEntry, Manifest, read_manifest, verify_release
 from pipeline.audit import archives, lock
-from pipeline.audit.code import check_code
+from pipeline.audit.code import check_code, open_commit
 from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Finding, Report
 from pipeline.audit.hashing import Digests, Hasher, Item, Job
-from pipeline.audit.places import Place, Workspace, folder_hash, has_remote, open_places
+from pipeline.audit.places import Place, Workspace, open_places
 from pipeline.audit.products import Output, check_output
 from pipeline.audit.record import ARCHIVES, Record
-from pipeline.audit.store_side import check_exclusions
+from pipeline.audit.store_side import RECEIPT, check_exclusions
 from pipeline.download.answer import DownloadError
+from pipeline.release.committed import folder_hash
+from pipeline.release.links import LINKS_FILE
 
 RELEASE = Path("release")
 UTTERANCES = Path("data/utterances.parquet")
@@ -26,61 +29,69 @@ Others = Callable[[], Iterator[tuple[str, Manifest]]]
 
 
 class Project:
-    """A repository in which a release was made.
+    """A project in which a release was made, or could have been.
 
     Args:
-        root: Of the repository.
+        root: Of the project.
         record: Of the release.
-        report: Told what was not looked at.
+        report: Receives counts, and what is not seen.
         hasher: For all files.
-        offline: Whether DVC's remote and the archives' servers are left alone.
+        offline: Whether remotes and the archives' servers are left alone.
+        remote: Where runs keep what they make (PEEWEE_REMOTE); empty for nowhere.
     """
 
-    def __init__(self, root: Path, record: Record, report: Report, hasher: Hasher, offline: bool) -> None:
+    def __init__(
+        self, root: Path, record: Record, report: Report, hasher: Hasher, offline: bool, remote: str = ""
+    ) -> None:
         self._root = root
         self._record = record
         self._report = report
         self._hasher = hasher
         self._offline = offline
+        self._remote = remote
 
     def findings(self, others: Others) -> Iterator[Finding]:
-        """Find what differs from the release, in the order of the graph."""
-        places = open_places(self._root, self._offline)
-        if self._offline and has_remote(self._root):
-            self._skip("remote: DVC's remote was not asked")
+        """Find what differs from the release, in the order of the graph.
+
+        Raises:
+            GitError: If the project is in a repository that git refuses to read.
+        """
+        commit = open_commit(self._root, self._record, self._report)
+        places = open_places(self._root, self._offline, self._remote)
         stages: dict[str, dict[str, Any]] = {}
         for name in (lock.LOCK, lock.GRAPH):
             found = lock.read_stages(self._root, name)
             if isinstance(found, Finding):
                 yield found
             elif found is None:
-                self._skip(f"workspace: there is no {name}")
+                self._note(f"workspace: there is no {name}")
             else:
                 stages[name] = found
         other = self._other_release(stages.get(lock.LOCK), others)
         if other is not None:
-            self._skip(
-                f"workspace: it holds release {other}, not this one; check out the commit of this one to audit it"
-            )
+            self._note(f"workspace: it holds {other}, not this one; check out the commit of this one to audit it")
             stages = {}
         else:
             places = [Workspace(self._root), *places]
         yield from self._hasher.run(self._items(places, stages))
-        yield from check_code(self._root, self._record, self._report)
+        if commit is not None:
+            yield from check_code(self._root, commit, self._record, self._report)
         if other is None:
             yield from self._exclusions()
 
-    def _skip(self, what: str) -> None:
-        self._report.unchecked.append(what)
+    def _note(self, what: str) -> None:
+        self._report.notes.append(what)
 
     def _items(self, places: list[Place], stages: dict[str, dict[str, Any]]) -> Iterator[Item]:
-        """Name what is to be hashed, and what else is to be said, stage after stage."""
+        """Name what is to be hashed, and what differs without hashing, stage after stage."""
         for stage in self._record.stages:
             entry = self._record.manifest.lineage[stage]
             if lock.LOCK in stages:
                 yield from lock.check_lock(stage, entry, stages[lock.LOCK])
             if lock.GRAPH in stages:
                 yield from lock.check_graph(stage, entry, stages[lock.GRAPH])
+            if self._record.links is not None and stage not in self._record.links.stages:
+                self._miss(f"{stage}: {LINKS_FILE} does not name what it made")
             for out, files in self._record.outs(stage):
                 output = Output(out, files)
                 yield from check_output(output, places)
@@ -93,54 +104,70 @@ class Project:
         yield from check_output(Output(edge, self._record.release_files), here, trusted=False)
 
     def _missing(self, output: Output, _: Digests | None) -> Iterator[Finding]:
-        """Say which files of an output are nowhere; an archive is then read from where it comes from."""
+        """Note the files of an output that no place has; an archive is then read from its URL."""
         missing = output.missing()
-        if not missing:
-            return
+        if not self._offline:
+            for path in [path for path in missing if path.startswith(f"{ARCHIVES}/")]:
+                yield from self._from_source(path, output.files[path])
+                missing.remove(path)
+        if missing:
+            more = f" and {len(missing) - 1} more of {len(output.files)} files" if len(missing) > 1 else ""
+            self._miss(f"{missing[0]}{more}: in no place that was looked at")
+
+    def _miss(self, what: str) -> None:
+        """Note a product that is not seen, and where it may be."""
+        self._report.miss(what, f"the tag of the run that made it is release-{self._record.version}")
         if self._offline:
-            of = f"{len(missing)} of {len(output.files)} files" if len(output.files) > 1 else "the file"
-            self._skip(f"{output.edge.path}: {of} are neither in the workspace nor in DVC's cache")
-            return
-        for path in missing:
-            expected = output.files[path]
-            if path.startswith(f"{ARCHIVES}/"):
-                yield from self._from_source(path, expected)
-            else:
-                where = "no file in the workspace, DVC's cache or its remote"
-                yield Finding("missing", path, f"sha256 {expected.sha256}", where)
+            self._report.advise("run the audit without --offline")
+        elif not self._remote:
+            self._report.advise("name the remote of that run: PEEWEE_REMOTE=ADDRESS")
 
     def _from_source(self, path: str, expected: FileEntry) -> Iterator[Finding]:
         source = next((found for found in self._record.sources if f"{ARCHIVES}/{found.archive_name}" == path), None)
         if source is None:
-            yield Finding("missing", path, f"sha256 {expected.sha256}", "no file, and no URL to read it from")
+            self._miss(f"{path}: in no place that was looked at, and no URL is known")
             return
         reachable = archives.with_credentials(source, self._root)
         try:
             digests = self._hasher.digest("source", partial(archives.stream, reachable))
         except (DownloadError, AuditError) as error:
-            yield Finding("missing", path, f"sha256 {expected.sha256}", f"no file here, and {error}")
+            self._miss(f"{path}: in no place that was looked at, and {' '.join(str(error).split())}")
             return
-        if digests is None or digests.entry.sha256 != source.sha256:
-            found = f"sha256 {digests.entry.sha256}" if digests else "nothing"
+        if digests is None:
+            self._miss(f"{path}: in no place that was looked at, and {source.public_url} is not there")
+        elif digests.entry.sha256 != source.sha256:
+            found = f"sha256 {digests.entry.sha256}"
             yield Finding("source", f"{path} ({source.public_url})", f"sha256 {source.sha256}", found)
 
     def _other_release(self, locked: dict[str, Any] | None, others: Others) -> str | None:
-        """Say which other release the workspace is of; None if it is of this one, or of none.
+        """Say whose files the workspace holds; None if they are this release's.
 
-        It is of another if dvc.lock is that one's to the last entry, and not this one's.
+        They are this release's if dvc.lock agrees with it to the last entry; or, since dvc.lock may be altered or gone,
+        if `release` or the receipt of `publish` is this release's.
         """
-        if locked is None:
-            version = self._release_version()
-            return version if version != self._record.version else None
-        if _agrees(self._record.manifest, locked):
+        mine = self._record.version
+        if locked is not None and _agrees(self._record.manifest, locked):
             return None
         version = self._release_version()
-        if version and _agrees(read_manifest(self._root / RELEASE)[0], locked):
-            return version
-        return next((version for version, manifest in others() if _agrees(manifest, locked)), None)
+        if locked is None:
+            return None if mine in (version, self._published()) else f"release {version}" if version else "no release"
+        if version and version != mine and _agrees(read_manifest(self._root / RELEASE)[0], locked):
+            return f"release {version}"
+        other = next((version for version, manifest in others() if _agrees(manifest, locked)), None)
+        if other:
+            return f"release {other}"
+        return None if mine in (version, self._published()) else "another run's files"
+
+    def _published(self) -> str | None:
+        """Return the version in the receipt of `publish`, if there is one."""
+        try:
+            receipt = json.loads((self._root / RECEIPT).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return receipt.get("version") if isinstance(receipt, dict) else None
 
     def _release_version(self) -> str | None:
-        """The version of what stands in `release`, if that is whole."""
+        """Return the version of what is in `release`, if that is whole."""
         try:
             version = read_manifest(self._root / RELEASE)[1]
             verify_release(self._root / RELEASE, version)
@@ -149,7 +176,7 @@ class Project:
         return version
 
     def _is_another_bundle(self, edge: Edge | None) -> bool:
-        """Whether `release` is another release of the same models, as dvc.lock says."""
+        """Return whether `release` is another release of the same models, and dvc.lock says so."""
         version = self._release_version()
         if version in (None, self._record.version) or edge is None:
             return False
@@ -158,7 +185,7 @@ class Project:
         digests = {name: self._hasher.digest("workspace", path) for name, path in files.items()}
         if folder_hash({name: found.md5 for name, found in digests.items() if found}) != edge.hash:
             return False
-        self._skip(f"workspace: {RELEASE} is release {version} of the same models, not this one")
+        self._note(f"workspace: {RELEASE} is release {version} of the same models, not this one")
         return True
 
     def _exclusions(self) -> Iterator[Finding]:
@@ -167,11 +194,11 @@ class Project:
             try:
                 yield from check_exclusions(table, self._record, "workspace", str(UTTERANCES))
             except AuditError:
-                self._skip(f"{UTTERANCES}: it is damaged, and was not searched for who is excluded")
+                self._note(f"{UTTERANCES}: it is damaged, and was not searched for who is excluded")
 
 
 def _agrees(manifest: Manifest, locked: dict[str, Any]) -> bool:
-    """Whether dvc.lock tells the same of every stage as a release."""
+    """Return whether dvc.lock says the same of every stage as a release."""
     return bool(manifest.lineage) and not any(
         finding for stage, entry in manifest.lineage.items() for finding in lock.check_lock(stage, entry, locked)
     )

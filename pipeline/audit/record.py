@@ -18,6 +18,7 @@ from peewee_model.release.manifest import MANIFEST, VERSION_LENGTH, Edge, FileEn
 from pipeline.audit.finding import Finding, from_error
 from pipeline.corpora.exclusions import EXCLUSIONS_FILE
 from pipeline.corpora.sources import CorpusConfig, Source
+from pipeline.release.committed import code_edges
 from pipeline.release.croissant import CROISSANT
 from pipeline.release.links import LINKS_FILE, ReleaseLinks, StageLink, check_products, link_path
 from pipeline.release.provenance import PARENT, PROVENANCE, REPOSITORY, Provenance
@@ -79,9 +80,7 @@ class Record:
     @property
     def code(self) -> dict[str, Edge]:
         """What stages read that no stage made: code, and lists that git tracks."""
-        made = {edge.path for entry in self.manifest.lineage.values() for edge in entry.outs}
-        read = [edge for entry in self.manifest.lineage.values() for edge in entry.deps]
-        return {edge.path: edge for edge in read if edge.path not in made}
+        return code_edges(self.manifest.lineage)
 
     @property
     def release_files(self) -> dict[str, FileEntry]:

@@ -43,7 +43,7 @@ def check_release(store: Store, record: Record, public_key: Path | None, report:
     """
     signature = f"signatures/{record.version}/{key_id(public_key)}.json" if public_key else ""
     if public_key is None:
-        report.unchecked.append("signature: no public key was given (--public-key)")
+        report.notes.append("signature: no public key was given (--public-key)")
     try:
         store.verify(record.version, public_key)
     except SignatureError as error:
@@ -64,7 +64,7 @@ def check_features(store: Store, record: Record, report: Report) -> Iterator[Fin
     try:
         manifest = store.feature_tables.read(version)
     except ReleaseNotFoundError:
-        report.unchecked.append(f"store: {where} is not there; the release was published without its tables")
+        report.notes.append(f"store: {where} is not there; the release was published without its tables")
         return
     except TamperedReleaseError as error:
         yield from_error("store", f"{where}/manifest.json", error)
@@ -107,7 +107,7 @@ def check_channels(store: Store, report: Report, root: Path | None) -> Iterator[
         channels = store.channels()
     except TamperedReleaseError as error:
         yield from_error("channel", "channels", error)
-        report.unchecked.append("channels: they can't be listed while an entry is damaged")
+        report.notes.append("channels: they can't be listed while an entry is damaged")
         return
     for channel in channels:
         yield from _check_log(store, channel, versions, report)
@@ -142,13 +142,13 @@ def _check_receipt(store: Store, root: Path, versions: set[str], report: Report)
         receipt: dict[str, Any] = json.loads((root / RECEIPT).read_bytes())
         version, channel, number = str(receipt["version"]), str(receipt["channel"]), int(receipt["number"])
     except FileNotFoundError:
-        report.unchecked.append(f"channels: {RECEIPT} is not there, which would tell of a shortened log")
+        report.notes.append(f"channels: {RECEIPT} is not there, so a shortened log would not be noticed")
         return
     except (ValueError, KeyError, TypeError):
         yield Finding("workspace", str(RECEIPT), "a receipt of publish", "something else")
         return
     if version not in versions:
-        report.unchecked.append(f"channels: {RECEIPT} tells of release {version}, which this store does not have")
+        report.notes.append(f"channels: {RECEIPT} is of release {version}, which this store does not have")
         return
     path = _entry_path(channel, number)
     try:

@@ -25,6 +25,7 @@ from pipeline.release.links import LINKS_FILE, parse_release_links
 from pipeline.release.provenance import PROVENANCE, read_provenance
 
 RELEASE = Path("release")
+ONLINE = "run the audit without --offline"
 Parsed = TypeVar("Parsed")
 
 
@@ -42,6 +43,8 @@ class Request:
     public_key: Path | None = None
     everything: bool = False
     """Go on after the first finding."""
+    remote: str = ""
+    """Where runs keep what they make (PEEWEE_REMOTE): a folder or `s3://bucket/prefix`; empty for nowhere."""
 
 
 def audit(request: Request, progress: Callable[[int], object] = bool) -> Report:
@@ -72,13 +75,16 @@ class _Audit:
         self._hasher = Hasher(report, progress)
         self._root = request.root if is_project(request.root) else None
         if self._root is None:
-            self._skip(f"project: {request.root.resolve()} is not its repository, so only the store was looked at")
+            self._miss(
+                f"project: {request.root.resolve()} is not its folder, so only the store was looked at",
+                "run the audit in a clone of the project's repository",
+            )
         self._address = request.address
         self._is_elsewhere = request.offline and is_remote(request.address)
         if self._is_elsewhere:
             self._address = str(cache_folder())
-            self._skip(f"store: {request.address} was not asked; what {self._address} has of it is looked at")
-            self._skip("channels: they are in the store, which was not asked")
+            self._miss(f"store: {request.address} was not asked; {self._address} was looked at instead", ONLINE)
+            self._miss("channels: they are in the store, which was not asked", ONLINE)
         self._has_store = True
 
     def findings(self) -> Generator[Finding, None, None]:
@@ -90,7 +96,8 @@ class _Audit:
             record = yield from self._record(store, manifest)
             yield from contradictions(record)
             if self._root is not None:
-                project = Project(self._root, record, self._report, self._hasher, self._request.offline)
+                how = self._request
+                project = Project(self._root, record, self._report, self._hasher, how.offline, how.remote)
                 yield from project.findings(self._lineages(store))
             if self._has_store:
                 yield from store_side.check_features(store, record, self._report)
@@ -100,8 +107,8 @@ class _Audit:
             if self._root is not None:
                 yield from store_side.features_in_receipt(self._root, record)
 
-    def _skip(self, what: str) -> None:
-        self._report.unchecked.append(what)
+    def _miss(self, what: str, remedy: str) -> None:
+        self._report.miss(what, remedy)
 
     def _manifest(self, store: Store) -> Generator[Finding, None, Manifest | None]:
         """Read the manifest from the store; if it is damaged there, from the workspace."""
@@ -120,7 +127,7 @@ class _Audit:
                 yield from_error("store", f"releases/{version}/{MANIFEST}", error)
             if data is not None and is_ours:
                 return parse_manifest(data, version, RELEASE)
-        self._skip("everything else: no manifest at hand is that of the version")
+        self._miss("everything else: no manifest at hand is that of the version", "restore the release in its store")
         return None
 
     def _record(self, store: Store, manifest: Manifest) -> Generator[Finding, None, Record]:
@@ -137,7 +144,7 @@ class _Audit:
         self, store: Store, manifest: Manifest, name: str, parse: Callable[[bytes], Parsed]
     ) -> Generator[Finding, None, Parsed | None]:
         if name not in manifest.files:
-            self._skip(f"{name}: the release has none; an older pipeline made it")
+            self._miss(f"{name}: the release has none; an older pipeline made it", "train and release anew")
             return None
         data = self._local(name)
         if data is not None and entry_of(data) != manifest.files[name]:
@@ -150,7 +157,7 @@ class _Audit:
             except ReleaseError as error:
                 yield from_error("store", f"releases/{self._request.version}/{name}", error)
         if data is None:
-            self._skip(f"{name}: it is nowhere as the manifest lists it, and so what it tells was not looked at")
+            self._miss(f"{name}: no copy is the one that the manifest lists, so its content was not used", ONLINE)
             return None
         try:
             return parse(data)

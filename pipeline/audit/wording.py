@@ -72,12 +72,15 @@ def describe_report(report: Report) -> Iterator[str]:
         yield f"         found    {finding.found}"
     counted = ", ".join(f"{place} {n_files}" for place, n_files in sorted(report.n_files.items())) or "none"
     yield f"hashed   {report.n_bytes} bytes; files: {counted}"
-    for what in report.unchecked:
+    for what in report.unseen:
         yield f"not seen {what}"
+    for remedy in report.remedies:
+        yield f"remedy   {remedy}"
+    for what in report.notes:
+        yield f"note     {what}"
     if not report.complete:
         yield "stopped at the first thing that differs; --all goes on"
-    elif not report.findings:
-        yield f"release {report.version} is what it was made as"
+    yield f"verdict  release {report.version}: {report.verdict}"
 
 
 def _describe_data(data: DataDifference) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""`peewee-tts audit`: what a release was made of, and whether it still is that."""
+"""`peewee-tts audit`: what a release was made of, and whether it still is that.
+
+Exit codes: 0 as it was made, or answered; 2 can't be answered; 3 differs; 4 nothing differs, but not all was seen.
+"""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +14,7 @@ import typer
 from peewee_model import environment
 from peewee_model.errors import PeeweeError
 from peewee_model.store.store import open_store
-from pipeline.audit.errors import AuditError
+from pipeline.audit.errors import AuditError, NotAllSeenError
 
 if TYPE_CHECKING:
     from pipeline.corpora.exclusions import Kind
@@ -53,12 +56,12 @@ def verify(
     from pipeline.audit.wording import describe_report
 
     found = find(open_store(store), version)
-    request = Request(found, store, Path(), offline=offline, public_key=public_key, everything=everything)
+    remote = environment.REMOTE.read() or ""
+    request = Request(found, store, Path(), offline, public_key, everything, remote)
     with tqdm(desc="hashing", unit="B", unit_scale=True, disable=None, leave=False) as bar:
         report = audit(request, bar.update)
     _print(report.to_json() if as_json else describe_report(report))
-    if report.findings:
-        raise AuditError(f"release {found} is not what it was made as: {report.findings[0]}")
+    report.raise_for_verdict()
 
 
 @app.command()
@@ -75,7 +78,7 @@ def diff(
     difference = compare(open_store(store), before, after)
     _print(asdict(difference) if as_json else describe_difference(difference))
     if difference.unknown:
-        raise AuditError(f"the data of the two could not be compared: {difference.unknown}")
+        raise NotAllSeenError(f"the data of the two could not be compared: {difference.unknown}")
 
 
 @app.command()
@@ -100,7 +103,7 @@ def trace(
         _print(describe_trace(kind, identifier, appearances))
     gaps = [found.gap for found in appearances if found.gap]
     if gaps:
-        raise AuditError(f"{len(gaps)} of {len(appearances)} releases can't be searched: {gaps[0]}")
+        raise NotAllSeenError(f"{len(gaps)} of {len(appearances)} releases can't be searched: {gaps[0]}")
 
 
 @app.command()

@@ -11,13 +11,11 @@ sentences, and what is `wrong` by itself. Exit codes: 0 looked, 2 refused, 75 ou
 import argparse
 import json
 import logging
-import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -28,7 +26,9 @@ from peewee_model.masking import masked
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import CorpusConfig, Source
+from pipeline.git import GitError, find_commit, git
 from pipeline.params.params import PARAMS_FILE, Section, read
+from pipeline.runs.checkout import address, project_path, shown
 
 logger = logging.getLogger(__name__)
 
@@ -223,30 +223,19 @@ def _sources_at(repository: str, revision: str) -> tuple[Source, ...]:
     """The sources that params.yaml names at a revision of a repository."""
     with tempfile.TemporaryDirectory(prefix="peewee-watch-") as folder:
         clone = Path(folder) / "clone"
-        _git("clone", "--quiet", "--no-checkout", "--", repository, str(clone), secret=repository)
-        for name in (f"origin/{revision}", revision):
-            try:
-                text = _git("-C", str(clone), "show", f"{name}:{PARAMS_FILE}", secret=repository)
-                break
-            except ConfigError:
-                continue
-        else:
-            raise ConfigError(
-                f"{masked(repository)} has no {PARAMS_FILE} at revision {revision!r}; name a branch or commit"
-            )
+        url = address(repository)
+        try:
+            git(Path(folder), "clone", "--quiet", "--no-checkout", "--", url, str(clone), secret=url)
+        except GitError as error:
+            raise type(error)(f"{error}; see PEEWEE_REPOSITORY") from None
+        commit = find_commit(clone, f"origin/{revision}") or find_commit(clone, revision)
+        if commit is None:
+            raise ConfigError(f"{shown(repository)} has no revision {revision!r}; name a branch or commit")
+        path = PurePosixPath(project_path(clone, commit, repository)) / PARAMS_FILE
+        text = git(clone, "show", f"{commit}:{path}")
         params = Path(folder) / PARAMS_FILE
         params.write_text(text, encoding="utf-8")
         return read(Params, params).corpus.sources
-
-
-def _git(*arguments: str, secret: str) -> str:
-    done = subprocess.run(
-        ["git", *arguments], capture_output=True, text=True, env=os.environ | {"GIT_TERMINAL_PROMPT": "0"}
-    )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1].replace(secret, masked(secret))
-        raise ConfigError(f"git {arguments[0]}: {last}; see PEEWEE_REPOSITORY")
-    return done.stdout
 
 
 def _known(text: str) -> Seen:

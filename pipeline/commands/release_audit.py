@@ -1,11 +1,11 @@
 """`python -m pipeline.commands.release_audit V`: audit a release from anywhere.
 
 `peewee-tts audit verify` looks at the project in the current folder. An orchestrator's task has none: so the repository
-is cloned at the release's tag, DVC is told the runs' remote, and the audit is made there. A release without a tag was
-not made by a run; then only what the store holds is audited.
+is cloned at the release's tag, DVC gets the runs' remote, and the audit is made there. A release without a tag was not
+made by a run; then only what the store holds is audited, and the verdict is `not all seen`.
 
-The last line on stdout is the report as a JSON object (see `result_line`). Exit codes: 0 all is as it was made, 2
-something differs or can't be audited, 75 something is out of reach, try again.
+The last line on stdout is the report as a JSON object (see `result_line`). Exit codes: 0 all is as it was made, 2 it
+can't be audited, 3 something differs, 4 nothing differs but not all was seen, 75 something is out of reach, try again.
 """
 
 import argparse
@@ -19,13 +19,12 @@ from peewee_model.cli.release_names import find
 from peewee_model.entry import run
 from peewee_model.store.reference import DEFAULT_CHANNEL
 from peewee_model.store.store import open_store
-from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Report
 from pipeline.audit.verify import Request, audit
 from pipeline.audit.wording import describe_report
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
-from pipeline.runs.checkout import address, git
+from pipeline.runs.checkout import address, git, project_path
 from pipeline.runs.reproduce import configure
 from pipeline.runs.scratch import scratch
 
@@ -54,11 +53,13 @@ def audit_release(selector: str, store: str, repository: str, remote: str, folde
         git(clone, "init", "--quiet")
         git(clone, "fetch", "--quiet", "--no-tags", url, tag, secret=url)  # with all history: the code is read from it
         git(clone, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+        root = clone / project_path(clone, "HEAD", repository)
         if remote:
-            configure(clone, remote, folder / "site")
+            configure(root, remote, folder / "site")
     else:
+        root = clone
         logger.warning("release=%s has no tag: only what the store holds is audited", version)
-    return audit(Request(version, store, clone, public_key=environment.PUBLIC_KEY.path(), everything=True))
+    return audit(Request(version, store, root, public_key=environment.PUBLIC_KEY.path(), everything=True))
 
 
 @command("release_audit")
@@ -69,8 +70,7 @@ def main(arguments: list[str]) -> int:
         report = audit_release(options.release, options.store, options.repository, options.remote, folder)
     print("\n".join(describe_report(report)), file=sys.stderr)
     write_result(report.to_json())
-    if report.findings:
-        raise AuditError(f"release {report.version} is not what it was made as: {report.findings[0]}")
+    report.raise_for_verdict()
     return 0
 
 

@@ -18,12 +18,11 @@ from typing import Any
 from peewee_model import environment
 from peewee_model.entry import run as run_program
 from peewee_model.errors import ConfigError, PeeweeError, ReleaseNotFoundError
-from peewee_model.masking import masked
 from peewee_model.store.backends import absolute, open_backend
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.graph.stages import load_stages
-from pipeline.runs.checkout import check_out, commit_params, resolve
+from pipeline.runs.checkout import check_out, commit_params, project_path, resolve, shown
 from pipeline.runs.checkpoints import Mirror
 from pipeline.runs.planning import change_params, checked_reason, now, parse_overrides
 from pipeline.runs.process import Stop, run_child
@@ -63,7 +62,7 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
     """
     reason = checked_reason(reason, run=run, repository=repository, revision=revision, profile=profile)
     records = _records()
-    asks = (masked(repository), revision, profile, overrides)
+    asks = (shown(repository), revision, profile, overrides)
     if records.has_plan(run):
         found = records.plan(run)
         if found.asks() != asks:
@@ -72,16 +71,17 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
     with scratch(_scratch()) as folder:
         clone = folder / "clone"
         base = resolve(clone, repository, revision)
-        params = change_params(clone, profile, overrides)
-        check_params(clone)
+        project = clone / project_path(clone, base, repository)
+        params = change_params(project, profile, overrides)
+        check_params(project)
         at = now()
-        commit = commit_params(clone, params, run, reason, at) if params else base
-        answer = _child(folder, records, run, None, Stop(), None)
+        commit = commit_params(project, params, run, reason, at) if params else base
+        answer = _child(folder, project, records, run, None, Stop(), None)
         entries = {name: Entry(data) for name, data in answer["entries"].items()}
-        order = list(load_stages(clone / "dvc.yaml"))
+        order = list(load_stages(project / "dvc.yaml"))
         planned = records.add_plan(
             Plan(
-                format=1, run=run, repository=masked(repository), revision=revision, base_commit=base, commit=commit,
+                format=1, run=run, repository=shown(repository), revision=revision, base_commit=base, commit=commit,
                 profile=profile, overrides=overrides, params=params, reason=reason, at=at,
                 would_run=[name for name in order if name not in entries],
             )
@@ -128,15 +128,14 @@ def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[st
     if stage == PUBLISH and not environment.STORE.is_set():
         raise ConfigError("PEEWEE_STORE is not set: where is the release to go? A folder, or s3://bucket/prefix")
     with Stop().listening() as stop, scratch(_scratch()) as folder:
-        clone = folder / "clone"
-        check_out(clone, repository, planned)
-        stages = load_stages(clone / "dvc.yaml")
+        project = check_out(folder / "clone", repository, planned)
+        stages = load_stages(project / "dvc.yaml")
         if stage not in stages:
             raise RunError(f"dvc.yaml has no stage {stage!r}; it has: {', '.join(stages)}")
         every_s = environment.CHECKPOINTS_S.seconds()
-        mirror = Mirror(open_backend(records.remote), f"runs/{run_id}/checkpoints", clone, stage, every_s)
-        found = _child(folder, records, run_id, stage, stop, mirror)
-        metrics = clone / METRICS
+        mirror = Mirror(open_backend(records.remote), f"runs/{run_id}/checkpoints", project, stage, every_s)
+        found = _child(folder, project, records, run_id, stage, stop, mirror)
+        metrics = project / METRICS
         shown = metrics.read_text() if metrics.is_file() and metrics.stat().st_size < _MAX_METRICS else None
         _, stage_s = read_outcomes(folder / "outcomes")
     return _answer(records, run_id, stage, found["did"], Entry(found["entry"]), began, stage_s, shown)
@@ -159,16 +158,16 @@ def show(run_id: str) -> dict[str, Any]:
 
 
 def _child(
-    folder: Path, records: Records, run_id: str, stage: str | None, stop: Stop, mirror: Mirror | None
+    folder: Path, project: Path, records: Records, run_id: str, stage: str | None, stop: Stop, mirror: Mirror | None
 ) -> dict[str, Any]:
-    """Let the child that knows DVC work in the clone."""
-    clone, outcomes, request, answer = (folder / name for name in ("clone", "outcomes", "request.json", "answer.json"))
+    """Let the child that knows DVC work in the project's folder of the clone."""
+    outcomes, request, answer = (folder / name for name in ("outcomes", "request.json", "answer.json"))
     outcomes.mkdir()
-    configure(clone, records.remote, folder / "site")
+    configure(project, records.remote, folder / "site")
     request.write_text(json.dumps(asdict(Request(records.remote, run_id, stage, str(outcomes)))))
     if stop.asked:
         raise UnavailableError("asked to stop before the stage began; start it again")
-    command = [sys.executable, "-m", "pipeline.runs.reproduce", str(request), str(answer), str(clone)]
+    command = [sys.executable, "-m", "pipeline.runs.reproduce", str(request), str(answer), str(project)]
     grace_s = environment.GRACE_S.seconds()
     if mirror:
         with mirror.running():

@@ -16,7 +16,8 @@ from peewee_model.release.manifest import CodeEntry, FileEntry, StageEntry, hash
 from pipeline import tables
 from pipeline.corpora.exclusions import EXCLUSIONS, Exclusions, read_exclusions
 from pipeline.corpora.sources import Source
-from pipeline.release.lineage import code_state, merge_params, read_lineage
+from pipeline.release.committed import code_state
+from pipeline.release.lineage import merge_params, read_lineage
 from pipeline.release.links import ReleaseLinks, join_links
 
 DATA = Path("data")
@@ -51,6 +52,7 @@ def gather_evidence(stage: str) -> Evidence:
 
     Raises:
         LineageError: If dvc.lock does not tell how the files were made.
+        GitError: If the project is in a repository that git refuses to read.
         LinkError: If a link is missing, damaged, or not of the files that dvc.lock tells of.
         ExclusionError: If the list of exclusions can't be read.
         BundleError: If an archive is not the one that params.yaml names, or the corpus holds who is excluded.
@@ -65,7 +67,7 @@ def gather_evidence(stage: str) -> Evidence:
     return Evidence(
         lineage=lineage,
         params=params,
-        code=code_state(stage),
+        code=code_state(stage, lineage),
         links=links,
         features=_describe_features(links),
         excluded={"speakers": sorted(exclusions.speakers), "utterances": sorted(exclusions.utterances)},

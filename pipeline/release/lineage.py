@@ -1,21 +1,17 @@
-"""What made a result: dvc.lock's record of every stage before it, and the git commit of their code.
+"""What made a result: dvc.lock's record of every stage before it.
 
 dvc.lock may hold stale entries: of stages that are gone, or that ran before something else changed. So exactly the
 ancestors of a stage are taken, and each must fit dvc.yaml and its neighbours.
 """
 
-import logging
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
 from peewee_model.masking import without_secrets
-from peewee_model.release.manifest import CodeEntry, Edge, StageEntry
+from peewee_model.release.manifest import Edge, StageEntry
 from pipeline.graph.stages import edges, load_stages, outputs
 from pipeline.params.yaml_file import load_yaml
-
-logger = logging.getLogger(__name__)
 
 LOCK = Path("dvc.lock")
 PARAMS_FILE = "params.yaml"
@@ -72,24 +68,6 @@ def merge_params(lineage: dict[str, StageEntry]) -> dict[str, Any]:
     return merged
 
 
-def code_state(stage: str) -> CodeEntry:
-    """Name the git commit, and what a stage and its ancestors depend on that differs from it."""
-    stages = load_stages()
-    made = {path for entry in stages.values() for path in outputs(entry)}
-    deps = {dep for name in (stage, *ancestors(stage, stages)) for dep in stages[name].get("deps", [])}
-    paths = sorted({*(deps - made), "dvc.yaml", PARAMS_FILE})
-    commit = _git("rev-parse", "--verify", "--quiet", "HEAD")
-    if commit is None:
-        logger.warning("no git commit here: the release can't say which code made it")
-        return CodeEntry(commit=None, modified=())
-    # With -z nothing is quoted; without renames each item is two letters, a space and a path.
-    status = _git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *paths) or ""
-    modified = tuple(sorted(item[3:] for item in status.split("\0") if item))
-    if modified:
-        logger.warning("modified=%s: the commit alone does not tell how this release was made", ",".join(modified))
-    return CodeEntry(commit=commit.strip(), modified=modified)
-
-
 def _entry(name: str, stage: dict[str, Any], locked: dict[str, Any]) -> StageEntry:
     entry = locked.get(name)
     if entry is None:
@@ -131,10 +109,3 @@ def _check_edges(lineage: dict[str, StageEntry]) -> None:
                 raise LineageError(
                     f"{LOCK}: {maker} {verb} {edge.path} {made.hash}, but {name} read {edge.hash}; {_REMEDY}"
                 )
-
-
-def _git(*arguments: str) -> str | None:
-    try:
-        return subprocess.run(["git", *arguments], capture_output=True, text=True, check=True).stdout
-    except (FileNotFoundError, subprocess.CalledProcessError):
-        return None

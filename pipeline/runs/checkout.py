@@ -5,70 +5,64 @@ so that every worker makes the very same commit, and only `seal` has to push it.
 """
 
 import logging
-import os
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
-from urllib.parse import urlsplit
+from pathlib import Path, PurePosixPath
 
-from peewee_model.masking import HIDDEN, masked
-from pipeline.runs.records import Plan, RunError, UnavailableError
+from peewee_model.errors import ConfigError
+from peewee_model.masking import masked
+from pipeline.git import git as run
+from pipeline.git import names, run_git
+from pipeline.runs.records import Plan, RunError
 
 logger = logging.getLogger(__name__)
 
 AUTHOR = {"GIT_AUTHOR_NAME": "Pee Wee TTS worker", "GIT_AUTHOR_EMAIL": "worker@peewee-tts.invalid"}
 PARAMS = "params.yaml"
-_PATIENCE_S = 600
-_NOT_THERE = (
-    "couldn't find remote ref", "not our ref", "does not exist", "not found", "does not appear to be a git repository",
-    "no such remote ref", "unadvertised object", "Authentication failed", "Permission denied",
-    "could not read Username", "dubious ownership",
-)  # fmt: skip
+_CONFIG = ("gc.auto=0", "core.autocrlf=false", "core.hooksPath=/dev/null", "commit.gpgSign=false")
+_SUBFOLDER = "#subdirectory="
 
 
 def git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, secret: str = "") -> str:
-    """Run git in a folder, without asking anybody anything.
-
-    Args:
-        folder: Where.
-        arguments: Of git.
-        env: In addition to ours.
-        secret: A URL of which only the masked form may be shown.
-
-    Raises:
-        RunError: If git refuses.
-        UnavailableError: If the server can't be reached.
-    """
-    fixed = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **AUTHOR}
-    fixed |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in AUTHOR.items()}
-    options = ("gc.auto=0", "core.autocrlf=false", "core.hooksPath=/dev/null", "commit.gpgSign=false")
-    command = ["git", *(part for option in options for part in ("-c", option)), *arguments]
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env={**os.environ, **fixed, **(env or {})}, capture_output=True, text=True,
-            timeout=_PATIENCE_S, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise RunError("git is not installed; a worker needs it") from None
-    except subprocess.TimeoutExpired:
-        raise UnavailableError(f"git {arguments[0]} took more than {_PATIENCE_S} s; try again") from None
-    if done.returncode == 0:
-        return done.stdout.strip()
-    said = " ".join(done.stderr.split())
-    if secret:
-        said = said.replace(secret, masked(secret))
-        parts = urlsplit(secret)
-        for part in (parts.password, parts.username if parts.username != "git" else None, parts.query):
-            said = said.replace(part, HIDDEN) if part else said
-    network = arguments[0] in ("fetch", "push", "ls-remote")
-    kind = UnavailableError if network and not any(text in said for text in _NOT_THERE) else RunError
-    raise kind(f"git {arguments[0]} failed: {said[-500:]}")
+    """Run git in a worker's clone: as the worker, whatever the user's configuration says. See `pipeline.git.git`."""
+    identity = AUTHOR | {name.replace("AUTHOR", "COMMITTER"): value for name, value in AUTHOR.items()}
+    return run(folder, *arguments, config=_CONFIG, env={**identity, **(env or {})}, secret=secret)
 
 
 def address(repository: str) -> str:
-    """Give a repository's URL, or the absolute path of a local one."""
-    is_path = "://" not in repository and not repository.partition("/")[0].count(":")
-    return str(Path(repository).absolute()) if is_path else repository
+    """Return a repository's URL, or the absolute path of a local one, without `#subdirectory=`."""
+    url = repository.partition(_SUBFOLDER)[0]
+    is_path = "://" not in url and not url.partition("/")[0].count(":")
+    return str(Path(url).absolute()) if is_path else url
+
+
+def shown(repository: str) -> str:
+    """Return a repository as a plan and messages may show it: without user, password and query."""
+    url, mark, folder = repository.partition(_SUBFOLDER)
+    return f"{masked(url)}{mark}{folder}"
+
+
+def project_path(clone: Path, revision: str, repository: str) -> str:
+    """Say where in a repository the project is: `.`, or the subfolder that has dvc.yaml and params.yaml.
+
+    Args:
+        clone: Of the repository.
+        revision: To look at.
+        repository: Its address; `#subdirectory=PATH` at its end chooses one of several projects.
+
+    Raises:
+        ConfigError: If no folder is one, or several are, and none is chosen.
+    """
+    files = set(names(run_git(clone, "ls-tree", "-r", "-z", "--name-only", "--full-tree", revision)))
+    chosen = repository.partition(_SUBFOLDER)[2].strip("/")
+    if chosen or PARAMS in files:
+        found = [chosen or "."]
+    else:
+        folders = sorted(str(PurePosixPath(name).parent) for name in files if PurePosixPath(name).name == PARAMS)
+        found = [folder for folder in folders if f"{folder}/dvc.yaml" in files]
+    if len(found) == 1 and (found[0] == "." or f"{found[0]}/{PARAMS}" in files):
+        return found[0]
+    problem = f"has several projects: {', '.join(found)}" if len(found) > 1 else f"has no {chosen or '.'}/{PARAMS}"
+    raise ConfigError(f"{shown(repository)} {problem}; name the project's folder: URL{_SUBFOLDER}PATH")
 
 
 def resolve(folder: Path, repository: str, revision: str) -> str:
@@ -78,8 +72,8 @@ def resolve(folder: Path, repository: str, revision: str) -> str:
         Its commit.
 
     Raises:
-        RunError: If there is no such revision.
-        UnavailableError: If the repository can't be reached.
+        GitError: If there is no such revision.
+        GitServerError: If the repository can't be reached.
     """
     url = address(repository)
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,20 +84,25 @@ def resolve(folder: Path, repository: str, revision: str) -> str:
     return git(folder, "rev-parse", "HEAD")
 
 
-def check_out(folder: Path, repository: str, plan: Plan) -> None:
+def check_out(folder: Path, repository: str, plan: Plan) -> Path:
     """Make the clone that a run's stage runs in.
+
+    Returns:
+        The project's folder: the clone, or a subfolder of it.
 
     Raises:
         RunError: If it is not the plan's to the bit.
-        UnavailableError: If the repository can't be reached.
+        GitServerError: If the repository can't be reached.
     """
     found = resolve(folder, repository, plan.base_commit)
     if found != plan.base_commit:
-        raise RunError(f"{masked(repository)} gave commit {found} for {plan.base_commit}; use a new run")
+        raise RunError(f"{shown(repository)} gave commit {found} for {plan.base_commit}; use a new run")
+    project = folder / project_path(folder, found, repository)
     if plan.params is not None:
-        found = commit_params(folder, plan.params, plan.run, plan.reason, plan.at)
+        found = commit_params(project, plan.params, plan.run, plan.reason, plan.at)
     if found != plan.commit:
         raise RunError(f"run {plan.run}: its parameters make commit {found}, the plan has {plan.commit}; use a new run")
+    return project
 
 
 def commit_params(folder: Path, params: str, run: str, reason: str, at: str) -> str:

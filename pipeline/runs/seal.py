@@ -8,10 +8,11 @@ from typing import Any
 from peewee_model import environment
 from peewee_model.errors import PeeweeError
 from peewee_model.metric_labels import release_labels
+from pipeline.git import GitError
 from pipeline.graph.stages import load_stages
 from pipeline.params.yaml_file import dump_yaml
 from pipeline.runs.checkout import address, check_out, commit, git
-from pipeline.runs.records import Plan, Records, RunError, UnavailableError
+from pipeline.runs.records import Plan, Records, RunError
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +26,13 @@ def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str
     A release that an earlier run has sealed stays that run's: then nothing is written to git.
 
     Raises:
-        RunError: If a stage is not done, or git refuses.
-        UnavailableError: If the repository can't be reached.
+        RunError: If a stage is not done.
+        GitError: If git refuses, or the repository can't be reached.
     """
     if done := records.sealed(plan.run):
         return done
-    check_out(clone, repository, plan)
-    stages = load_stages(clone / "dvc.yaml")
+    project = check_out(clone, repository, plan)
+    stages = load_stages(project / "dvc.yaml")
     entries = {name: records.entry(plan.run, name) for name in stages}
     if missing := [name for name, entry in entries.items() if entry is None]:
         raise RunError(f"run {plan.run} is not done: {', '.join(missing)}; run what is missing, then seal")
@@ -40,9 +41,9 @@ def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str
     branch, tag = f"runs/{plan.run}", f"release-{version}" if version else None
     url = address(repository)
     lock = dump_yaml({"schema": "2.0", "stages": {name: entry.data for name, entry in entries.items() if entry}})
-    (clone / "dvc.lock").write_bytes(lock)
+    (project / "dvc.lock").write_bytes(lock)
     message = f"run {plan.run}: {f'release {version}' if version else 'done'}\n\n{plan.reason}\n"
-    sealed = commit(clone, ["dvc.lock"], message, plan.at)
+    sealed = commit(project, ["dvc.lock"], message, plan.at)
     there = _refs(clone, url, branch, tag)
     if tag and there.get(f"refs/tags/{tag}", sealed) != sealed:
         logger.info("release %s was sealed by an earlier run, nothing is new", version)
@@ -94,7 +95,7 @@ def _push(clone: Path, url: str, sealed: str, branch: str, tag: str | None, ther
             raise RunError(f"{other[0]} is commit {there[other[0]]} already, not {sealed}; use a new run")
         try:
             git(clone, "push", "--quiet", url, *(f"{sealed}:{name}" for name in new), secret=url)
-        except (RunError, UnavailableError):
+        except GitError:
             if attempt == _TRIES - 1:
                 raise
         there = _refs(clone, url, branch, tag)

@@ -40,3 +40,13 @@ def test_worker_understands_every_command():
     assert (asked.set, asked.reason) == (["a.b=1"], "--new corpus")
     assert _parser().parse_args(run_arguments("ingest", "r", "abc")).stage == "ingest"
     assert _parser().parse_args(seal_arguments("r")).run == "r"
+
+
+def test_exit_codes_of_verdicts_are_those_of_the_audit():
+    """The DAGs import nothing of the pipeline, so they have numbers of their own."""
+    from dags.commands import DIFFERS, FINAL, NOT_ALL_SEEN, REFUSED
+    from pipeline.audit.errors import AuditError, DiffersError, NotAllSeenError
+
+    verdicts = (AuditError, DiffersError, NotAllSeenError)
+    assert tuple(error.exit_code for error in verdicts) == (REFUSED, DIFFERS, NOT_ALL_SEEN) == FINAL
+    assert len({0, 1, 75, *FINAL}) == 6

@@ -45,10 +45,11 @@ def test_command_without_result_is_done_all_the_same(run):
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [(2, "AirflowFailException"), (75, "AirflowException"), (1, "AirflowException")]
+    ("code", "kind"),
+    [*((code, "AirflowFailException") for code in (2, 3, 4)), (75, "AirflowException"), (1, "AirflowException")],
 )
-def test_only_a_refusal_is_final(run, code, kind):
-    """Exit code 2 is not tried again; the message is the command's last."""
+def test_only_a_refusal_and_a_verdict_are_final(run, code, kind):
+    """They are not tried again; the message is the command's last."""
     outcome = run(f"import sys; print('gate failed: eer', file=sys.stderr); sys.exit({code})")
     assert outcome[0] == kind
     assert "gate failed: eer" in outcome[1]

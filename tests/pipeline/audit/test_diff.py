@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 from peewee_model.errors import PeeweeError, ReleaseNotFoundError
 from peewee_model.release.manifest import CodeEntry, hash_file
 from peewee_model.store.store import open_store
-from pipeline.audit.diff import Change, SplitSize, compare, flatten
+from pipeline.audit.diff import Change, SplitSize, compare, compare_data, flatten
 from pipeline.commands.audit import app
 from pipeline.release.provenance import write_provenance
-from tests.pipeline.audit.small_store import publish, utterance
+from tests.pipeline.audit.small_store import publish, utterance, write_utterances
 
 BEFORE = [
     utterance("toy_1_a", "toy_1", duration_s=3600.0),
@@ -87,6 +87,25 @@ def test_diff_names_utterances_speakers_and_hours(store: tuple[str, str, str]) -
         SplitSize("train", (3, 3), (2, 2), (pytest.approx(1 + 4 / 3600), pytest.approx(3 + 2 / 3600))),
         SplitSize("validation", (0, 1), (0, 1), (0.0, 0.5)),
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "aspect"),
+    [
+        ("audio_sha256", "audio"),
+        ("text", "text"),
+        ("normalized_text", "spoken_text"),
+        ("speaker_id", "speaker"),
+        ("split", "split"),
+    ],
+)
+def test_diff_names_the_one_aspect_that_changed(tmp_path, column, aspect):
+    """One column of one utterance is another, and nothing else is named."""
+    paths = [tmp_path / "before.parquet", tmp_path / "after.parquet"]
+    write_utterances(paths[0], BEFORE)
+    write_utterances(paths[1], [BEFORE[0] | {column: "toy_3"}, *BEFORE[1:]])
+    changed = compare_data(*paths).changed
+    assert {name: names for name, names in changed.items() if names} == {aspect: ("toy_1_a",)}
 
 
 def test_diff_names_parameters_code_dependencies_metrics_and_stages(store: tuple[str, str, str]) -> None:

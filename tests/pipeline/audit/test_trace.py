@@ -12,11 +12,14 @@ from peewee_model.errors import PeeweeError
 from peewee_model.store import folder as store_folder
 from peewee_model.store.store import open_store
 from pipeline.audit.dataset import read_utterances
-from pipeline.audit.trace import Share, trace
+from pipeline.audit.errors import NotAllSeenError
+from pipeline.audit.trace import Share, Span, trace
 from pipeline.commands.audit import app
 from pipeline.corpora.exclusions import read_exclusions
 from tests.pipeline.audit.small_store import as_exclusions, publish, utterance, write_utterances
+from tests.pipeline.audit.tamperings import edit_json
 
+DAYS = [f"2026-01-0{day}T00:00:00+00:00" for day in range(1, 6)]
 ADA = [utterance(f"toy_ada_{n}", "toy_ada", duration_s=2.5) for n in range(4)]
 BOB = [utterance(f"toy_bob_{n}", "toy_bob", split="test") for n in range(3)]
 
@@ -31,6 +34,11 @@ def store(tmp_path: Path) -> tuple[str, list[str]]:
         publish(tmp_path / "3", address, BOB, files={"exclusions.json": as_exclusions(speakers=["toy_ada"])}),
     ]
     open_store(address).append("stable", versions[1], "rollback", "worse")
+    for number in range(1, 5):  # a day each: they were written within a second
+        edit_json(
+            Path(address) / f"channels/stable/{number:08d}.json",
+            lambda entry, at=DAYS[number]: entry.update(at=at),
+        )
     return address, versions
 
 
@@ -42,7 +50,9 @@ def test_trace_of_a_speaker_names_releases_split_amount_and_channels(store: tupl
     assert third.shares == () and third.excluded and not first.excluded
     assert [span.number for span in second.channels] == [2, 4]
     assert (first.channels_now, second.channels_now, third.channels_now) == ([], ["stable"], [])
-    assert second.channels[0].until == third.channels[0].since
+    assert first.channels == (Span("stable", 1, DAYS[1], DAYS[2]),)
+    assert second.channels == (Span("stable", 2, DAYS[2], DAYS[3]), Span("stable", 4, DAYS[4], None))
+    assert third.channels == (Span("stable", 3, DAYS[3], DAYS[4]),)
 
 
 def test_trace_of_an_utterance(store: tuple[str, list[str]]) -> None:
@@ -101,7 +111,7 @@ def test_trace_that_can_not_search_a_release_says_so_and_fails(store: tuple[str,
     version = publish(tmp_path / "4", store[0], [*ADA, utterance("toy_x_1", "toy_x")], with_features=False)
     told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
     assert f"{version}  unknown" in told.output and "in 2 of 3 releases" in told.output
-    assert isinstance(told.exception, PeeweeError) and "1 of 4 releases" in str(told.exception)
+    assert isinstance(told.exception, NotAllSeenError) and "1 of 4 releases" in str(told.exception)
 
 
 def parent_of(version: str, store: str = "store", parent: dict[str, object] | None = None) -> dict[str, object]:

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 
 import pytest
@@ -45,7 +46,7 @@ def test_untouched_release_is_audited_from_nothing(audit):
     """The store and DVC's remote are hashed, edge by edge, in a clone that is gone afterwards."""
     code, report, said = audit()
     assert code == 0, said
-    assert (report["ok"], report["complete"]) == (True, True)
+    assert (report["verdict"], report["ok"], report["complete"]) == ("as it was made", True, True)
     assert report["n_files"]["remote"] > 10
     assert report["n_files"]["code"] >= 2
 
@@ -62,19 +63,46 @@ def test_changed_file_of_the_remote_is_named(audit, made):
         code, report, said = audit()
     finally:
         victim.write_bytes(kept)
-    assert code == 2
+    assert (code, report["verdict"]) == (3, "differs")
     assert victim.name[:8] in json.dumps(report["findings"])
     assert "is not what it was made as" in said
 
 
 def test_release_without_a_tag_is_audited_in_the_store(audit, made, monkeypatch, tmp_path):
-    """A person has published it: only the store is at hand."""
+    """A person has published it: only the store is at hand, so nothing differs and not all is seen."""
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "empty.git"], check=True)
     monkeypatch.setenv("PEEWEE_REPOSITORY", str(tmp_path / "empty.git"))
     code, report, said = audit()
-    assert code == 0, said
+    assert (code, report["verdict"], report["findings"]) == (4, "not all seen", []), said
     assert "remote" not in report["n_files"]
     assert "only the store was looked at" in said
+
+
+def verify(folder, store, **environment):
+    """`peewee-tts audit verify stable` in a folder, as a person calls it."""
+    return subprocess.run(
+        ["peewee-tts", "audit", "verify", "stable", "--store", str(store)],
+        cwd=folder, env={**os.environ, "PEEWEE_REMOTE": "", **environment}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_checkout_without_lock_and_remote_has_not_seen_the_run_and_says_how(made, tmp_path, monkeypatch):
+    """After a retrain by a scheduler nothing is at hand and nothing differs. With the runs' remote all is seen."""
+    monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", made / "origin.git", clone], check=True)
+    subprocess.run(["git", "checkout", "--quiet", "HEAD~1"], cwd=clone, check=True)
+    assert not (clone / "dvc.lock").exists()
+    done = verify(clone, made / "store")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "DIFFERS" not in done.stdout and "not seen links/download.json" in done.stdout
+    last = done.stderr.strip().splitlines()[-1]
+    assert "nothing that was seen differs" in last and "PEEWEE_REMOTE=ADDRESS" in last and "release-" in last
+    done = verify(clone, made / "store", PEEWEE_REMOTE=str(made / "remote"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "as it was made" in done.stdout
+    (clone / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")  # of a run that nobody published
+    assert verify(clone, made / "store", PEEWEE_REMOTE=str(made / "remote")).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,13 @@ def test_stage_ends_when_its_worker_is_killed(project):
     worker = project.start("run", "train", "--run", "orphan")
     wait_for(lambda: steps_began(project))
     worker.kill()
-    worker.communicate()
-    wait_for(lambda: processes_in(project.folder / "scratch") == [], 20)
+    worker.wait()  # not `communicate`: a stage that goes on keeps the pipes open
+    try:
+        wait_for(lambda: processes_in(project.folder / "scratch") == [], 20)
+    finally:
+        for pid in processes_in(project.folder / "scratch"):
+            os.kill(int(pid), signal.SIGKILL)
+        worker.communicate()
     project.tell("train")
     project.must("run", "train", "--run", "orphan")
     assert list((project.folder / "scratch").iterdir()) == []  # what the killed one left is gone too

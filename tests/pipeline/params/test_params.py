@@ -51,7 +51,9 @@ def test_read_says_where_to_stand_when_there_is_no_file(tmp_path):
 @pytest.mark.parametrize("text", ['mel: {{hop_length: "{}"}}', 'other: {{list: ["a", "{}"]}}', 'other: {{"{}": 1}}'])
 def test_text_that_not_everybody_can_read_is_refused(tmp_path, escape, text):
     """T28: a release holds all parameters, and no reader could parse or show it; YAML's escapes can say anything."""
-    with pytest.raises(ConfigError, match=r"params\.yaml(: .* holds .*; write plain text| .* invalid Unicode)") as caught:
+    with pytest.raises(
+        ConfigError, match=r"params\.yaml(: .* holds .*; write plain text| .* invalid Unicode)"
+    ) as caught:
         read(Wanted, write(tmp_path, text.format(escape)))
     assert str(caught.value).isascii()
 

@@ -10,7 +10,7 @@ from peewee_model.synthesizer.architecture import SynthesizerArchitecture
 from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline.commands.profile import command
-from pipeline.params import read
+from pipeline.params.params import read
 from pipeline.profiles.from_release import params_of, pin, start_from
 from pipeline.profiles.overlay import apply, load_overlay
 from pipeline.stages.train_synthesizer import Params

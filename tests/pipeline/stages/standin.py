@@ -78,7 +78,7 @@ match stage:
         put("reports/audio/one.wav", b"RIFF")
         put("reports/index.html", "<html>")
 link = {"format": 1, "stage": stage, "products": dict(made)}
-put(f"links/{stage}.json", json.dumps(link))
+put(f"links/{stage}.json", json.dumps(link, sort_keys=True, indent=1) + "\\n")  # as the real ones
 """
 SOURCE = {
     "corpus": "mini", "subset": "train", "url": "mini:train", "md5": None, "licence": "CC0-1.0",
