@@ -4,7 +4,7 @@ For a page of N releases, an S3 server receives these requests, many at once:
 
     one for each 1,000 releases, for each 1,000 entries of channels and for each 1,000 signatures: three listings
     two for each channel: its newest entry, and a look whether there is one more
-    N in most stores, at most 4 N and a few: older entries, until N releases of the page are known
+    N in most stores, at most 8 N and a few: older entries, until N releases of the page are known
 
 Whoever shows the page then reads N manifests.
 """
@@ -20,7 +20,7 @@ from peewee_model.store.backend import Backend
 from peewee_model.store.channels import READERS, ChannelEntry, Channels
 from peewee_model.store.signatures import Signatures
 
-ENTRIES_A_RELEASE = 4
+ENTRIES_A_RELEASE = 8
 """So many entries are read for each release of a page, before it is left shorter."""
 
 

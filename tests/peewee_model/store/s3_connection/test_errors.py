@@ -80,10 +80,10 @@ SAID = {
 PASSING = {"SlowDown": 503, "InternalError": 500, "RequestTimeout": 400, "Throttling": 400, "WhoKnows": 503}
 
 
-def complaint(bucket):
+def complaint(bucket, store=None):
     """What a reader of a store is told."""
     with pytest.raises(ReleaseError) as caught:
-        open_store(f"s3://{bucket}/x").fetch("stable")
+        (store or open_store(f"s3://{bucket}/x")).fetch("stable")
     assert "\n" not in str(caught.value) and "hunter2" not in str(caught.value)
     assert str(caught.value).startswith(f"s3://{bucket}")
     return caught
@@ -141,35 +141,37 @@ def test_wrong_keys_are_named_by_a_real_server(s3_bucket, monkeypatch):
     complaint(s3_bucket).match("does not accept the credentials .SignatureDoesNotMatch: .*AWS_SECRET_ACCESS_KEY")
 
 
-def says(proxy, status, code):
-    proxy.says = (status, code, "as the test says.")
-    # Not to HEAD: botocore asks so for the bucket's region when it is redirected, and would never end.
-    proxy.plan = lambda request: fault_proxy.Fault.SAY if request.method == "GET" else fault_proxy.Fault.NONE
+@pytest.fixture
+def said(moto, moto_bucket, monkeypatch):
+    """`said(status, code)` is what a reader of a store is told if the server says that."""
+    settle(monkeypatch, {})
+    with fault_proxy.before(moto.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        store = open_store(f"s3://{moto_bucket}/x")
+        # Not to HEAD: botocore asks so for the bucket's region when it is redirected, and would never end.
+        proxy.plan = lambda request: fault_proxy.Fault.SAY if request.method == "GET" else fault_proxy.Fault.NONE
+
+        def say(status, code):
+            proxy.says = (status, code, "as the test says.")
+            return complaint(moto_bucket, store)
+
+        yield say
 
 
-@pytest.mark.parametrize("code", SAID)
-def test_code_of_the_server_has_its_remedy(moto, moto_bucket, monkeypatch, code):
+def test_code_of_the_server_has_its_remedy(said):
     """What is not known repeats what the server said."""
-    status, expected = SAID[code]
-    settle(monkeypatch, {})
-    with fault_proxy.before(moto.endpoint) as proxy:
-        says(proxy, status, code)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        caught = complaint(moto_bucket)
-    caught.match(expected)
-    assert not isinstance(caught.value, StoreUnavailableError)
+    for code, (status, expected) in SAID.items():
+        caught = said(status, code)
+        caught.match(expected)
+        assert not isinstance(caught.value, StoreUnavailableError), code
 
 
-@pytest.mark.parametrize("code", PASSING)
-def test_trouble_that_passes_may_be_tried_again(moto, moto_bucket, monkeypatch, code):
+def test_trouble_that_passes_may_be_tried_again(said):
     """Whoever runs us sees exit code 75."""
-    settle(monkeypatch, {})
-    with fault_proxy.before(moto.endpoint) as proxy:
-        says(proxy, PASSING[code], code)
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        caught = complaint(moto_bucket)
-    caught.match(f"out of order .{code}: as the test says")
-    assert caught.value.exit_code == 75
+    for code, status in PASSING.items():
+        caught = said(status, code)
+        caught.match(f"out of order .{code}: as the test says")
+        assert caught.value.exit_code == 75
 
 
 def test_region_of_aws_other_tools_counts(moto_bucket, monkeypatch):
