@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 
 from peewee_model.errors import ReleaseError
-from peewee_model.release.manifest import verify_release
+from peewee_model.release.verification import verify_release
 
 
 def require_empty(folder: Path) -> None:

@@ -18,7 +18,8 @@ from peewee_model.cloning.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Refere
 from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import AudioError, ConfigError, PeeweeError, TextError
-from peewee_model.release.manifest import read_manifest, verify_release
+from peewee_model.release.manifest import read_manifest
+from peewee_model.release.verification import verify_release
 from peewee_model.store.reference import parse_reference
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.factory import load_synthesizer

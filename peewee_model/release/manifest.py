@@ -11,17 +11,15 @@ This module imports no torch: publishing and auditing work without it.
 
 import hashlib
 import json
-import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release.safetensors_header import check_header
 
 MANIFEST = "manifest.json"
 MODELS = ("encoder", "synthesizer", "vocoder")
@@ -167,60 +165,11 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
     """
     path = folder / MANIFEST
     try:
-        data = _read_small(path.resolve(), MAX_MANIFEST_SIZE)  # in a workspace of DVC it may be a link into the cache
+        data = read_small(path.resolve(), MAX_MANIFEST_SIZE)  # in a workspace of DVC it may be a link into the cache
     except FileNotFoundError:
         raise ReleaseNotFoundError(f"{path} is missing; {folder} is no release, or only half of one") from None
     version = version_of(data)
     return _parse(data, folder, version), version
-
-
-def verify_release(
-    folder: Path,
-    expected_version: str,
-    hashed: Collection[str] = (),
-    progress: Callable[[int], object] | None = None,
-) -> Manifest:
-    """Compare a release with its version, before any tensor of it is read.
-
-    Args:
-        folder: The release.
-        expected_version: What its channel, or its user, says that it is.
-        hashed: Files whose SHA-256 the caller has compared with the manifest just now.
-        progress: Told the size of each file that was compared.
-
-    Raises:
-        ReleaseNotFoundError: If the folder holds no manifest.
-        TamperedReleaseError: Names the first file that differs, what was expected, and what was found.
-    """
-    if folder.is_symlink() or not folder.is_dir():
-        _differs(folder, expected_version, ".", "a folder", "a link" if folder.is_symlink() else "no folder")
-    path = folder / MANIFEST
-    try:
-        data = _read_small(path, MAX_MANIFEST_SIZE)
-    except FileNotFoundError:
-        raise ReleaseNotFoundError(f"{path} is missing; release {expected_version} is only half there") from None
-    manifest = parse_manifest(data, expected_version, folder)
-    _check_listing(folder, expected_version, manifest)
-    for name, entry in sorted(manifest.files.items()):
-        found = entry.sha256 if name in hashed else hash_file(folder / name).sha256
-        if found != entry.sha256:
-            _differs(folder, expected_version, name, f"sha256 {entry.sha256}", f"sha256 {found}")
-        if progress:
-            progress(entry.size)
-    check_models(folder, expected_version, manifest)
-    return manifest
-
-
-def check_models(folder: Path, version: str, manifest: Manifest) -> None:
-    """Check that weights are safetensors to their last byte, and configs those of the manifest. Hashes nothing.
-
-    Raises:
-        TamperedReleaseError: As `verify_release`.
-    """
-    for name, entry in sorted(manifest.files.items()):
-        if name.endswith(".safetensors") and (problem := check_header(folder / name, entry.size)):
-            _differs(folder, version, name, *problem)
-    _check_configs(folder, version, manifest)
 
 
 def parse_manifest(data: bytes, version: str, origin: Path | str) -> Manifest:
@@ -235,7 +184,7 @@ def parse_manifest(data: bytes, version: str, origin: Path | str) -> Manifest:
         TamperedReleaseError: If they are another release's manifest, or none.
     """
     if version_of(data) != version:
-        _differs(origin, version, MANIFEST, f"version {version}", f"version {version_of(data)}")
+        differs(origin, version, MANIFEST, f"version {version}", f"version {version_of(data)}")
     return _parse(data, origin, version)
 
 
@@ -282,65 +231,26 @@ def _parse(data: bytes, folder: Path | str, version: str) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
-        _differs(folder, version, MANIFEST, "a manifest of format 1", f"{where}: {first['msg']}")
+        differs(folder, version, MANIFEST, "a manifest of format 1", f"{where}: {first['msg']}")
     lowered: set[str] = set()
     for name in manifest.files:
         problem = "a name of its own" if name.lower() in lowered or name == MANIFEST else check_name(name)
         if problem:
-            _differs(folder, version, MANIFEST, problem, f"file {name!r}")
+            differs(folder, version, MANIFEST, problem, f"file {name!r}")
         lowered.add(name.lower())
     for model in MODELS:
         for name in (f"{model}/config.json", f"{model}/model.safetensors"):
             if name not in manifest.files:
-                _differs(folder, version, MANIFEST, f"an entry for {name}", "none")
+                differs(folder, version, MANIFEST, f"an entry for {name}", "none")
     return manifest
 
 
-def _check_listing(folder: Path, version: str, manifest: Manifest) -> None:
-    found: set[str] = set()
-    for name, status in _walk(folder):
-        if not stat.S_ISREG(status.st_mode):
-            _differs(folder, version, name, "a regular file", "a link" if stat.S_ISLNK(status.st_mode) else "a device")
-        if name == MANIFEST:
-            continue
-        entry = manifest.files.get(name)
-        if entry is None:
-            _differs(folder, version, name, "no such file", "one that the manifest does not list")
-        if status.st_size != entry.size:
-            _differs(folder, version, name, f"{entry.size} bytes", f"{status.st_size} bytes")
-        found.add(name)
-    for name in sorted(manifest.files.keys() - found):
-        _differs(folder, version, name, f"{manifest.files[name].size} bytes", "no file")
+def read_small(path: Path, limit: int) -> bytes:
+    """Read a regular file that is not larger than a limit in bytes.
 
-
-def _walk(folder: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """Everything that is not a folder, links not followed."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
-            else:
-                yield prefix + entry.name, entry.stat(follow_symlinks=False)
-
-
-def _check_configs(folder: Path, version: str, manifest: Manifest) -> None:
-    for model in MODELS:
-        name = f"{model}/config.json"
-        try:
-            config = json.loads(_read_small((folder / name).resolve(), MAX_MANIFEST_SIZE))
-        except (ValueError, RecursionError) as error:
-            _differs(folder, version, name, "JSON", str(error))
-        if config != manifest.models.get(model):
-            _differs(folder, version, name, "the config that the manifest holds", "another")
-    try:
-        mel = mel_configs(manifest.models)
-    except ConfigError as error:
-        _differs(folder, version, MANIFEST, "models that fit together", str(error))
-    if mel != manifest.mel:
-        _differs(folder, version, MANIFEST, "the mel configs of its models", "others")
-
-
-def _read_small(path: Path, limit: int) -> bytes:
+    Raises:
+        TamperedReleaseError: If it is none, or larger.
+    """
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise TamperedReleaseError(f"{path}: expected a regular file, found a link, a folder or a device")
@@ -349,7 +259,8 @@ def _read_small(path: Path, limit: int) -> bytes:
     return path.read_bytes()
 
 
-def _differs(folder: Path | str, version: str, name: str, expected: str, found: str) -> NoReturn:
+def differs(folder: Path | str, version: str, name: str, expected: str, found: str) -> NoReturn:
+    """Raise the error that names a file of a release that is not what it should be."""
     raise TamperedReleaseError(
         f"release {version}: {folder}/{name}: expected {expected}, found {found}; "
         "do not use it, and get the release again from its store"

@@ -24,7 +24,8 @@ from typing import Protocol
 
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, parse_manifest, verify_release
+from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, parse_manifest
+from peewee_model.release.verification import verify_release
 
 logger = logging.getLogger(__name__)
 

@@ -22,12 +22,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.plain_line import plain_line
-from peewee_model.release.manifest import VERSION_PATTERN
 from peewee_model.store.backend import Backend
+from peewee_model.store.reference import is_channel
 
 logger = logging.getLogger(__name__)
 
-CHANNEL_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 Action = Literal["publish", "promote", "rollback"]
 _ENTRY = re.compile(r"([0-9]{8})\.json")
 _LONGEST_NAME = 100  # characters
@@ -178,11 +177,6 @@ class Channels:
         except ValidationError as error:
             key, problem = _key(channel, number), error.errors()[0]["msg"]
             raise TamperedReleaseError(f"{self._address}/{key} is no channel entry: {problem}; restore it") from None
-
-
-def is_channel(name: str) -> bool:
-    """Whether a name can be a channel's: never one that could be a version."""
-    return CHANNEL_PATTERN.fullmatch(name) is not None and VERSION_PATTERN.fullmatch(name) is None
 
 
 def check_channel(name: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.files import sync, write_whole, written_whole
-from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, verify_release
+from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file
+from peewee_model.release.verification import verify_release
 from peewee_model.store.backend import Progress, Source
 
 _PART = ".part"

@@ -1,12 +1,13 @@
-"""How a user names a release: `store@stable`, `s3://bucket/voices@0123456789abcdef`."""
+"""How a user names a channel, and a release: `store@stable`, `s3://bucket/voices@0123456789abcdef`."""
 
+import re
 from dataclasses import dataclass
 
 from peewee_model.errors import ReleaseNotFoundError
 from peewee_model.release.manifest import VERSION_PATTERN
-from peewee_model.store.channels import CHANNEL_PATTERN
 
 DEFAULT_CHANNEL = "stable"
+CHANNEL_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -46,3 +47,8 @@ def parse_reference(reference: str) -> Reference:
     if not reference:
         raise ReleaseNotFoundError("the release's name is empty; write it as `store@stable`")
     return Reference(reference, DEFAULT_CHANNEL)
+
+
+def is_channel(name: str) -> bool:
+    """Whether a name can be a channel's: never one that could be a version."""
+    return CHANNEL_PATTERN.fullmatch(name) is not None and VERSION_PATTERN.fullmatch(name) is None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.store.channels import Numbered
 
 
@@ -26,3 +27,33 @@ def version_before(history: Sequence[Numbered]) -> str | None:
         elif not meant or meant[-1] != version:
             meant.append(version)
     return meant[-2] if len(meant) > 1 else None
+
+
+def version_after_rollback(history: Sequence[Numbered], version: str | None, channel: str, address: str) -> str:
+    """Choose the release that a channel is rolled back to.
+
+    Args:
+        history: All entries of the channel, oldest first; at least one.
+        version: The release that a person asks for; None for the one before the current one.
+        channel: Its name, for messages.
+        address: Of its store, for messages.
+
+    Raises:
+        ReleaseError: If there is nothing to go back to.
+        ReleaseNotFoundError: If the channel never pointed to that release.
+    """
+    current = history[-1].entry.version
+    if version is None:
+        if before := version_before(history):
+            return before
+        raise ReleaseError(
+            f"{address}: channel {channel} meant nothing before {current}; publish or promote another release"
+        )
+    if version == current:
+        raise ReleaseError(f"{address}: channel {channel} means {version} already; name another version")
+    if version not in {numbered.entry.version for numbered in history}:
+        raise ReleaseNotFoundError(
+            f"{address}: channel {channel} never meant {version}; to make it mean that, use "
+            f"`peewee-tts release promote {version} --channel {channel}`"
+        )
+    return version

@@ -24,8 +24,10 @@ from peewee_model.release.manifest import MANIFEST, FileEntry, parse_manifest
 from peewee_model.store.backend import Progress, Source
 from peewee_model.store.cache import Cache
 from peewee_model.store.s3_connection.errors import UploadForgottenError, error_code
+from peewee_model.store.s3_download import Target, download
 from peewee_model.store.s3_objects import ABSENT, S3Objects
-from peewee_model.store.s3_transfers import HASH_METADATA, Target, download, upload
+from peewee_model.store.s3_transfers import HASH_METADATA
+from peewee_model.store.s3_upload import upload
 
 logger = logging.getLogger(__name__)
 

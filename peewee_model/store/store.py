@@ -1,13 +1,14 @@
-"""Where releases live: a folder, or an S3 bucket.
+"""Where releases are kept: a folder, or an S3 bucket.
 
     STORE/releases/<version>/...                 written once, manifest last, never changed
-    STORE/channels/<name>/00000042.json          an append-only log of what the channel means (see `channels`)
+    STORE/channels/<name>/00000042.json          an append-only log of the releases it pointed to (see `channels`)
     STORE/signatures/<version>/<key id>.json     of the release folder, outside it (see `signatures`)
     STORE/features/<features version>/...        the tables that releases were trained on (see `feature_tables`)
     STORE/probes/...                             what a race of writers left (see `s3`)
 
-What a kind of store must be able to do is `Backend`; the rules above it are `Store`, the same for every kind. Nothing
-is ever overwritten or deleted. What is written last makes the rest count: a reader sees a release wholly or not at all.
+What a kind of storage must be able to do is `Backend`, which kinds there are is `backends`; the rules above it are
+`Store`, the same for every kind. Nothing is ever overwritten or deleted. What is written last makes the rest count: a
+reader sees a release wholly or not at all.
 """
 
 import hashlib
@@ -15,27 +16,15 @@ import logging
 from pathlib import Path
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release.manifest import (
-    MANIFEST,
-    VERSION_PATTERN,
-    Manifest,
-    check_models,
-    parse_manifest,
-    read_manifest,
-    verify_release,
-)
+from peewee_model.release.manifest import MANIFEST, VERSION_PATTERN, Manifest, parse_manifest, read_manifest
+from peewee_model.release.verification import check_models, verify_release
 from peewee_model.store.backend import Backend, Progress, Source
 from peewee_model.store.backends import open_backend
 from peewee_model.store.catalogue import Catalogue
-from peewee_model.store.channels import (
-    Action,
-    Channels,
-    Numbered,
-    check_entry,
-    is_channel,
-)
+from peewee_model.store.channels import Action, Channels, Numbered, check_entry
 from peewee_model.store.feature_tables import FeatureTables
-from peewee_model.store.rollback import version_before
+from peewee_model.store.reference import is_channel
+from peewee_model.store.rollback import version_after_rollback
 from peewee_model.store.signatures import Signatures
 
 logger = logging.getLogger(__name__)
@@ -141,7 +130,7 @@ class Store:
         """Read a release's manifest, compared with its version.
 
         Raises:
-            ReleaseNotFoundError: If there is no such release.
+            ReleaseNotFoundError: If there is none.
             TamperedReleaseError: If it is another's.
         """
         data = self._backend.read(f"releases/{version}/{MANIFEST}") if VERSION_PATTERN.fullmatch(version) else None
@@ -250,22 +239,8 @@ class Store:
             ReleaseNotFoundError: If there is no such channel, or the release is no longer in the store.
             ReleaseError: If there is nothing to go back to.
         """
-        current = self.resolve(channel)
-        history = self.history(channel)
-        if version is None:
-            version = version_before(history)
-            if version is None:
-                raise ReleaseError(
-                    f"{self.address}: channel {channel} meant nothing before {current}; "
-                    "publish or promote another release"
-                )
-        elif version == current:
-            raise ReleaseError(f"{self.address}: channel {channel} means {version} already; name another version")
-        elif version not in {numbered.entry.version for numbered in history}:
-            raise ReleaseNotFoundError(
-                f"{self.address}: channel {channel} never meant {version}; to make it mean that, use "
-                f"`peewee-tts release promote {version} --channel {channel}`"
-            )
+        self.resolve(channel)  # which says what channels there are
+        version = version_after_rollback(self.history(channel), version, channel, self.address)
         return self.append(channel, version, "rollback", reason)
 
     def signatures(self, version: str) -> dict[str, bytes]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ReleaseError
-from peewee_model.release.manifest import Edge, FileEntry, Manifest, read_manifest, verify_release
+from peewee_model.release.manifest import Edge, FileEntry, Manifest, read_manifest
+from peewee_model.release.verification import verify_release
 from pipeline.audit import archives, lock
 from pipeline.audit.code import check_code, open_commit
 from pipeline.audit.errors import AuditError

@@ -30,9 +30,9 @@ from peewee_model.release.manifest import (
     check_name,
     hash_file,
     mel_configs,
-    verify_release,
     version_of,
 )
+from peewee_model.release.verification import verify_release
 from pipeline.corpora.exclusions import EXCLUSIONS_FILE
 from pipeline.corpora.sources import Source
 from pipeline.graph.stages import load_stages

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from peewee_model.errors import ConfigError
-from peewee_model.release.manifest import verify_release
+from peewee_model.release.verification import verify_release
 from peewee_model.store.reference import Reference, parse_reference
 from peewee_model.store.store import open_store
 from pipeline.params.params import Section, read

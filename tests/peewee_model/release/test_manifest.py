@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.release.manifest import Manifest, mel_configs, read_manifest, verify_release, version_of
+from peewee_model.release.manifest import Manifest, mel_configs, read_manifest, version_of
+from peewee_model.release.verification import verify_release
 from tests.peewee_model.tamperings import FORGERIES, TAMPERINGS, Forgery
 
 Sign = Callable[..., str]

@@ -164,14 +164,14 @@ def test_large_file_touched_while_it_is_sent_becomes_no_object(
     swift_store: Store, swift: S3Server, s3_bucket: str, big_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its hash was right when it was read, but nobody knows what was sent."""
-    from peewee_model.store import s3_transfers
+    from peewee_model.store import s3_upload
 
     def hash_then_touch(path: Path) -> FileEntry:
         found = hash_file(path)
         os.utime(path)
         return found
 
-    monkeypatch.setattr(s3_transfers, "hash_file", hash_then_touch)
+    monkeypatch.setattr(s3_upload, "hash_file", hash_then_touch)
     with pytest.raises(TamperedReleaseError, match="touched"):
         swift_store.publish(big_release[0], "stable", "once")
     assert not [key for key in keys(swift, s3_bucket) if key.endswith("vocoder/model.safetensors")]

@@ -9,7 +9,8 @@ import yaml
 
 from peewee_model.errors import ConfigError
 from peewee_model.release.features import parse_features
-from peewee_model.release.manifest import FileEntry, hash_file, read_manifest, verify_release
+from peewee_model.release.manifest import FileEntry, hash_file, read_manifest
+from peewee_model.release.verification import verify_release
 from peewee_model.store.store import open_store
 from pipeline.release.bundle import BundleError
 from pipeline.release.croissant import CROISSANT

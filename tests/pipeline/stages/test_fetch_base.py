@@ -9,7 +9,8 @@ import yaml
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.masking import masked
-from peewee_model.release.manifest import read_manifest, verify_release
+from peewee_model.release.manifest import read_manifest
+from peewee_model.release.verification import verify_release
 from peewee_model.store.store import open_store
 from pipeline.profiles.from_release import pin
 from pipeline.stages.fetch_base import fetch_base
