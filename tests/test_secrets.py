@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from tests.pipeline.download.hostile_server import HostileServer, serving
-from tests.pipeline.stages.standin import PARAMS, SOURCE, git, make_project
+from tests.pipeline.stages.small_project import PARAMS, SOURCE, make_project
 from tests.servers.s3 import S3Server
+from tests.stand_in_graph import PYTHON, git
 
 PLANTED = {
     "password in an archive's URL": "planted-archive-password",
@@ -103,7 +104,7 @@ def write_project(folder: Path, url: str) -> None:
     folder.mkdir()
     make_project(folder)
     graph = yaml.safe_load((folder / "dvc.yaml").read_text())
-    graph["stages"]["download"]["cmd"] = f"{sys.executable} -m pipeline download"
+    graph["stages"]["download"]["cmd"] = f"{PYTHON} -m pipeline download"
     (folder / "dvc.yaml").write_text(yaml.safe_dump(graph, sort_keys=False))
     (folder / "params.yaml").write_text(yaml.safe_dump(params_with(url)))
     git(folder, "remote", "add", "origin", f"https://ada:{REMOTE}@example.org/voices.git")

@@ -18,7 +18,8 @@ import pytest
 
 from peewee_model.store.store import open_store
 from tests.dags.embedded import RETRAIN, Airflow, Postgres, airflow, postgres, wait_until
-from tests.pipeline.stages import standin
+from tests.pipeline.stages import small_project
+from tests.stand_in_graph import git
 
 pytestmark = pytest.mark.system
 
@@ -149,10 +150,10 @@ def site(airflow_python, tmp_path_factory):
     repository = folder / "repository"
     repository.mkdir()
     (folder / "trace").mkdir()
-    standin.make_project(repository)
-    (repository / "make.py").write_text(TRACED + standin.MAKE)
-    standin.git(repository, "add", "--all")
-    standin.git(repository, "commit", "--quiet", "--message", "traced")
+    small_project.make_project(repository)
+    (repository / "make.py").write_text(TRACED + small_project.MAKE)
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "traced")
     (folder / "nowhere").mkdir()
     with (
         postgres() as database,

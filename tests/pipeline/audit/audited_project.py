@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +11,9 @@ import yaml
 
 from tests.closure import ROOT
 from tests.pipeline.audit.stand_in import archive
+from tests.stand_in_graph import copy_project, put_python
 
-PROGRAM = f"""#!{sys.executable}
+PROGRAM = f"""
 import os, sys
 stage = sys.argv[-1]
 if stage in ("bundle", "publish"):
@@ -23,7 +23,6 @@ sys.path.append({str(ROOT)!r})
 from tests.pipeline.audit.stand_in import run
 run(stage)
 """
-TRACKED = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "exclusions.csv", "requirements.lock")
 SUBSETS = ("train-clean", "dev-clean")
 
 
@@ -33,15 +32,9 @@ def make(folder: Path) -> tuple[str, str]:
     Returns:
         The versions of both releases.
     """
-    folder.mkdir()
-    for name in TRACKED:
-        shutil.copy(ROOT / name, folder / name)
-    for package in ("peewee_model", "pipeline"):
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    program = folder / "bin/python"
-    program.parent.mkdir()
-    program.write_text(PROGRAM)
-    program.chmod(program.stat().st_mode | stat.S_IEXEC)
+    copy_project(folder)
+    shutil.copy(ROOT / ".gitignore", folder)
+    put_python(folder, PROGRAM)
     _name_archives(folder)
     (folder / ".gitignore").write_text((folder / ".gitignore").read_text() + "/bin/\n/sources/\n/remote/\n/links/\n")
     run(folder, "git", "init", "-q")

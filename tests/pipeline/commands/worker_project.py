@@ -10,6 +10,7 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests import stand_in_graph
 from tests.closure import ROOT
 
 DVC_YAML = """
@@ -49,55 +50,38 @@ corpus: {n: 3}
 train: {steps: 20, rate: 1.0e-6}
 tune: {steps: 2}
 """
-# What the stages share: each output is a hash of all that the stage may read, so a wrong input can't go unnoticed.
-STAND_IN = """
-import hashlib, json, os, pathlib, time, yaml
+# What the stages share beside `tests/stand_in_graph.py`: a trace of who ran, and how a test wants a stage to behave.
+TRACE = """
+import json, os, pathlib, time
 from peewee_model.errors import PeeweeError
-
-def digest(stage):
-    spec = yaml.safe_load(open("dvc.yaml"))["stages"][stage]
-    params = yaml.safe_load(open("params.yaml"))
-    found = hashlib.sha256(json.dumps([params[name] for name in spec.get("params", [])]).encode())
-    for dep in map(pathlib.Path, spec["deps"]):
-        assert dep.exists(), f"{dep} was not pulled"
-        files = sorted(path for path in dep.rglob("*") if path.is_file()) if dep.is_dir() else [dep]
-        assert files, f"{dep} is empty"
-        for file in files:
-            found.update(file.read_bytes())
-    return found.hexdigest()
 
 def trace(stage):
     folder = pathlib.Path(os.environ["TRACE"])
     with open(folder / "ran", "a") as file:
         file.write(stage + "\\n")
-    told = folder / f"{stage}.json"  # how the test wants this stage to behave
+    told = folder / f"{stage}.json"
     told = json.loads(told.read_text()) if told.exists() else {}
     if "refuse" in told:
         raise PeeweeError(told["refuse"])
     if "sleep_s" in told:
         time.sleep(told["sleep_s"])
     return told
-
-def write(folder, text):
-    path = pathlib.Path(folder)
-    path.mkdir(parents=True, exist_ok=True)
-    (path / "one").write_text(text)
-    (path / "deep").mkdir(exist_ok=True)
-    (path / "deep" / "two").write_text(text[::-1])
 """
 STAGES = {
     "gather": """
-        from pipeline.stand_in import digest, trace, write
+        from pipeline.stand_in import digest, write_folder
+        from pipeline.trace import trace
 
         def gather():
             trace("gather")
-            write("data/corpus", digest("gather"))
-            write("data/archives", "an archive")
+            write_folder("data/corpus", digest("gather"))
+            write_folder("data/archives", "an archive")
         """,
     "train": """
         import hashlib, json, os, pathlib, signal, time, yaml
         from peewee_model.errors import PeeweeError
-        from pipeline.stand_in import digest, trace, write
+        from pipeline.stand_in import digest, write_folder
+        from pipeline.trace import trace
 
         class Preempted(PeeweeError):
             exit_code = 75
@@ -126,23 +110,25 @@ STAGES = {
                     old.unlink()
                 if stopped:
                     raise Preempted(f"stopped after step {step}")
-            write("models/a", digest("train") + (os.urandom(8).hex() if told.get("random") else ""))
+            write_folder("models/a", digest("train") + (os.urandom(8).hex() if told.get("random") else ""))
             import shutil
             shutil.rmtree(folder)
         """,
     "tune": """
         import json, pathlib
-        from pipeline.stand_in import digest, trace, write
+        from pipeline.stand_in import digest, write_folder
+        from pipeline.trace import trace
 
         def tune():
             trace("tune")
-            write("models/b", digest("tune"))
+            write_folder("models/b", digest("tune"))
             pathlib.Path("reports").mkdir(exist_ok=True)
             pathlib.Path("reports/metrics.json").write_text(json.dumps({"loss": 0.5}))
         """,
     "publish": """
         import json, os, pathlib, subprocess
-        from pipeline.stand_in import digest, trace
+        from pipeline.stand_in import digest
+        from pipeline.trace import trace
 
         def publish():
             trace("publish")
@@ -270,7 +256,8 @@ def make_project(folder: Path, remote: str, **extra: str) -> Project:
     )
     (source / "pipeline" / "stages").mkdir()
     (source / "pipeline" / "stages" / "__init__.py").touch()
-    (source / "pipeline" / "stand_in.py").write_text(STAND_IN)
+    shutil.copy(stand_in_graph.__file__, source / "pipeline" / "stand_in.py")
+    (source / "pipeline" / "trace.py").write_text(TRACE)
     for name, code in STAGES.items():
         (source / "pipeline" / "stages" / f"{name}.py").write_text(textwrap.dedent(code))
     (source / "dvc.yaml").write_text(DVC_YAML)

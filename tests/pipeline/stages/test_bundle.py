@@ -18,7 +18,8 @@ from pipeline.release.lineage import LineageError, read_lineage
 from pipeline.release.links import LinkError, parse_release_links
 from pipeline.release.provenance import read_provenance
 from pipeline.stages.bundle import bundle
-from tests.pipeline.stages.standin import GRAPH, MAKE, SOURCE, git, make_project
+from tests.pipeline.stages.small_project import GRAPH, MAKE, SOURCE, make_project
+from tests.stand_in_graph import git
 
 
 @pytest.fixture(scope="module")

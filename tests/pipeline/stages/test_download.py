@@ -10,10 +10,11 @@ import yaml
 from peewee_model.errors import ConfigError
 from pipeline.stages.download import download
 from tests.pipeline.ingest.archives import archive
+from tests.stand_in_graph import PYTHON
 
 DVC = [sys.executable, "-m", "dvc"]
 STAGE = {
-    "cmd": f'{sys.executable} -c "from pipeline.stages.download import download; download()"',
+    "cmd": f'{PYTHON} -c "from pipeline.stages.download import download; download()"',
     "params": ["corpus"],
     "outs": [{"data/archives": {"persist": True}}],
 }

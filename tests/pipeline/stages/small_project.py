@@ -6,12 +6,12 @@ stage leaves its link, hashed here by hand.
 """
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.stand_in_graph import PYTHON, git
 
 MAKE = """
 import hashlib, json, pathlib, struct, sys
@@ -109,18 +109,11 @@ PARAMS = {
 }
 
 
-def git(folder: Path, *arguments: str) -> str:
-    """Run git as nobody in particular."""
-    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
-    done = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
 def write_graph(folder: Path) -> None:
     """Write dvc.yaml: stand-ins, and our own `bundle` and `publish`."""
     stages: dict[str, Any] = {}
     for name, (deps, params, outs) in GRAPH.items():
-        stages[name] = {"cmd": f"{sys.executable} make.py {name}", "deps": [*deps, "make.py"]}
+        stages[name] = {"cmd": f"{PYTHON} make.py {name}", "deps": [*deps, "make.py"]}
         if params:
             stages[name]["params"] = params
         stages[name]["outs"] = [*outs, f"links/{name}.json"]
@@ -128,12 +121,12 @@ def write_graph(folder: Path) -> None:
     tracked = ["exclusions.csv", "make.py", "requirements.lock"]
     links = [f"links/{name}.json" for name in GRAPH]
     stages["bundle"] = {
-        "cmd": f"{sys.executable} -m pipeline bundle",
+        "cmd": f"{PYTHON} -m pipeline bundle",
         "deps": [*TABLES[2:], "models/base", *MODELS, *REPORTS, *links, *tracked],
         "outs": ["release"],
     }
     stages["publish"] = {
-        "cmd": f"{sys.executable} -m pipeline publish",
+        "cmd": f"{PYTHON} -m pipeline publish",
         "always_changed": True,
         "deps": ["release", *MELS, "data/utterances.parquet", "make.py"],
         "params": ["publish"],
