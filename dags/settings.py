@@ -90,8 +90,8 @@ class Settings:
             raise ValueError(f"PEEWEE_RUNNER is {runner!r}; write local or kubernetes")
         return cls(
             runner="kubernetes" if runner == "kubernetes" else "local",
-            schedule=_cron(environment.get("PEEWEE_SCHEDULE") or WEEKLY),
-            daily=_cron(environment.get("PEEWEE_DAILY") or DAILY),
+            schedule=_cron(environment, "PEEWEE_SCHEDULE", WEEKLY),
+            daily=_cron(environment, "PEEWEE_DAILY", DAILY),
             owner=environment.get("PEEWEE_OWNER") or "peewee",
             gpu_pool=environment.get("PEEWEE_GPU_POOL") or "peewee_gpu",
             pool=environment.get("PEEWEE_POOL") or "default_pool",
@@ -128,8 +128,23 @@ def requested_cpu(cpu: int) -> str:
     return str(min(cpu, _MAX_REQUESTED_CPU))
 
 
-def _cron(value: str) -> str | None:
-    return None if value.lower() == "none" else value
+def _cron(environment: Mapping[str, str], name: str, default: str) -> str | None:
+    """Read a schedule, as Airflow's own timetable reads it; a scheduler that can't would stop for all DAGs."""
+    value = (environment.get(name) or default).strip()
+    if value.lower() == "none":
+        return None
+    try:
+        from croniter import CroniterError, croniter
+    except ModuleNotFoundError:
+        return value  # Kubeflow's environment, which schedules nothing; Airflow brings croniter
+    try:
+        croniter(value).get_next()
+    except (CroniterError, ValueError, KeyError, AttributeError) as error:
+        raise ValueError(
+            f"{name} is {value!r}, which is no cron ({error}); write five fields, such as {default!r}, or @weekly, or "
+            "none"
+        ) from None
+    return value
 
 
 def _number(environment: Mapping[str, str], name: str, default: float) -> float:

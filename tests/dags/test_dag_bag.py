@@ -13,6 +13,26 @@ pytestmark = pytest.mark.system
 DAGS = {"peewee_retrain", "peewee_release_check", "peewee_audit", "peewee_corpus_watch"}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 HEAVY = ("torch", "dvc", "pandas", "boto3", "mlflow", "kfp", "pipeline", "peewee_model")
+COMMON = {"PEEWEE_REPOSITORY", "PEEWEE_REMOTE", "PEEWEE_STORE", "PEEWEE_PUBLISH_ANYWAY"}
+ENVIRONMENT = {
+    "local": COMMON | {"PEEWEE_HASH_LISTS", "PEEWEE_CORPUS_INBOX"},
+    "kubernetes": COMMON | {"PEEWEE_HASH_LISTS", "PEEWEE_CORPUS_INBOX", "PEEWEE_RESULT", "PEEWEE_GRACE_S"},
+}
+"""Every variable that a task is given by its DAG; what is secret comes from a connection or a Secret."""
+NO_CRON = ("weekly", "daily at 5", "0 3 * *", "99 3 * * 6", "0 3 31 2 *", "@fortnightly", "0 3 * * SATURDAYS")
+CRON = ("0 3 * * 6", "*/15 8-18 * * MON-FRI", "@weekly", "@daily")
+SCHEDULES = """
+import json
+from airflow.timetables.trigger import CronTriggerTimetable
+from dags.settings import Settings
+def outcome(value):
+    try:
+        CronTriggerTimetable(Settings.from_environment({%r: value}).schedule or "@once", timezone="UTC").validate()
+    except ValueError as error:
+        return str(error)
+    return "taken"
+print(json.dumps({value: outcome(value) for value in %r}))
+"""
 KUBERNETES = {
     "PEEWEE_RUNNER": "kubernetes",
     "PEEWEE_KUBERNETES": json.dumps(
@@ -46,7 +66,8 @@ def describe(task):
         "on_failure": [call.__name__ for call in task.on_failure_callback],
         "on_retry": [call.__name__ for call in task.on_retry_callback],
         "outlets": [asset.name for asset in task.outlets], "module": getattr(task, "module", None),
-        "arguments": list(getattr(task, "arguments", [])),
+        "arguments": list(getattr(task, "arguments", [])), "trigger_rule": str(task.trigger_rule.value),
+        "environment": sorted(getattr(task, "environment", [item.name for item in getattr(task, "env_vars", [])])),
     }
 print(json.dumps({
     "errors": {str(key): value for key, value in bag.import_errors.items()},
@@ -98,6 +119,7 @@ def test_every_task_follows_the_policy(bag):
             assert 0 < task["delay_s"] < task["max_delay_s"] <= 3600, where
             assert 0 < task["timeout_s"] <= 168 * 3600, where
             assert task["doc"], where
+            assert task["trigger_rule"] == "all_success", where  # what follows a failure does not run
             assert task["on_failure"] == ["tell_failure"], where
             assert task["on_retry"] == ["log_retry"], where
 
@@ -135,6 +157,33 @@ def test_wrong_setting_is_an_import_error_that_names_it(in_airflow):
     errors = in_airflow(READ, PEEWEE_RUNNER="docker")["errors"]
     assert len(errors) == len(DAGS)
     assert all("PEEWEE_RUNNER is 'docker'" in error for error in errors.values())
+
+
+@pytest.mark.parametrize("name", ["PEEWEE_SCHEDULE", "PEEWEE_DAILY"])
+def test_schedule_that_is_no_cron_is_an_import_error_that_names_it(in_airflow, name):
+    """The scheduler would fail on it, for all DAGs, and the page would show nothing."""
+    outcomes = in_airflow(SCHEDULES % (name, list(NO_CRON)))
+    assert [value for value, said in outcomes.items() if f"{name} is {value!r}" not in said] == []
+    assert all("or none" in said for said in outcomes.values())
+    errors = in_airflow(READ, **{name: "weekly"})["errors"]
+    assert len(errors) == len(DAGS)
+    assert all(f"{name} is 'weekly', which is no cron" in error for error in errors.values())
+
+
+def test_schedules_that_airflow_takes_are_taken(in_airflow):
+    """Five fields, names of days, presets; Airflow's own timetable confirms each."""
+    assert in_airflow(SCHEDULES % ("PEEWEE_SCHEDULE", list(CRON))) == dict.fromkeys(CRON, "taken")
+
+
+def test_tasks_get_the_variables_that_are_listed_and_no_other(bag, in_airflow):
+    """A task's environment is shown on Airflow's page: a secret has no place in it."""
+    pods = in_airflow(READ, **KUBERNETES)
+    for runner, dags in (("local", bag["dags"]), ("kubernetes", pods["dags"])):
+        seen = set()
+        for dag in dags.values():
+            for task in dag["tasks"].values():
+                seen |= set(task["environment"])
+        assert seen == ENVIRONMENT[runner], runner
 
 
 def test_runner_is_a_setting(bag, in_airflow):
