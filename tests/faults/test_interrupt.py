@@ -85,6 +85,7 @@ def start(command, folder, environment):
     process = subprocess.Popen(
         command, cwd=folder, env=os.environ | environment | {"PYTHONPATH": str(ROOT)}, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # in the background these tests ignore it
     )  # fmt: skip
     while process.poll() is None and "/select." not in Path(f"/proc/{process.pid}/maps").read_text():
         time.sleep(0.002)
