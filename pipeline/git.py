@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from peewee_model.errors import PeeweeError, TryAgainError
-from peewee_model.masking import HIDDEN, masked
+from peewee_model.public_text import HIDDEN, masked
 
 _PATIENCE_S = 600
 _NETWORK = ("clone", "fetch", "ls-remote", "push")

@@ -17,7 +17,7 @@ from peewee_model.cli.release_options import (
     opened,
 )
 from peewee_model.cli.release_output import print_entry, print_json, tell
-from peewee_model.plain_line import plain_line
+from peewee_model.public_text import plain_line
 from peewee_model.store.channels import check_channel
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from peewee_model.cli import release_summary
-from peewee_model.plain_line import printable
+from peewee_model.public_text import printable
 from peewee_model.store.backend import Progress
 from peewee_model.store.channels import Numbered
 

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.metric_labels import LABELS_FILE, Headline, Labels, release_labels
-from peewee_model.plain_line import printable
+from peewee_model.public_text import printable
 from peewee_model.release.features import FEATURES_FILE
 from peewee_model.release.manifest import MODELS, VERSION_LENGTH, Manifest
 from peewee_model.store.catalogue import Listed, Page
@@ -195,6 +195,13 @@ def describe(store: Store, version: str) -> tuple[str, tuple[str, ...]]:
     }
     width = max(map(len, facts))
     lines = [f"{name:{width}}  {printable(value)}" for name, value in facts.items()]
+    lines += _tables(store, version, manifest)
+    return "\n".join(lines), problems
+
+
+def _tables(store: Store, version: str, manifest: Manifest) -> list[str]:
+    """The lines of a page's tables: corpora, models, metrics."""
+    lines: list[str] = []
     corpora = [
         [
             f"{corpus.corpus} {corpus.subset}",
@@ -219,7 +226,7 @@ def describe(store: Store, version: str) -> tuple[str, tuple[str, ...]]:
         (["METRIC", "VALUE", "NAME"], metrics),
     ):
         lines += ["", table(head, rows)] if rows else []
-    return "\n".join(lines), problems
+    return lines
 
 
 def _parent(manifest: Manifest) -> str:

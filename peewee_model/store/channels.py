@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, TamperedReleaseError
-from peewee_model.plain_line import plain_line
+from peewee_model.public_text import plain_line
 from peewee_model.store.backend import Backend
 from peewee_model.store.reference import is_channel
 

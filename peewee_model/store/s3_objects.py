@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ReleaseError
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from peewee_model.store.cache import Cache
 from peewee_model.store.s3_connection.address import split_address
 from peewee_model.store.s3_connection.client import S3Client

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from peewee_model.masking import without_secrets
+from peewee_model.public_text import without_secrets
 from peewee_model.release.manifest import Edge, StageEntry
 from pipeline.audit.finding import Finding
 from pipeline.graph.stages import outputs

@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 from peewee_model import environment
 from peewee_model.entry import run
 from peewee_model.errors import ConfigError, TryAgainError
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import CorpusConfig, Source

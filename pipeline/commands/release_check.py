@@ -26,7 +26,7 @@ import numpy as np
 from peewee_model import environment
 from peewee_model.entry import run
 from peewee_model.errors import PeeweeError, ReleaseError, TryAgainError
-from peewee_model.plain_line import fitted, printable
+from peewee_model.public_text import fitted, printable
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.reference import DEFAULT_CHANNEL
 from peewee_model.store.rollback import version_before

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from peewee_model.errors import PeeweeError
-from peewee_model.plain_line import LONGEST, PlainLineError, check_plain_line
+from peewee_model.public_text import LONGEST, PlainLineError, check_plain_line
 
 EXCLUSIONS = Path("exclusions.csv")
 EXCLUSIONS_FILE = "exclusions.json"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from pipeline.params.params import Section
 
 SCHEMES = ("http", "https", "file", "s3", "mini")

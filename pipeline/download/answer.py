@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from peewee_model.errors import PeeweeError
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 
 CHUNK = 1 << 18
 SLOWEST_BYTES = 1 << 14

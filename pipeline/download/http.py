@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from pipeline.download.answer import (
     CHUNK,
     CONTENT_RANGE,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from pipeline.download.answer import (
     CONTENT_RANGE,
     SLOWEST_BYTES,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
-from peewee_model.plain_line import plain_line
+from peewee_model.public_text import plain_line
 from pipeline.profiles.overlay import merge
 
 LOCAL = "local"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
-from peewee_model.masking import without_secrets
+from peewee_model.public_text import without_secrets
 from peewee_model.release.manifest import Edge, StageEntry
 from pipeline.graph.stages import edges, load_stages, outputs
 from pipeline.params.yaml_file import load_yaml

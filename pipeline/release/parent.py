@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from peewee_model.release.manifest import MANIFEST, ParentEntry, read_manifest
 from pipeline.release.evidence import BundleError, check_files
 from pipeline.release.links import ReleaseLinks

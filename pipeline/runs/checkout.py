@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from peewee_model.errors import ConfigError
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from pipeline.git import git as run
 from pipeline.git import names, run_git
 from pipeline.runs.records import Plan, RunError

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
-from peewee_model.plain_line import check_plain_line, plain_line
+from peewee_model.public_text import check_plain_line, plain_line
 from pipeline.params.params import check_texts
 from pipeline.params.yaml_file import YAMLError, load_yaml, read_yaml, what_is_wrong
 from pipeline.profiles import overlay as profiles

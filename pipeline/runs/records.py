@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from peewee_model.errors import ConfigError, PeeweeError, TryAgainError
-from peewee_model.plain_line import check_plain_line
+from peewee_model.public_text import check_plain_line
 from peewee_model.store.backends import absolute, open_backend
 from pipeline.params.yaml_file import YAMLError, dump_yaml, load_yaml
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee_model import environment
 from peewee_model.errors import PeeweeError, ReleaseError
-from peewee_model.plain_line import LONGEST, fitted, plain_line
+from peewee_model.public_text import LONGEST, fitted, plain_line
 from peewee_model.release.features import FEATURES_FILE, FeaturesManifest, parse_features
 from peewee_model.release.manifest import Manifest, hash_file, read_manifest
 from peewee_model.store.channels import check_entry

@@ -3,7 +3,7 @@
 import re
 
 from peewee_model.errors import ReleaseNotFoundError
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 
 SCHEME = "s3"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, StoreUnavailableError, TamperedReleaseError
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 
 _MAX_SAID = 300
 

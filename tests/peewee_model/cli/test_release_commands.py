@@ -22,7 +22,7 @@ import pytest
 from peewee_model.cli import main as cli
 from peewee_model.cli.release_summary import human_size, table
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
-from peewee_model.plain_line import printable
+from peewee_model.public_text import printable
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.channels import Action, ChannelEntry, Numbered
 from peewee_model.store.rollback import version_before

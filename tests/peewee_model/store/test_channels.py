@@ -3,7 +3,7 @@ import json
 import pytest
 
 from peewee_model.errors import PeeweeError, ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.plain_line import PlainLineError
+from peewee_model.public_text import PlainLineError
 from peewee_model.store import channels
 from peewee_model.store.store import open_store
 from tests.peewee_model.releases import write_release

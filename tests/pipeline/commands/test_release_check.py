@@ -175,7 +175,7 @@ def test_recogniser_of_the_evaluation_is_the_one_that_judges(released, capsys, r
     verdict = check(capsys)[1]
     assert verdict["passed"] is True
     assert why in verdict["judged_by"]
-    assert SPOKEN == list(SENTENCES)
+    assert list(SENTENCES) == SPOKEN
 
 
 @pytest.mark.parametrize(

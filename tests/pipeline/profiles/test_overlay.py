@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
-from peewee_model.plain_line import PlainLineError
+from peewee_model.public_text import PlainLineError
 from pipeline.commands.profile import command
 from pipeline.corpora.sources import Source
 from pipeline.profiles import archives

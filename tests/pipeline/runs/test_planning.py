@@ -3,7 +3,7 @@
 import pytest
 
 from peewee_model.errors import ConfigError
-from peewee_model.plain_line import PlainLineError
+from peewee_model.public_text import PlainLineError
 from pipeline.commands import worker
 from pipeline.params.yaml_file import load_yaml
 from pipeline.runs.planning import change_params, checked_reason, parse_overrides

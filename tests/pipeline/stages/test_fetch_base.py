@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from peewee_model.errors import ConfigError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.masking import masked
+from peewee_model.public_text import masked
 from peewee_model.release.manifest import read_manifest
 from peewee_model.release.verification import verify_release
 from peewee_model.store.store import open_store

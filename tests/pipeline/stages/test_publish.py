@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.plain_line import LONGEST, PlainLineError
+from peewee_model.public_text import LONGEST, PlainLineError
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import Manifest, hash_file
 from peewee_model.store.store import open_store
