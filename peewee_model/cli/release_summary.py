@@ -215,11 +215,7 @@ def _tables(store: Store, version: str, manifest: Manifest) -> list[str]:
         for model in MODELS
         if (name := f"{model}/model.safetensors") in manifest.files
     ]
-    labels = _labels(store, version, manifest)
-    metrics = [
-        [path, _figure(value), labels.name(path) if labels.find(path.rpartition(".")[2]) else ""]
-        for path, value in flatten(manifest.metrics)
-    ]
+    metrics = _metric_rows(manifest, _labels(store, version, manifest))
     for head, rows in (
         (["CORPUS", "SPEAKERS", "UTTERANCES", "HOURS", "SHA256", "LICENCE"], corpora),
         (["MODEL", "SIZE", "SHA256"], models),
@@ -227,6 +223,14 @@ def _tables(store: Store, version: str, manifest: Manifest) -> list[str]:
     ):
         lines += ["", table(head, rows)] if rows else []
     return lines
+
+
+def _metric_rows(manifest: Manifest, labels: Labels) -> list[list[str]]:
+    """Each figure's path, value, and name, if it has one."""
+    return [
+        [path, _figure(value), labels.name(path) if labels.find(path.rpartition(".")[2]) else ""]
+        for path, value in flatten(manifest.metrics)
+    ]
 
 
 def _parent(manifest: Manifest) -> str:

@@ -376,7 +376,7 @@ def test_missing_lock_is_named(project: Path) -> None:
         ("models/encoder/model.safetensors", None, r"models/encoder/model\.safetensors can't be read"),
         ("models/encoder/config.json", "{", r"models/encoder/config\.json is no JSON"),
         ("reports/index.html", None, r"reports/index\.html can't be read"),
-        ("reports/audio/two.pt", "x", r"'samples/two\.pt' can't stand in a release"),
+        ("reports/audio/two.pt", "x", r"'samples/two\.pt' can't be a file of a release"),
         ("data/summary.json", '{"parts": [{"corpus": "vctk", "subset": "all"}]}', "counted vctk all"),
         ("data/utterances.parquet", None, r"data/utterances\.parquet can't be read"),
     ],
