@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.pipeline.stages.standin import git
 
 from peewee_model.release.manifest import read_manifest
 from peewee_model.store.store import open_store
@@ -17,7 +18,6 @@ from pipeline.stages.bundle import bundle
 from pipeline.stages.publish import publish
 from tests.pipeline.audit import small_project
 from tests.pipeline.audit.small_project import CODE, MADE, fill
-from tests.pipeline.stages.standin import git
 
 
 @pytest.fixture(scope="module")
