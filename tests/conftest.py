@@ -11,7 +11,6 @@ from tests.policy import (  # noqa: F401 - hooks of pytest, which finds them her
     pytest_make_collect_report,
     pytest_runtest_logreport,
     pytest_runtest_makereport,
-    pytest_sessionfinish,
     pytest_terminal_summary,
     refuse_unmarked,
 )

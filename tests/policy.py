@@ -15,7 +15,9 @@ MAY_BE_SKIPPED = {
 }
 """Reasons to skip that hide nothing. On CI any other one fails: something is missing there that a test needs."""
 FILE_TAKES_AT_MOST_S = 60.0
-"""Seconds for all tests of a file that is not marked `system`; more, and it holds up everybody's `make test`."""
+"""Seconds for all tests of a file that is not marked `system`; more is named at the end: it holds up `make test`.
+
+It fails nothing, since a machine may be slow or busy."""
 NEEDS_SYSTEM = ("airflow_python",)
 """Fixtures that only tests marked `system` may use: `make test` does not install Airflow."""
 taken_s = defaultdict(float)
@@ -64,12 +66,6 @@ def pytest_runtest_logreport(report):
 
 def _too_slow():
     return {name: seconds for name, seconds in taken_s.items() if seconds > FILE_TAKES_AT_MOST_S}
-
-
-def pytest_sessionfinish(session):
-    """Fail on CI if a file takes too long; elsewhere the machine may have been busy."""
-    if ON_CI and _too_slow() and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter):

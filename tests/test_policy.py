@@ -81,20 +81,13 @@ def test_file_that_is_skipped_fails_on_ci(run):
     assert run(code, CI="true").returncode == pytest.ExitCode.INTERRUPTED
 
 
-def test_slow_file_fails_on_ci_unless_it_is_a_system_test(run):
-    """The line says what to do."""
+def test_slow_file_is_named_unless_it_is_a_system_test(run):
+    """The line says what to do; a slow machine fails nothing."""
+    line = "test_it.py took 0 s, more than 0 s: make it faster"
     slow = run(SLOW.format(mark=""), CI="true")
-    assert slow.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "test_it.py took 0 s, more than 0 s: make it faster" in slow.stdout
-    assert run(SLOW.format(mark="")).returncode == 0
-    assert run(SLOW.format(mark="@pytest.mark.system"), CI="true").returncode == 0
-
-
-def test_slow_file_fails_on_ci_in_parallel_too(run):
-    """The limit counts where the reports arrive."""
-    slow = run(SLOW.format(mark=""), *PARALLEL, PYTEST_ADDOPTS="-p test_it", CI="true")
-    assert slow.returncode == pytest.ExitCode.TESTS_FAILED
-    assert "make it faster" in slow.stdout
+    assert (slow.returncode, line in slow.stdout) == (0, True)
+    assert line not in run(SLOW.format(mark="@pytest.mark.system")).stdout
+    assert line in run(SLOW.format(mark=""), *PARALLEL, PYTEST_ADDOPTS="-p test_it").stdout
 
 
 def test_test_that_needs_airflow_is_a_system_test(run):
