@@ -1,4 +1,4 @@
-"""Archives that are nowhere at hand: read from where they come from, hashed, and not kept."""
+"""Archives that no place has: read from their URL, hashed, and not kept."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ def stream(source: Source, patience: Patience | None = None) -> Iterator[bytes]:
     """Read an archive from its URL; a broken transfer goes on where it stopped.
 
     Raises:
-        DownloadError: If it can't be had.
+        DownloadError: If it can't be read.
         AuditError: If the server starts again from the beginning, or breaks off too often.
     """
     patience = patience or Patience()

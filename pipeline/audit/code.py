@@ -10,7 +10,7 @@ from pipeline.git import find_commit, is_in_repository, names, run_git
 from pipeline.release.committed import Committed, is_among
 
 GRAPH = "dvc.yaml"
-COMMIT_IT = "commit the code before `dvc repro`, and train anew"
+COMMIT_IT = "commit the code before `dvc repro`, and train again"
 
 
 def open_commit(root: Path, record: Record, report: Report) -> str | None:

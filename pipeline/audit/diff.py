@@ -136,7 +136,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change
 
 
 def flatten(document: Any, prefix: str = "") -> dict[str, Any]:
-    """Give nested mappings as one, with dots in its keys; a list of mappings is one by its numbers."""
+    """Return nested mappings as one, with dots in its keys. A list of mappings counts as one, with numbers as keys."""
     if isinstance(document, Mapping):
         items: Iterable[tuple[str, Any]] = ((str(key), value) for key, value in document.items())
     elif isinstance(document, list) and any(isinstance(item, Mapping) for item in document):

@@ -1,6 +1,6 @@
-"""Hashing many files at once, each once, with the answers in the order of the questions.
+"""Hashing many files at the same time, each once; answers come in the order of the questions.
 
-Nothing here looks at a time of change.
+Nothing here uses a time of change.
 """
 
 import hashlib
@@ -21,14 +21,14 @@ AHEAD = 4  # files that are hashed before their turn, for each thread
 
 @dataclass(frozen=True)
 class Digests:
-    """What a file is, by both hashes: SHA-256 can't be collided, MD5 is what DVC's records hold."""
+    """Both hashes of a file: SHA-256, which nobody can collide, and MD5, which is in DVC's records."""
 
     entry: FileEntry
     md5: str
 
 
 Source = Path | Callable[[], Iterator[bytes]]
-"""A local file, or what reads another one. A FileNotFoundError says that it is not there."""
+"""A local file, or a function that reads another one; it raises FileNotFoundError if that is not there."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Job:
     source: Source | None
     """None: nothing to hash, only to conclude."""
     conclude: Callable[[Digests | None], Iterable[Finding]]
-    """Given None if the file is not there."""
+    """Receives the hashes, or None if the file is not there."""
 
 
 Item = Job | Finding
@@ -50,7 +50,7 @@ class Hasher:
 
     Args:
         report: Where files and bytes are counted.
-        progress: Told of each block's bytes.
+        progress: Receives the number of bytes of each block.
     """
 
     def __init__(self, report: Report, progress: Callable[[int], object] = bool) -> None:

@@ -38,17 +38,17 @@ def check_lock(stage: str, entry: StageEntry, locked: dict[str, Any]) -> Iterato
         yield _differs(LOCK, f"{stage}.cmd", repr(entry.cmd), repr(found.get("cmd")))
     for side, edges in (("deps", entry.deps), ("outs", entry.outs)):
         items = found.get(side) or []
-        told = {item.get("path"): item for item in items if isinstance(item, dict)}
+        recorded = {item.get("path"): item for item in items if isinstance(item, dict)}
         for edge in edges:
-            here = told.pop(edge.path, None)
+            here = recorded.pop(edge.path, None)
             if here is None or _hash(here) != edge.hash:
                 path = f"{stage}.{side} {edge.path}"
                 yield _differs(LOCK, path, f"{edge.algorithm} {edge.hash}", _hash(here) if here else None)
             elif not _same_counts(here, edge):
-                told_counts = f"{here.get('size')} bytes in {here.get('nfiles', 1)} files"
+                found_counts = f"{here.get('size')} bytes in {here.get('nfiles', 1)} files"
                 expected = f"{edge.size} bytes in {edge.n_files or 1} files"
-                yield _differs(LOCK, f"{stage}.{side} {edge.path}", expected, told_counts)
-        for path in sorted(map(str, told)):
+                yield _differs(LOCK, f"{stage}.{side} {edge.path}", expected, found_counts)
+        for path in sorted(map(str, recorded)):
             yield _differs(LOCK, f"{stage}.{side} {path}", "nothing of that name", "an entry")
     params = without_secrets((found.get("params") or {}).get("params.yaml") or {})
     for section in sorted(params.keys() | entry.params.keys()):
@@ -71,8 +71,8 @@ def check_graph(stage: str, entry: StageEntry, stages: dict[str, Any]) -> Iterat
     ):
         ran = {edge.path for edge in edges}
         for path in sorted(ran ^ names):
-            told = (path, None) if path in ran else ("nothing of that name", path)
-            yield _differs(GRAPH, f"{stage}.{side} {path}", *told)
+            differs = (path, None) if path in ran else ("nothing of that name", path)
+            yield _differs(GRAPH, f"{stage}.{side} {path}", *differs)
 
 
 def edge_of(locked: dict[str, Any], stage: str, path: str) -> Edge | None:

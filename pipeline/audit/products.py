@@ -28,7 +28,7 @@ def check_output(output: Output, places: Sequence[Place], trusted: bool = True) 
     """Name what is to be hashed of an output, in each place.
 
     Args:
-        output: Also told what was found, when the items were worked through.
+        output: Receives what is found, while the items are worked through.
         places: Where to look.
         trusted: Whether the output's own MD5 is one that the release vouches for.
     """
@@ -57,7 +57,7 @@ def _check_files(output: Output, place: Place, held: Mapping[str, Held], trusted
 
 @dataclass(frozen=True)
 class _Conclusion:
-    """What a file's hashes tell."""
+    """Compares the hashes of one file."""
 
     output: Output
     place: Place

@@ -1,4 +1,4 @@
-"""What a release says of itself: its manifest and the files beside it, read, and held against each other.
+"""What a release says of itself: its manifest and the files beside it, read, and compared with each other.
 
 The version is the hash of the manifest, and the manifest lists every other file: whoever knows the version can believe
 what is read here. That the records agree is another matter, and what `contradictions` looks for.
@@ -32,7 +32,7 @@ DESCRIPTIONS = (FEATURES_FILE, LINKS_FILE, EXCLUSIONS_FILE, PROVENANCE, CROISSAN
 
 @dataclass(frozen=True)
 class Record:
-    """What a release says of how it was made. What is None could not be read."""
+    """What a release says of how it was made. A field is None if it could not be read."""
 
     version: str
     manifest: Manifest
@@ -90,13 +90,13 @@ class Record:
 
 
 def contradictions(record: Record) -> Iterator[Finding]:
-    """Hold what a release says in one place against what it says in another, archives first."""
+    """Compare what a release says in one place with what it says in another, archives first."""
     manifest, links = record.manifest, record.links
     products = links.products if links else {}
     if manifest.lineage and not record.sources:
         yield _contradiction(f"{MANIFEST}: params.corpus.sources", "the archives", None)
     for source in record.sources:
-        told = {
+        stated = {
             f"{MANIFEST}: corpora {source.corpus} {source.subset}": next(
                 (
                     entry.sha256
@@ -108,11 +108,11 @@ def contradictions(record: Record) -> Iterator[Finding]:
         }
         if links:
             path = f"{ARCHIVES}/{source.archive_name}"
-            told[f"{LINKS_FILE}: {path}"] = products[path].sha256 if path in products else None
+            stated[f"{LINKS_FILE}: {path}"] = products[path].sha256 if path in products else None
         if record.provenance:
             dependency = record.provenance.dependencies.get(source.archive_name)
-            told[f"{PROVENANCE}: {source.archive_name}"] = dependency.digests.get("sha256") if dependency else None
-        for path, found in told.items():
+            stated[f"{PROVENANCE}: {source.archive_name}"] = dependency.digests.get("sha256") if dependency else None
+        for path, found in stated.items():
             if found != source.sha256:
                 yield _contradiction(path, f"sha256 {source.sha256}, as corpus.sources gives it", found)
     yield from _parent_contradictions(record, products)
@@ -145,8 +145,8 @@ def _parent_contradictions(record: Record, products: dict[str, FileEntry]) -> It
         found = f"sha256 {fetched.sha256}" if fetched else None
         yield _contradiction(f"{LINKS_FILE}: {RELEASE}/{MANIFEST}", f"that of release {version}", found)
     if record.provenance:
-        told = record.provenance.dependencies.get(PARENT)
-        digest = told.digests.get("sha256", "") if told else None
+        stated = record.provenance.dependencies.get(PARENT)
+        digest = stated.digests.get("sha256", "") if stated else None
         if (digest[:VERSION_LENGTH] if digest else digest) != version:
             yield _contradiction(f"{PROVENANCE}: {PARENT}", f"release {version}", digest and f"sha256 {digest}")
 
@@ -187,10 +187,10 @@ def _file_contradictions(
     manifest: Manifest, features: FeaturesManifest | None, products: dict[str, FileEntry]
 ) -> Iterator[Finding]:
     """Published files and tables are those that stages made."""
-    told = {f"{MANIFEST}: {name}": (_product(name), entry) for name, entry in sorted(manifest.files.items())}
+    stated = {f"{MANIFEST}: {name}": (_product(name), entry) for name, entry in sorted(manifest.files.items())}
     for name, entry in sorted(features.files.items()) if features else ():
-        told[f"{FEATURES_FILE}: {name}"] = (f"{FEATURES_FOLDER}/{name}", entry)
-    for where, (path, entry) in told.items():
+        stated[f"{FEATURES_FILE}: {name}"] = (f"{FEATURES_FOLDER}/{name}", entry)
+    for where, (path, entry) in stated.items():
         if path is None:
             continue
         expected = products.get(path)

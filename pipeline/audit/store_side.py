@@ -88,7 +88,7 @@ def _fetch(store: Store, version: str, name: str) -> Path | ReleaseError:
 
 
 def check_exclusions(table: Path, record: Record, place: str, where: str) -> Iterator[Finding]:
-    """Look in a table of utterances for those whom the release says it leaves out."""
+    """Look in a table of utterances for the excluded ids of a release."""
     for kind in ("speaker", "utterance"):
         excluded = record.excluded.get(f"{kind}s", [])
         if excluded:
@@ -129,7 +129,7 @@ def _check_log(store: Store, channel: str, versions: set[str], report: Report) -
             yield Finding("channel", _entry_path(channel, expected), "an entry", f"none, and {path} after it")
             return
         if entry.previous != previous:
-            yield Finding("channel", path, f"previous {previous}, which the entry before it means", f"{entry.previous}")
+            yield Finding("channel", path, f"previous {previous}, which the entry before it names", f"{entry.previous}")
         if not VERSION_PATTERN.fullmatch(entry.version) or entry.version not in versions:
             yield Finding("channel", path, "a release of this store", f"version {entry.version}, which is not there")
         previous = entry.version
@@ -137,7 +137,7 @@ def _check_log(store: Store, channel: str, versions: set[str], report: Report) -
 
 
 def _check_receipt(store: Store, root: Path, versions: set[str], report: Report) -> Iterator[Finding]:
-    """What was published from here must still stand in the log: a truncated log has forgotten it."""
+    """Compare the log with the receipt of what was published from here: a shortened log has lost the entry."""
     try:
         receipt: dict[str, Any] = json.loads((root / RECEIPT).read_bytes())
         version, channel, number = str(receipt["version"]), str(receipt["channel"]), int(receipt["number"])
@@ -154,7 +154,7 @@ def _check_receipt(store: Store, root: Path, versions: set[str], report: Report)
     try:
         entry = next((found.entry for found in store.history(channel) if found.number == number), None)
     except TamperedReleaseError:
-        return  # told already
+        return  # reported already
     if entry is None:
         yield Finding("channel", path, f"the entry that published {version}, by {RECEIPT}", "none")
     elif (entry.version, entry.reason) != (version, receipt.get("reason")):

@@ -27,7 +27,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Span:
-    """A time in which a channel meant a release."""
+    """A time in which a channel pointed to a release."""
 
     channel: str
     number: int
@@ -47,7 +47,7 @@ class Heritage:
     shares: tuple[Share, ...]
     """Empty: its own data does not hold it."""
     unknown: str | None
-    """Why it can't be told; None if it can."""
+    """Why it is not known; None if it is."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,20 @@ class Appearance:
 
     version: str
     features: str | None
-    """Version of its features; None if it can't be told."""
+    """Version of its features; None if it is not known."""
     shares: tuple[Share, ...]
     """Empty: the release's data does not hold it."""
     excluded: bool
     """Whether the release's list of exclusions names it."""
     channels: tuple[Span, ...]
     unknown: str | None = None
-    """Why it can't be told; None if it can."""
+    """Why it is not known; None if it is."""
     heritage: tuple[Heritage, ...] = ()
-    """The releases that it came of, the nearest first."""
+    """The releases that its training started from, the nearest first."""
 
     @property
     def inherits(self) -> bool:
-        """Whether a release that it came of holds it."""
+        """Whether a release that it came from holds it."""
         return any(release.shares for release in self.heritage)
 
     @property
@@ -79,7 +79,7 @@ class Appearance:
 
     @property
     def channels_now(self) -> list[str]:
-        """Channels that mean the release now."""
+        """Channels that point to the release now."""
         return [span.channel for span in self.channels if span.until is None]
 
 
@@ -125,7 +125,7 @@ def _heritage(parent: ParentEntry | None, own: dict[str, Appearance]) -> tuple[H
     for release in parent.line if parent else ():
         there = own.get(release.version)
         if there is None:
-            problem = f"release {release.version}, which it came of, is not here; search {release.store} too"
+            problem = f"release {release.version}, which it came from, is not here; search {release.store} too"
             found.append(Heritage(release.version, release.store, (), problem))
         else:
             found.append(Heritage(release.version, release.store, there.shares, there.unknown))
@@ -133,7 +133,7 @@ def _heritage(parent: ParentEntry | None, own: dict[str, Appearance]) -> tuple[H
 
 
 def channel_spans(store: Store) -> dict[str, list[Span]]:
-    """Say of each version which channels meant it, and when."""
+    """Return the times in which channels pointed to each version."""
     spans: dict[str, list[Span]] = defaultdict(list)
     for channel in store.channels():
         history = store.history(channel)

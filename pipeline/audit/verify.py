@@ -1,4 +1,4 @@
-"""Is a release still what it was made as? Every edge from the archives to the published files, hashed anew."""
+"""Is a release still what it was made as? Every edge from the archives to the published files, hashed again."""
 
 import contextlib
 import json
@@ -48,11 +48,11 @@ class Request:
 
 
 def audit(request: Request, progress: Callable[[int], object] = bool) -> Report:
-    """Hash every edge of a release anew, archives first. Times of change are never looked at.
+    """Hash every edge of a release again, archives first. Times of change are not used.
 
     Args:
         request: What, and how.
-        progress: Told of each block's bytes.
+        progress: Receives the number of bytes of each block.
 
     Raises:
         ReleaseNotFoundError: If neither the store nor the workspace has the release.
@@ -131,7 +131,7 @@ class _Audit:
         return None
 
     def _record(self, store: Store, manifest: Manifest) -> Generator[Finding, None, Record]:
-        """Read the files that tell how the release was made, each compared with the manifest."""
+        """Read the files that say how the release was made. Each is compared with the manifest."""
         links = yield from self._read(store, manifest, LINKS_FILE, lambda data: parse_release_links(data, LINKS_FILE))
         features = yield from self._read(
             store, manifest, FEATURES_FILE, lambda data: parse_features(data, FEATURES_FILE)
@@ -144,7 +144,7 @@ class _Audit:
         self, store: Store, manifest: Manifest, name: str, parse: Callable[[bytes], Parsed]
     ) -> Generator[Finding, None, Parsed | None]:
         if name not in manifest.files:
-            self._miss(f"{name}: the release has none; an older pipeline made it", "train and release anew")
+            self._miss(f"{name}: the release has none; an older pipeline made it", "train and release again")
             return None
         data = self._local(name)
         if data is not None and entry_of(data) != manifest.files[name]:

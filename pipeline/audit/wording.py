@@ -39,10 +39,10 @@ def describe_trace(kind: str, identifier: str, appearances: Sequence[Appearance]
     """Say which releases hold a speaker or utterance."""
     holding = [appearance for appearance in appearances if appearance.shares]
     unknown = [appearance for appearance in appearances if appearance.unknown]
-    told = len(appearances) - len(unknown)
+    known = len(appearances) - len(unknown)
     heirs = sum(appearance.inherits and not appearance.shares for appearance in appearances)
-    more = f"; {_count(heirs, 'release')} more came of one that holds it" if heirs else ""
-    yield f"{kind} {identifier}: in {len(holding)} of {_count(told, 'release')}{more}"
+    more = f"; {_count(heirs, 'release')} more came from one that holds it" if heirs else ""
+    yield f"{kind} {identifier}: in {len(holding)} of {_count(known, 'release')}{more}"
     for appearance in appearances:
         if appearance.shares:
             yield f"  {appearance.version}  {_shares(appearance.shares)}"
@@ -52,7 +52,7 @@ def describe_trace(kind: str, identifier: str, appearances: Sequence[Appearance]
             yield f"  {appearance.version}  not in its data{', excluded by name' if appearance.excluded else ''}"
         for release in appearance.heritage:
             held = f"which holds it: {_shares(release.shares)}" if release.shares else "whose data does not hold it"
-            yield f"      came of {release.version}, {f'unknown: {release.unknown}' if release.unknown else held}"
+            yield f"      came from {release.version}, {f'unknown: {release.unknown}' if release.unknown else held}"
         for span in appearance.channels if not appearance.unknown else ():
             until = f"until {span.until}" if span.until else "now"
             yield f"      {span.channel}, entry {span.number}: {span.since} {until}"

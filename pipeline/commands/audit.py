@@ -48,7 +48,7 @@ def verify(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hash every edge of a release anew, from the archives to the published files; name the first that differs."""
+    """Hash every edge of a release again, from the archives to the published files; name the first that differs."""
     from tqdm import tqdm
 
     from peewee_model.cli.release_names import find
@@ -88,7 +88,7 @@ def trace(
     store: StoreOption = "store",
     as_json: JsonOption = False,
 ) -> None:
-    """Find every release whose data holds a speaker or an utterance, and those that came of one that does."""
+    """Find every release whose data holds a speaker or an utterance, and those that came from one that does."""
     from pipeline.audit import trace as tracing
     from pipeline.audit.wording import describe_trace
 
@@ -138,13 +138,13 @@ def exclude(
 
 def _next_steps(answer: dict[str, Any]) -> Iterable[str]:
     kind, identifier, path = answer["kind"], answer["id"], answer["list"]
-    yield f"{kind} {identifier} stands in {path}. Next:"
+    yield f"{kind} {identifier} is in {path}. Next:"
     yield f'  git commit -m "exclude {kind} {identifier}" -- {path}'
     yield "  dvc repro                          # ingest leaves it out, bundle proves it, publish"
     yield "  peewee-tts audit verify stable     # reads the tables of the new release for it"
     for release in answer["held_by"]:
-        means = ", ".join(release["channels_now"])
-        yield f"release {release['version']} holds it still{f'; {means} means this release now' if means else ''}"
+        channels = ", ".join(release["channels_now"])
+        yield f"release {release['version']} still holds it{f'; {channels} points to it now' if channels else ''}"
     if answer["unknown"]:
         yield f"not every release could be searched: {answer['unknown'][0]}"
     elif not answer["held_by"]:

@@ -132,8 +132,8 @@ def test_trace_follows_to_the_releases_that_training_started_from(store: tuple[s
     assert not any(appearance.gap for appearance in found.values())
     told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", address])
     assert told.exit_code == 0
-    assert "in 2 of 5 releases; 2 releases more came of one that holds it" in told.output
-    assert f"came of {first}, which holds it: train: 4 utterances, 10.0 s" in told.output
+    assert "in 2 of 5 releases; 2 releases more came from one that holds it" in told.output
+    assert f"came from {first}, which holds it: train: 4 utterances, 10.0 s" in told.output
     document = json.loads(
         CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--json", "--store", address]).output
     )
@@ -145,7 +145,7 @@ def test_trace_without_the_parent_is_no_whole_answer(store: tuple[str, list[str]
     version = publish(tmp_path / "4", store[0], BOB, "adapted", parent=parent_of("0" * 16, "elsewhere"))
     told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
     assert isinstance(told.exception, PeeweeError) and "search elsewhere too" in str(told.exception)
-    assert f"{version}  not in its data" in told.output and f"came of {'0' * 16}, unknown" in told.output
+    assert f"{version}  not in its data" in told.output and f"came from {'0' * 16}, unknown" in told.output
 
 
 def test_exclude_names_releases_that_came_of_one_that_holds_the_speaker(
@@ -156,7 +156,7 @@ def test_exclude_names_releases_that_came_of_one_that_holds_the_speaker(
     child = publish(tmp_path / "4", address, BOB, "adapted", parent=parent_of(first, address))
     asked = ["exclude", "--speaker", "toy_ada", "--reason", "withdrawn", "--store", address]
     told = CliRunner().invoke(app, asked)
-    assert f"release {child} holds it still; adapted means this release now" in told.output
+    assert f"release {child} still holds it; adapted points to it now" in told.output
 
 
 @pytest.mark.parametrize("question", [[], ["--speaker", "a", "--utterance", "b"]])
@@ -189,7 +189,7 @@ def test_exclude_adds_a_line_and_says_which_releases_hold_the_speaker(
     changed = subprocess.run(["git", "diff", "-U0"], capture_output=True, text=True, check=True).stdout
     assert [line for line in changed.splitlines() if line.startswith("+s")] == ["+speaker,toy_ada,consent withdrawn"]
     assert "dvc repro" in told.output and "git commit" in told.output
-    assert f"release {store[1][1]} holds it still; stable means this release now" in told.output
+    assert f"release {store[1][1]} still holds it; stable points to it now" in told.output
     assert store[1][2] not in told.output
 
 
