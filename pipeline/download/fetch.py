@@ -18,12 +18,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pipeline.corpora.archive_kinds import HEAD_BYTES, READ, other_archive
 from pipeline.corpora.sources import Source
 from pipeline.download.answer import (
     Answer,
     ChecksumError,
     Have,
     Patience,
+    RefusedError,
     StalePartError,
     TransientError,
     UnreachableError,
@@ -102,6 +104,8 @@ def _attempt(source: Source, part: Part, patience: Patience) -> None:
             sure_end = answer.sure_end
             kept = part.receive(answer)
             for chunk in _shown(source.archive_name, kept, part.total, answer.chunks):
+                if part.size == 0 and (kind := other_archive(chunk[:HEAD_BYTES])):
+                    raise RefusedError(f"{source.public_url} is {kind}; {READ}: name another archive in corpus.sources")
                 part.append(chunk)
     part.check(sure_end)
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from peewee_model.public_text import masked
+from pipeline.corpora.archive_kinds import GZIP
 from pipeline.download.answer import (
     CHUNK,
     CONTENT_RANGE,
@@ -32,7 +33,6 @@ from pipeline.download.answer import (
 if TYPE_CHECKING:
     import requests
 
-_GZIP = b"\x1f\x8b"
 _PAGE = re.compile(rb"^(\xef\xbb\xbf)?\s*<(!doctype\s+html|html|head|body|\?xml[^>]*>\s*<!doctype\s+html)", re.I)
 _TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,80})", re.I)
 
@@ -135,7 +135,7 @@ def _no_page(url: str, chunks: Iterator[bytes], content_type: str) -> Iterator[b
         if len(head) >= 512:
             break
     labelled = content_type.lower().startswith(("text/html", "application/xhtml"))
-    if _PAGE.match(head) or (labelled and head and not head.startswith(_GZIP)):
+    if _PAGE.match(head) or (labelled and head and not head.startswith(GZIP)):
         title = _TITLE.search(head)
         shown = f" titled {title[1].decode('utf-8', 'replace').strip()!r}" if title else ""
         raise WebPageError(

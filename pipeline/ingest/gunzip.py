@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.corpora.archive_kinds import GZIP, HEAD_BYTES, READ, what_it_is
 from pipeline.ingest.archive_error import ArchiveError
 
 MAX_RATIO = 100  # of decompressed to compressed bytes: speech has 2, texts 20
@@ -28,8 +29,8 @@ class Gunzip:
         self._load()
         if not self._pending:
             raise ArchiveError("empty", f"{path} is empty; delete it and run the stage download again")
-        if not self._pending.startswith(b"\x1f\x8b"):
-            raise ArchiveError("not_gzip", f"{path} is not gzip; is it a .tar.gz, and not a page that says an error?")
+        if kind := what_it_is(self._pending[:HEAD_BYTES]):
+            raise ArchiveError("not_gzip", f"{path} is {kind}; {READ}: pack it anew, or correct corpus.sources")
 
     def read(self, n_bytes: int) -> bytes:
         """Read exactly so many bytes, or fewer at the end of the stream."""
@@ -49,7 +50,7 @@ class Gunzip:
             if data.count(0) != len(data):
                 raise self._error("trailing_data", "bytes stand after the end of the tar; pack it anew")
         rest = self._zlib.unused_data or self._load()
-        if rest.startswith(b"\x1f\x8b"):
+        if rest.startswith(GZIP):
             raise self._error("concatenated", "a second gzip stream follows the first; pack it anew as one")
         if rest:
             raise self._error("trailing_data", "bytes stand after the end of the gzip stream; download it again")

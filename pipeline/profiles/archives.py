@@ -3,12 +3,14 @@
 import hashlib
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import ConfigError
 from peewee_model.public_text import plain_line
+from pipeline.corpora.archive_kinds import HEAD_BYTES, READ, what_it_is
 from pipeline.profiles.overlay import merge
 
 LOCAL = "local"
@@ -88,15 +90,21 @@ def _named(archive: str) -> tuple[str, Path]:
 
 def _subset_of(archive: Path) -> str:
     try:
-        with tarfile.open(archive, "r|*") as tar:
+        with archive.open("rb") as file:
+            kind = what_it_is(file.read(HEAD_BYTES))
+        if kind:
+            raise ConfigError(f"{archive} is {kind}; {READ}: pack it as one")
+        with tarfile.open(archive, "r|gz") as tar:
             for member in tar:
                 parts = [part for part in member.name.split("/") if part not in ("", ".")]
                 if member.isfile() and len(parts) == 5:  # LibriTTS/<subset>/<speaker>/<chapter>/<file>
                     return parts[1]
     except FileNotFoundError:
         raise ConfigError(f"{archive} does not exist") from None
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise ConfigError(f"{archive} can't be read as a tar archive: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"{archive} can't be read: {error.strerror or error}; see that it is whole") from None
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise ConfigError(f"{archive} can't be read as a tar archive: {error}; see that it is whole") from None
     raise ConfigError(
         f"{archive} holds no file like LibriTTS/<subset>/<speaker>/<chapter>/<speaker>_<chapter>_..., which is the "
         "layout that is read here"

@@ -326,3 +326,14 @@ def test_log_lines_stand_in_for_the_bar_without_a_terminal(places, monkeypatch, 
     with serving(lambda x: x.serve(payload)) as server:
         fetch_all([source_of(server.url, payload)], *places, hurried()[1])
     assert f"archive={NAME} arrived={len(payload)} total={len(payload)}" in caplog.text
+
+
+@pytest.mark.parametrize(("kind", "beginning"), [("an .xz file", b"\xfd7zXZ\x00"), ("a .zip file", b"PK\x03\x04")])
+def test_other_kind_of_archive_is_refused_when_it_begins(kind, beginning, places, tmp_path):
+    """Its hash may be right: ingest could not read it, a day later."""
+    path = tmp_path / "corpus.tar.gz"
+    path.write_bytes(beginning + bytes(10_000_000))
+    source = source_of(path.as_uri(), path.read_bytes())
+    with pytest.raises(RefusedError, match=f"is {kind}; a .tar.gz is read here, and nothing else: name another"):
+        fetch_all([source], *places)
+    assert names(places[0]) == []

@@ -160,8 +160,16 @@ def test_a_profile_that_holds_out_of_local_refuses_archives_of_another_name_alon
 def test_local_refuses_what_is_not_libritts_layout(tmp_path):
     """Not a tar, no such layout, not there, the same subset twice: each by name."""
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(ConfigError, match="can't be read as a tar archive"):
+    with pytest.raises(ConfigError, match=r"x\.tar\.gz is no archive; a \.tar\.gz is read here"):
         archives.local_sources([str(tmp_path / "x.tar.gz")], "mine")
+    for suffix, kind in (("", "a .tar that is not compressed"), (":xz", "an .xz file"), (":bz2", "a .bz2 file")):
+        with tarfile.open(tmp_path / "other.tar.gz", f"w{suffix}") as tar:
+            tar.addfile(tarfile.TarInfo("LibriTTS/train/1/2/1_2_000000_000000.wav"))
+        with pytest.raises(ConfigError, match=rf"is {kind}; a \.tar\.gz is read here, and nothing else"):
+            archives.local_sources([str(tmp_path / "other.tar.gz")], "mine")
+    (tmp_path / "cut.tar.gz").write_bytes(archive(tmp_path / "whole.tar.gz", "train").read_bytes()[:60])
+    with pytest.raises(ConfigError, match="see that it is whole"):
+        archives.local_sources([str(tmp_path / "cut.tar.gz")], "mine")
     with pytest.raises(ConfigError, match="does not exist"):
         archives.local_sources([str(tmp_path / "none.tar.gz")], "mine")
     with tarfile.open(tmp_path / "flat.tar.gz", "w:gz") as tar:
