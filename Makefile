@@ -2,11 +2,15 @@
 PYTHON ?= python3
 VENV   := .venv
 AIRFLOW := .venv-airflow
-BIN    := $(CURDIR)/$(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-export PATH := $(BIN):$(PATH)
+INSTALL := -m pip install --quiet --disable-pip-version-check
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro setup test test-system check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
+# Scripts of an environment hold its folder's absolute path, and so does an editable install. `.installed` holds the
+# path that it was made in: `moved` is not empty where that is another one, and then the environment is made anew.
+moved = $(shell test ! -s $(1)/.installed || test "$$(cat $(1)/.installed)" = "$$(cd $(1) && pwd -P)" || echo moved)
+venv = test -x $(1)/bin/python -a -z "$(call moved,$(1))" || $(PYTHON) -m venv --clear $(1)
+
+.PHONY: moved repro setup test test-system check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
 
 repro: setup  ## archive to released model, then say what came out
 	@python -m pipeline.commands.check_params
@@ -15,14 +19,14 @@ repro: setup  ## archive to released model, then say what came out
 
 setup: $(VENV)/.installed  ## .venv from the committed lock
 
-$(VENV)/.installed: requirements.lock pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(VENV)/.installed: requirements.lock pyproject.toml $(call moved,$(VENV))
+	@$(call venv,$(VENV))
 	@echo "installing the locked environment into $(VENV) ..."
 	@# torch with what its build needs (CUDA libraries, where the index has such a build), the rest exactly as locked
-	@$(PIP) --constraint requirements.lock $$(grep '^torch==' requirements.lock)
-	@$(PIP) --no-deps -r requirements.lock
-	@$(PIP) --no-deps --no-build-isolation --editable .
-	@touch $@
+	@$(VENV)/bin/python $(INSTALL) --constraint requirements.lock $$(grep '^torch==' requirements.lock)
+	@$(VENV)/bin/python $(INSTALL) --no-deps -r requirements.lock
+	@$(VENV)/bin/python $(INSTALL) --no-deps --no-build-isolation --editable .
+	@cd $(VENV) && pwd -P > .installed
 
 test: setup  ## all tests but those of whole systems; needs nothing of Airflow
 	@OMP_NUM_THREADS=1 pytest -m "not system" --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -50,11 +54,11 @@ s3: setup  ## a local S3 server until Ctrl-C; prints the environment that uses i
 
 setup-airflow: $(AIRFLOW)/.installed  ## Airflow's own environment from its committed lock
 
-$(AIRFLOW)/.installed: infra/airflow/requirements.lock
-	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+$(AIRFLOW)/.installed: infra/airflow/requirements.lock $(call moved,$(AIRFLOW))
+	@$(call venv,$(AIRFLOW))
 	@echo "installing the locked environment into $(AIRFLOW) ..."
-	@$(AIRFLOW)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r infra/airflow/requirements.lock
-	@touch $@
+	@$(AIRFLOW)/bin/python $(INSTALL) --no-deps -r infra/airflow/requirements.lock
+	@cd $(AIRFLOW) && pwd -P > .installed
 
 airflow: setup setup-airflow  ## Airflow with our DAGs and a local S3 server, until Ctrl-C; prints URL, user, password
 	@exec $(AIRFLOW)/bin/python infra/airflow/start.py
