@@ -66,8 +66,8 @@ class Interrupt:
 
     def _end_late(self) -> None:
         time.sleep(PATIENCE_S)
-        self._say()
-        os._exit(INTERRUPTED)
+        _thread.start_new_thread(_exit_after, (PATIENCE_S,))
+        self.end()
 
     def _see_unraisable(self, event: Any) -> None:
         """KeyboardInterrupt in a destructor is swallowed by Python: then it ends here."""
@@ -168,4 +168,9 @@ def _end_children() -> None:
 
         for child in multiprocessing.active_children():
             child.kill()
-        util._exit_function()  # type: ignore[attr-defined]  # what multiprocessing itself registers for the end
+        util._run_finalizers(0)  # type: ignore[attr-defined]  # as at its own end, but without a wait for threads
+
+
+def _exit_after(seconds: float) -> None:
+    time.sleep(seconds)
+    os._exit(INTERRUPTED)

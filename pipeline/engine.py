@@ -99,7 +99,7 @@ def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], w
     guarded = _Guarded(function)
     # Spawned, not forked: a fork copies locks that other threads (Arrow's, torch's) hold.
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent)
-    others = set(multiprocessing.active_children())
+    others, wait = set(multiprocessing.active_children()), True
     in_flight: deque[tuple[Item, Future[Result | _Failure]]] = deque()
     try:
         for item in itertools.islice(stream, workers * _IN_FLIGHT_PER_WORKER):
@@ -117,7 +117,8 @@ def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], w
             yield result
     except KeyboardInterrupt:
         for process in set(multiprocessing.active_children()) - others:
-            process.kill()  # else the end would wait for what they work on
+            process.kill()
+        wait = False  # neither for what they work on, nor for a thread that writes to them
         raise
     except BrokenProcessPool:
         raise WorkerError(
@@ -125,7 +126,7 @@ def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], w
             f"(now {workers}) or give it more"
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 @contextlib.contextmanager
