@@ -18,8 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from pipeline.corpora.archive_kinds import HEAD_BYTES, READ, other_archive
-from pipeline.corpora.sources import Source
+from pipeline.corpora.sources import HEAD_BYTES, READ, Source, other_archive
 from pipeline.download.answer import (
     Answer,
     ChecksumError,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from peewee_model.public_text import masked
-from pipeline.corpora.archive_kinds import GZIP
+from pipeline.corpora.sources import GZIP
 from pipeline.download.answer import (
     CHUNK,
     CONTENT_RANGE,

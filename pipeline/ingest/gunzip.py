@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.corpora.archive_kinds import GZIP, HEAD_BYTES, READ, what_it_is
+from pipeline.corpora.sources import GZIP, HEAD_BYTES, READ, what_it_is
 from pipeline.ingest.archive_error import ArchiveError
 
 MAX_RATIO = 100  # of decompressed to compressed bytes: speech has 2, texts 20

@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee_model.errors import ConfigError
 from peewee_model.public_text import plain_line
-from pipeline.corpora.archive_kinds import HEAD_BYTES, READ, what_it_is
+from pipeline.corpora.sources import HEAD_BYTES, READ, what_it_is
 from pipeline.profiles.overlay import merge
 
 LOCAL = "local"
