@@ -24,6 +24,7 @@ from typing import Protocol
 
 from peewee_model import environment
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedReleaseError
+from peewee_model.files import write_whole
 from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, parse_manifest
 from peewee_model.release.verification import verify_release
 
@@ -110,11 +111,8 @@ class Cache:
 
     def keep(self, key: str, data: bytes) -> None:
         """Keep a small object."""
-        path = self._folder / key
-        with self._explained(), self._incoming() as incoming:
-            (incoming / "object").write_bytes(data)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            (incoming / "object").replace(path)
+        with self._explained():
+            write_whole(self._folder / key, data)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:

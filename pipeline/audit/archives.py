@@ -7,12 +7,9 @@ from peewee_model.errors import ConfigError
 from pipeline.audit.errors import AuditError
 from pipeline.corpora.sources import CorpusConfig, Source
 from pipeline.download.answer import Have, Patience, TransientError
-from pipeline.download.http import open_http
-from pipeline.download.local import open_file, open_mini
-from pipeline.download.s3 import open_s3
+from pipeline.download.fetch import TRANSPORTS
 from pipeline.params.params import PARAMS_FILE, Section, read
 
-TRANSPORTS = {"http": open_http, "https": open_http, "s3": open_s3, "file": open_file, "mini": open_mini}
 ATTEMPTS = 5
 
 

@@ -14,15 +14,18 @@ import logging
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from peewee_model import environment
 from peewee_model.entry import run
-from peewee_model.errors import ConfigError, TryAgainError
+from peewee_model.errors import ConfigError, ReleaseError, TryAgainError
 from peewee_model.public_text import masked
+from peewee_model.store.s3_connection.address import is_s3, split_url
+from peewee_model.store.s3_connection.client import S3Client
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import CorpusConfig, Source
@@ -122,7 +125,9 @@ def _fingerprint(url: str) -> str:
     if scheme == "file":
         return _file_fingerprint(_local(url), url)
     if scheme == "s3":
-        head = _s3(url, "head_object")
+        bucket, key = split_url(url)
+        with _s3(url) as client:
+            head = client.head_object(Bucket=bucket, Key=key)
         return f"length {head['ContentLength']}, etag {head['ETag']}"
     response = _http(url, "HEAD")
     headers = response.headers
@@ -146,7 +151,9 @@ def _text(url: str) -> str:
         except OSError as error:
             raise UnreachableSourceError(f"{masked(url)}: {error.strerror}; correct PEEWEE_HASH_LISTS") from None
     if scheme == "s3":
-        body: bytes = _s3(url, "get_object")["Body"].read(_MAX_LIST_BYTES)
+        bucket, key = split_url(url)
+        with _s3(url) as client:
+            body: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read(_MAX_LIST_BYTES)
         return body.decode("utf-8", errors="replace")
     content: bytes = _http(url, "GET").raw.read(_MAX_LIST_BYTES, decode_content=True)
     return content.decode("utf-8", errors="replace")
@@ -154,20 +161,16 @@ def _text(url: str) -> str:
 
 def _listing(inbox: str) -> dict[str, str]:
     """The archives in a folder or under an s3:// prefix, with a fingerprint each."""
-    if not inbox.startswith("s3://"):
-        folder = _local(inbox) if inbox.startswith("file:") else Path(inbox)
+    if not is_s3(inbox):
+        folder = _local(inbox) if inbox.startswith("file:") else Path(inbox).expanduser()
         if not folder.is_dir():
             raise UnreachableSourceError(f"{inbox} is no folder; correct PEEWEE_CORPUS_INBOX")
         found = [path for path in sorted(folder.iterdir()) if path.name.endswith(ARCHIVES)]
         return {path.name: _file_fingerprint(path, inbox) for path in found}
-    bucket, _, prefix = inbox.removeprefix("s3://").partition("/")
-    from botocore import exceptions
-
-    try:
-        pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    bucket, prefix = split_url(inbox)
+    with _s3(inbox) as client:
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         found_there = [item for page in pages for item in page.get("Contents", []) if item["Key"].endswith(ARCHIVES)]
-    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-        raise UnreachableSourceError(f"{inbox}: {error}; correct PEEWEE_CORPUS_INBOX or the credentials") from None
     return {item["Key"].rpartition("/")[2]: f"length {item['Size']}, etag {item['ETag']}" for item in found_there}
 
 
@@ -187,28 +190,16 @@ def _http(url: str, method: str) -> Any:
     return response
 
 
-def _s3(url: str, operation: str) -> dict[str, Any]:
-    from botocore import exceptions
-
-    bucket, _, key = url.removeprefix("s3://").partition("/")
+@contextmanager
+def _s3(url: str) -> Iterator[Any]:
+    """A client of the server of an s3:// URL; what goes wrong in the block names the URL, and the remedy."""
+    connection = S3Client(masked(url), split_url(url)[0], connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S)
     try:
-        answer: dict[str, Any] = getattr(_client(), operation)(Bucket=bucket, Key=key)
-    except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-        raise UnreachableSourceError(f"{url}: {error}; see bucket, key and credentials") from None
-    return answer
-
-
-def _client() -> Any:
-    import boto3
-    import botocore.config
-
-    config = botocore.config.Config(
-        connect_timeout=_TIMEOUT_S,
-        read_timeout=_TIMEOUT_S,
-        request_checksum_calculation="when_required",  # servers other than AWS refuse the trailers
-        response_checksum_validation="when_required",
-    )
-    return boto3.client("s3", config=config)
+        client = connection.get()
+        with connection.explained():
+            yield client
+    except ReleaseError as error:
+        raise UnreachableSourceError(str(error)) from None
 
 
 def _local(url: str) -> Path:

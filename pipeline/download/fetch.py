@@ -37,7 +37,7 @@ from pipeline.download.s3 import open_s3
 log = logging.getLogger(__name__)
 
 PATIENCE = Patience()
-_TRANSPORTS = {"http": open_http, "https": open_http, "s3": open_s3, "file": open_file, "mini": open_mini}
+TRANSPORTS = {"http": open_http, "https": open_http, "s3": open_s3, "file": open_file, "mini": open_mini}
 _LINE_EVERY_S = 30.0
 _TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer")
 
@@ -111,7 +111,7 @@ def _attempt(source: Source, part: Part, patience: Patience) -> None:
 
 @contextmanager
 def _opened(url: str, have: Have, patience: Patience) -> Iterator[Answer]:
-    answer = _TRANSPORTS[url.partition(":")[0]](url, have, patience)
+    answer = TRANSPORTS[url.partition(":")[0]](url, have, patience)
     try:
         yield answer
     finally:

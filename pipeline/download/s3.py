@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from peewee_model.errors import ReleaseError, TryAgainError
 from peewee_model.public_text import masked
+from peewee_model.store.s3_connection.address import split_url
+from peewee_model.store.s3_connection.client import S3Client
 from pipeline.download.answer import (
     CONTENT_RANGE,
     SLOWEST_BYTES,
@@ -19,36 +22,31 @@ from pipeline.download.answer import (
     lively,
 )
 
+_CHANGED = (412, 416)
+"""Status codes of an object that is another one now."""
+
 
 def open_s3(url: str, have: Have, patience: Patience) -> Answer:
     """Get `s3://bucket/key`; AWS_ENDPOINT_URL names another server than AWS."""
-    import boto3
-    import botocore.config
-    from botocore import exceptions
+    from botocore.exceptions import BotoCoreError
 
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    config = botocore.config.Config(
-        connect_timeout=patience.connect_s,
-        read_timeout=patience.stall_s,
-        retries={"max_attempts": 0},
-        request_checksum_calculation="when_required",  # servers other than AWS refuse the trailers
-        response_checksum_validation="when_required",
-    )
+    bucket, key = split_url(url)
     asked = {"Range": f"bytes={have.size}-", "IfMatch": have.validator} if have.size and have.validator else {}
+    client = S3Client(
+        masked(url), bucket, connect_timeout=patience.connect_s, read_timeout=patience.stall_s,
+        retries={"max_attempts": 0},
+    )  # fmt: skip
     try:
-        client = boto3.client("s3", config=config)
-        got = client.get_object(Bucket=bucket, Key=key, **asked)
-    except exceptions.ClientError as error:
-        raise _refusal(url, error.response) from None
-    except (exceptions.HTTPClientError, exceptions.ConnectionError, OSError) as error:
-        raise TransientError(f"{masked(url)}: {kind(error)}") from None
-    except (exceptions.BotoCoreError, ValueError) as error:
-        raise RefusedError(f"{masked(url)}: {type(error).__name__}; set AWS credentials and AWS_ENDPOINT_URL") from None
+        got = _get(client, url, Bucket=bucket, Key=key, **asked)
+    except TryAgainError as error:
+        raise TransientError(str(error)) from None
+    except ReleaseError as error:
+        raise RefusedError(str(error)) from None
 
     def read() -> bytes:
         try:
             data: bytes = got["Body"].read(SLOWEST_BYTES)
-        except (exceptions.BotoCoreError, OSError) as error:
+        except (BotoCoreError, OSError) as error:
             raise TransientError(f"{masked(url)}: {kind(error)}") from None
         return data
 
@@ -60,11 +58,32 @@ def open_s3(url: str, have: Have, patience: Patience) -> Answer:
     return Answer(start, start + int(got["ContentLength"]), got.get("ETag"), chunks, close=got["Body"].close)
 
 
-def _refusal(url: str, response: Mapping[str, Any]) -> DownloadError:
+def _get(client: S3Client, url: str, **asked: Any) -> Mapping[str, Any]:
+    """Ask for an object.
+
+    Raises:
+        StalePartError: If it is another one now.
+        ReleaseError: As the table of S3's errors has it.
+    """
+    from botocore.exceptions import ClientError
+
+    connected = client.get()
+    with client.explained():
+        try:
+            got: Mapping[str, Any] = connected.get_object(**asked)
+        except ClientError as error:
+            if (refusal := _refusal(url, error.response)) is not None:
+                raise refusal from None
+            raise
+    return got
+
+
+def _refusal(url: str, response: Mapping[str, Any]) -> DownloadError | None:
+    """What a download alone knows of an answer; None for what the table has."""
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "?")
-    if status in (412, 416):
+    if status in _CHANGED:
         return StalePartError(f"{masked(url)}: the object has changed ({code})")
-    if status in TRY_AGAIN or code in ("SlowDown", "RequestTimeout"):
+    if status in TRY_AGAIN:
         return TransientError(f"{masked(url)}: {code}")
-    return RefusedError(f"{masked(url)}: {code}; check bucket, key, AWS_ENDPOINT_URL and the credentials")
+    return None

@@ -75,6 +75,9 @@ _ENCRYPTION = Remedy(
 _UNABLE = Remedy("{endpoint} can't do what a store needs{operation} ({said}); use another server")
 _ARCHIVED = Remedy("{endpoint} has archived it ({code}: {said}); ask who runs the store to restore it")
 _FULL = Remedy("{endpoint} has no room for it ({name}: {said}); ask who runs the store for more")
+_MISSING = Remedy(
+    "expected an object, found none; publish it again, restore it, or correct the address", TamperedReleaseError
+)
 _UNKNOWN = Remedy("{endpoint} says {name}{operation}: {said}; look that up in the server's documentation")
 
 
@@ -86,7 +89,8 @@ BY_CODE: dict[str, Remedy] = {
     "NoSuchBucket": Remedy(
         "{endpoint} has no bucket {bucket!r}; create it, or correct the address", ReleaseNotFoundError, False
     ),
-    "NoSuchKey": Remedy("expected an object, found none; publish it again, or restore it", TamperedReleaseError),
+    "NoSuchKey": _MISSING,
+    "404": _MISSING,  # an answer to HEAD has no other code
     "NoSuchUpload": Remedy("{endpoint} does not know the upload any more; publish again", UploadForgottenError),
     "InvalidObjectState": _ARCHIVED,
     **dict(_rows(_BAD_KEYS, "InvalidAccessKeyId SignatureDoesNotMatch InvalidToken InvalidClientTokenId "

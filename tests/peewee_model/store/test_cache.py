@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from peewee_model.errors import ReleaseError, StoreUnavailableError
+from peewee_model.release.features import FeaturesManifest
+from peewee_model.release.manifest import hash_file
 from peewee_model.store.cache import ABANDONED_AFTER_S, Cache
 from peewee_model.store.signing import SignatureError
 from peewee_model.store.store import Store, open_store
@@ -345,3 +347,19 @@ def test_cloner_requires_the_signature_that_the_environment_or_its_caller_names(
     monkeypatch.setenv("PEEWEE_PUBLIC_KEY", str(public))
     VoiceCloner.load(f"{store.address}@stable")
     assert len(loaded) == 2
+
+
+def test_bit_flipped_in_a_cached_feature_table_is_got_again(store, cache, tmp_path, caplog):
+    """Its size is still right: it is compared by its hash, each time; the blob that it is a link to is damaged too."""
+    table = tmp_path / "utterances.parquet"
+    table.write_bytes(bytes(range(256)) * 100)
+    manifest = FeaturesManifest(files={table.name: hash_file(table)})
+    version = store.feature_tables.add(manifest, {table.name: table})
+    kept = store.feature_tables.fetch(version, table.name)
+    assert kept == cache / "features" / version / table.name
+    flip(kept)
+    assert store.feature_tables.fetch(version, table.name).read_bytes() == table.read_bytes()
+    assert "found another; it is got again" in caplog.text
+    caplog.clear()
+    assert store.feature_tables.fetch(version, table.name).read_bytes() == table.read_bytes()
+    assert caplog.text == ""

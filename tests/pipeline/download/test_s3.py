@@ -65,7 +65,7 @@ def starts(monkeypatch):
         for _, chunk in zip(range(20), chunks, strict=False):
             yield chunk
 
-    monkeypatch.setitem(download._TRANSPORTS, "s3", open_and_note)
+    monkeypatch.setitem(download.TRANSPORTS, "s3", open_and_note)
     return began
 
 
