@@ -235,6 +235,7 @@ def test_change_reaches_exactly_what_depends_on_it(reproduced, would_rerun, edit
     assert reached == EXPECTED[edited] | ALWAYS
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("edited", ["vocoder", "pipeline/stages/embed_speakers.py"])
 def test_dvc_reruns_what_it_is_expected_to_rerun(reproduced, edited):
     """What DVC's graph says above is what a real `dvc repro` runs; a change that is undone runs nothing."""
