@@ -1,7 +1,6 @@
 """What a module imports, followed to the end inside this repository: the truth that dvc.yaml's `deps` must equal."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -9,16 +8,16 @@ ROOT = Path(__file__).parent.parent
 SHIPPED = ("peewee_model", "pipeline", "dags")
 
 
-def sources() -> Iterator[Path]:
+def sources():
     """Every Python file that we ship."""
     for package in SHIPPED:
         yield from sorted((ROOT / package).rglob("*.py"))
 
 
 @cache
-def imports_of(module: Path) -> frozenset[str]:
+def imports_of(module):
     """Dotted names that a file imports anywhere in it, in functions too; `from a import b` gives a and a.b."""
-    names: set[str] = set()
+    names = set()
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
@@ -29,7 +28,7 @@ def imports_of(module: Path) -> frozenset[str]:
     return frozenset(names)
 
 
-def file_of(name: str) -> Path | None:
+def file_of(name):
     """The file of a dotted name, if it is a module of this repository and not merely a name inside one."""
     if name.split(".")[0] not in SHIPPED:
         return None
@@ -37,12 +36,12 @@ def file_of(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def closure(module: Path) -> set[Path]:
+def closure(module):
     """The file and all files of this repository that it imports, directly or not.
 
     Package files are left out: they are empty, but for peewee_model's, which only names exports and loads none.
     """
-    found: set[Path] = set()
+    found = set()
     open_files = [module]
     while open_files:
         file = open_files.pop()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ LONGEST = (
 """Files that take longest: they begin first, so that at the end no processor waits for one of them."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items):
     """Put the longest files in front; `--no-loadscope-reorder` leaves them there."""
     assert all((ROOT / name).is_file() for name in LONGEST), "a file of LONGEST has another name now"
     places = {str(ROOT / name): place for place, name in enumerate(LONGEST)}
@@ -35,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     refuse_unmarked(items)
 
 
-def pytest_xdist_auto_num_workers() -> int:
+def pytest_xdist_auto_num_workers():
     """One more than there are processors: a test of Airflow mostly waits for its scheduler."""
     return (os.cpu_count() or 1) + 1
 
@@ -49,13 +48,13 @@ def ctrl_c():
 
 
 @pytest.fixture(scope="session")
-def repository() -> Path:
+def repository():
     """The root of the checkout."""
     return ROOT
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
+def shared_data():
     """The folder of recorded human speech, which is not part of the project."""
     folder = Path(os.environ.get("PEEWEE_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
@@ -64,32 +63,32 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
+def swift(tmp_path_factory):
     """A real S3 server that pip installs; its put-if-absent is not atomic."""
     with s3.swift(tmp_path_factory.mktemp("swift")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def moto() -> Iterator[s3.S3Server]:
+def moto():
     """An S3 server whose put-if-absent is atomic, as that of AWS."""
     with s3.moto() as server:
         yield server
 
 
 @pytest.fixture
-def s3_bucket(swift: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def s3_bucket(swift, monkeypatch, tmp_path):
     """An empty bucket on Swift, with the environment set to use it and an empty cache of releases."""
     return _bucket(swift, monkeypatch, tmp_path)
 
 
 @pytest.fixture
-def moto_bucket(moto: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def moto_bucket(moto, monkeypatch, tmp_path):
     """An empty bucket on moto, with the environment set to use it and an empty cache of releases."""
     return _bucket(moto, monkeypatch, tmp_path)
 
 
-def _bucket(server: s3.S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+def _bucket(server, monkeypatch, tmp_path):
     server.export(monkeypatch, tmp_path)
     monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
     return server.new_bucket()

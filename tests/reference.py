@@ -5,19 +5,15 @@ not use it, so an empty stand-in for the module that loads it lets them be impor
 """
 
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
 from unittest import mock
 
-import torch
 
-
-def torchaudio_tacotron2() -> Any:
+def torchaudio_tacotron2():
     """Import torchaudio's `Tacotron2` class."""
     if "torchaudio" not in sys.modules:
-        stub: Any = ModuleType("torchaudio._extension")
+        stub = ModuleType("torchaudio._extension")
         stub._IS_TORCHAUDIO_EXT_AVAILABLE = False
         stub.fail_if_no_align = lambda function: function
         sys.modules["torchaudio._extension"] = stub
@@ -27,12 +23,12 @@ def torchaudio_tacotron2() -> Any:
 
 
 @contextmanager
-def without_dropout() -> Iterator[None]:
+def without_dropout():
     """Make torchaudio's prenet deterministic: its dropout is on in evaluation mode too, and can't be configured."""
     torchaudio_tacotron2()
     from torchaudio.models import tacotron2
 
-    def identity(values: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
+    def identity(values, *_, **__):
         return values
 
     with mock.patch.object(tacotron2.F, "dropout", identity):
@@ -54,7 +50,7 @@ _RENAMED = {
 }
 
 
-def our_name(name: str) -> str:
+def our_name(name):
     """Translate the name of one of torchaudio's Tacotron 2 tensors into ours."""
     for theirs, ours in _RENAMED.items():
         if name.startswith(theirs + "."):

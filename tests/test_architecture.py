@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -46,22 +45,22 @@ SUBROOMS = (
 )
 """Neighbours that know nothing of each other."""
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
-LONG_FILES: dict[str, str] = {}
+LONG_FILES = {}
 LONG_FUNCTIONS = {
     "dags/kubeflow_pipeline.py:connect": "kfp reads a pipeline from one function, whose signature is the form of a run",
 }
 
 
-def modules(package: str) -> list[Path]:
+def modules(package):
     return sorted((ROOT / package).rglob("*.py"))
 
 
-def room_of(module: Path) -> str:
+def room_of(module):
     """The folder of a package that a module is in, or the module itself if it lies loose."""
     return module.relative_to(ROOT).parts[1].removesuffix(".py")
 
 
-def imported_files(module: Path) -> set[Path]:
+def imported_files(module):
     return {path for name in imports_of(module) if (path := file_of(name))}
 
 
@@ -166,7 +165,7 @@ def test_shipped_code_has_nothing_unsafe():
                     assert flag not in ("shell=True", "weights_only=False"), f"{module}: {flag}"
 
 
-def function_length(node: ast.FunctionDef) -> int:
+def function_length(node):
     """Lines of a function's body, without its docstring."""
     length = (node.end_lineno or 0) - node.body[0].lineno + 1
     documented = isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant)

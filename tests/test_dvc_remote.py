@@ -3,15 +3,11 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.servers.s3 import S3Server
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 STAGE = """
 stages:
   make:
@@ -31,7 +27,7 @@ OUTS = ("report.json", "models/part-0.bin", "models/part-1.bin", "models/part-2.
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path, monkeypatch):
     """`run(folder, program, *arguments)` runs git or dvc, as on a machine that has never seen the project."""
     for name in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
@@ -41,7 +37,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setenv(f"GIT_{role}_NAME", "Ada")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "ada@example.org")
 
-    def run(folder: Path, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(folder, *command, check=True):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         assert not check or done.returncode == 0, done.stdout + done.stderr
         return done
@@ -50,7 +46,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 @pytest.fixture
-def project(tmp_path: Path, s3_bucket: str, run: Run) -> Path:
+def project(tmp_path, s3_bucket, run):
     """A project with a file and a folder as outs, pushed. Nothing but the environment tells where the server is."""
     folder = tmp_path / "project"
     folder.mkdir()
@@ -67,15 +63,14 @@ def project(tmp_path: Path, s3_bucket: str, run: Run) -> Path:
     return folder
 
 
-def clone(project: Path, run: Run, name: str) -> Path:
+def clone(project, run, name):
     folder = project.parent / name
     run(project.parent, "git", "clone", "-q", str(project), str(folder))
     return folder
 
 
-def test_outs_come_back_in_a_fresh_clone_and_a_byte_flipped_in_the_remote_is_refused(
-    project: Path, run: Run, swift: S3Server, s3_bucket: str
-) -> None:
+def test_outs_come_back_in_a_fresh_clone_and_a_byte_flipped_in_the_remote_is_refused(project, run, swift, s3_bucket):
+    """In a file, a listing and a file of a folder."""
     fresh = clone(project, run, "fresh")
     assert not any((fresh / out).exists() for out in OUTS)
     run(fresh, "dvc", "pull")

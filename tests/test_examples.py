@@ -11,7 +11,7 @@ import torch
 from ruamel.yaml import YAML
 
 from peewee_model import VoiceCloner
-from peewee_model.audio.clip import Clip, encode_flac, read_clip, resample
+from peewee_model.audio.clip import encode_flac, read_clip, resample
 from peewee_model.audio.mel import log_mel
 from peewee_model.store.store import open_store
 from peewee_model.vocoder.factory import load_vocoder
@@ -27,7 +27,7 @@ N_SENTENCES = 12
 
 
 @pytest.fixture(scope="module")
-def cloner() -> VoiceCloner:
+def cloner():
     return VoiceCloner.load(f"{STORE}@stable")
 
 
@@ -38,7 +38,7 @@ def manifest():
 
 
 @pytest.fixture(scope="module")
-def held_out(shared_data: Path) -> list[tuple[str, Clip]]:
+def held_out(shared_data):
     """The last sentences of Kathleen's, which the release was tested on, not trained: text and recording."""
     texts, clips = {}, {}
     with tarfile.open(shared_data / "kathleen" / "train-clean.tar.gz") as archive:
@@ -53,6 +53,7 @@ def held_out(shared_data: Path) -> list[tuple[str, Clip]]:
 
 
 def test_store_is_small_and_git_has_all_of_it():
+    """A clone speaks without a download."""
     files = {path.relative_to(STORE).as_posix() for path in STORE.rglob("*") if path.is_file()}
     assert sum((STORE / name).stat().st_size for name in files) <= MAX_BYTES
     known = subprocess.run(["git", "ls-files", "-z"], cwd=STORE, capture_output=True, text=True, check=True).stdout

@@ -1,8 +1,5 @@
 """Feature tables are read where they are published, by tools that know nothing of us, and in part."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import duckdb
 import fsspec
 import numpy as np
@@ -18,15 +15,13 @@ from peewee_model.release.manifest import hash_file
 from peewee_model.store.store import open_store
 from pipeline.tables import MELS, write_shard
 from tests.servers import fault_proxy
-from tests.servers.fault_proxy import FaultProxy
-from tests.servers.s3 import S3Server
 
 N_SHARDS, N_SPEAKERS, ROWS_PER_SPEAKER, N_MELS = 3, 4, 8, 80  # speakers in a shard, each a row group
 SPEAKER = "speaker-1-2"
 FOOTERS = N_SHARDS * 2 * 2**16  # bytes: readers guess a footer's size, and take 64 KiB
 
 
-def write_tables(folder: Path) -> None:
+def write_tables(folder):
     rng = np.random.default_rng(0)
     for shard in range(N_SHARDS):
         rows = [
@@ -46,7 +41,7 @@ def write_tables(folder: Path) -> None:
 class Published:
     """A table in the store: where it is, what it takes, and what was fetched of it."""
 
-    def __init__(self, proxy: FaultProxy, location: str, folder: Path) -> None:
+    def __init__(self, proxy, location, folder):
         self._proxy = proxy
         self.endpoint = proxy.endpoint
         self.location = location
@@ -54,7 +49,7 @@ class Published:
         self.expected = ds.dataset(folder, format="parquet").to_table()
         self.group_size = pq.read_metadata(folder / "part-00001.parquet").row_group(2).total_byte_size
 
-    def fetched(self) -> int:
+    def fetched(self):
         """Bytes fetched since this was asked last."""
         count = self._proxy.received("GET", "part-")
         self._proxy.exchanges.clear()
@@ -62,7 +57,7 @@ class Published:
 
 
 @pytest.fixture
-def table(swift: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Published]:
+def table(swift, s3_bucket, monkeypatch, tmp_path):
     """A table of acoustic mels, published; its server is reached through a proxy that counts."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     folder = tmp_path / "mels/acoustic"
@@ -75,7 +70,7 @@ def table(swift: S3Server, s3_bucket: str, monkeypatch: pytest.MonkeyPatch, tmp_
         yield Published(proxy, f"{s3_bucket}/store/features/{version}/mels/acoustic", folder)
 
 
-def check_small_columns(table: Published, found: pd.DataFrame) -> None:
+def check_small_columns(table, found):
     expected = table.expected.select(["utterance_id", "n_frames"]).to_pandas()
     pd.testing.assert_frame_equal(found.reset_index(drop=True), expected, check_dtype=False)
     fetched = table.fetched()
@@ -83,7 +78,7 @@ def check_small_columns(table: Published, found: pd.DataFrame) -> None:
     assert 0 < fetched < FOOTERS < table.size / 20
 
 
-def check_one_speaker(table: Published, found: pd.DataFrame) -> None:
+def check_one_speaker(table, found):
     mask = [value == SPEAKER for value in table.expected["speaker_id"].to_pylist()]
     expected = table.expected.filter(mask).select(["utterance_id", "mel"]).to_pandas()
     assert found["utterance_id"].tolist() == expected["utterance_id"].tolist()
@@ -94,7 +89,8 @@ def check_one_speaker(table: Published, found: pd.DataFrame) -> None:
     assert table.group_size * 0.8 < fetched < table.group_size + FOOTERS < table.size / 7
 
 
-def test_pandas_reads_only_what_it_is_asked_for(table: Published) -> None:
+def test_pandas_reads_only_what_it_is_asked_for(table):
+    """Counted in bytes that the server sent."""
     # s3fs reads 50 MB at a time unless told that a reader knows what it wants.
     options = {"endpoint_url": table.endpoint, "default_cache_type": "none"}
     path = f"s3://{table.location}"
@@ -105,7 +101,8 @@ def test_pandas_reads_only_what_it_is_asked_for(table: Published) -> None:
     check_one_speaker(table, found)
 
 
-def test_pyarrow_reads_only_what_it_is_asked_for(table: Published, swift: S3Server) -> None:
+def test_pyarrow_reads_only_what_it_is_asked_for(table, swift):
+    """Counted in bytes that the server sent."""
     files = pyarrow.fs.S3FileSystem(
         access_key=swift.access_key, secret_key=swift.secret_key, region=swift.region,
         endpoint_override=table.endpoint,
@@ -118,7 +115,7 @@ def test_pyarrow_reads_only_what_it_is_asked_for(table: Published, swift: S3Serv
     check_one_speaker(table, found.to_pandas())
 
 
-def test_duckdb_reads_only_what_it_is_asked_for(table: Published) -> None:
+def test_duckdb_reads_only_what_it_is_asked_for(table):
     """Through fsspec: DuckDB's own reader of S3, the extension httpfs, is a download that tests can't make."""
     files = fsspec.filesystem("s3", endpoint_url=table.endpoint, default_cache_type="none", skip_instance_cache=True)
     with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as database:

@@ -1,4 +1,8 @@
-"""Where a test is: a module's tests are where the module is."""
+"""Where a test is, and how it is written: a module's tests are where the module is, in one style."""
+
+import ast
+
+import pytest
 
 from tests.closure import ROOT, SHIPPED
 
@@ -46,3 +50,24 @@ def test_every_room_and_every_stage_has_tests():
     assert without == ABOVE_ROOMS.keys()
     for stage in (ROOT / "pipeline/stages").glob("[a-z]*.py"):
         assert list((TESTS / "pipeline/stages").glob(f"test_{stage.stem}*.py")), stage
+
+
+@pytest.mark.parametrize("path", PATHS, ids=IDS)
+def test_one_style(path):
+    """Each test says in a sentence what it is for; nothing has annotations but the fields of a class."""
+    tree = ast.parse(path.read_text())
+    fields = {id(field) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for field in node.body}
+    for node in ast.walk(tree):
+        where = f"{path}:{getattr(node, 'lineno', 0)}"
+        if isinstance(node, ast.AnnAssign):
+            assert id(node) in fields, f"{where}: an annotation"
+        if isinstance(node, ast.FunctionDef):
+            assert node.returns is None, f"{where}: an annotation"
+        if isinstance(node, ast.arg):
+            assert node.annotation is None, f"{where}: an annotation"
+    if path.name.startswith("test_"):
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                sentence = ast.get_docstring(node)
+                assert sentence, f"{path}:{node.lineno}: no docstring"
+                assert sentence.endswith((".", ":", "!", "?")), f"{path}:{node.lineno}: no sentence"

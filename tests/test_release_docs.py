@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,18 @@ import soundfile
 from peewee_model.networks.weights import save_model
 from peewee_model.store.store import open_store
 from tests.peewee_model.cloning.test_cloner import make_encoder, make_synthesizer, make_vocoder, voice
-from tests.servers.s3 import S3Server
 
 BUCKET = "voices"
 ADDRESS = f"s3://{BUCKET}/tts"
 
 
-def blocks(document: str, language: str) -> str:
+def blocks(document, language):
     """All code of a language in a document, in order."""
     return "\n".join(re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL))
 
 
 @pytest.fixture
-def versions(
-    tmp_path: Path, swift: S3Server, s3_bucket: str, sign: Callable[..., str], monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
+def versions(tmp_path, swift, s3_bucket, sign, monkeypatch):
     """Two releases in the store that the document names."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     monkeypatch.delenv("PEEWEE_PUBLIC_KEY", raising=False)
@@ -44,9 +40,8 @@ def versions(
     return found
 
 
-def test_lines_of_the_document_do_what_it_says(
-    repository: Path, tmp_path: Path, swift: S3Server, versions: list[str]
-) -> None:
+def test_lines_of_the_document_do_what_it_says(repository, tmp_path, swift, versions):
+    """Run as they are in it."""
     document = (repository / "docs/releases.md").read_text(encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()

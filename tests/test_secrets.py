@@ -5,16 +5,13 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from tests.pipeline.download.hostile_server import HostileServer, serving
+from tests.pipeline.download.hostile_server import serving
 from tests.pipeline.stages.small_project import PARAMS, SOURCE, make_project
-from tests.servers.s3 import S3Server
 from tests.stand_in_graph import PYTHON, git
 
 PLANTED = {
@@ -34,17 +31,17 @@ SITE = (
 BYTES = b"archive"
 
 
-def closed_port() -> int:
+def closed_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
+        port = listener.getsockname()[1]
         return port
 
 
 class Place:
     """A project and the environment in which its commands run; what they say is kept."""
 
-    def __init__(self, folder: Path, root: Path, server: S3Server) -> None:
+    def __init__(self, folder, root, server):
         self.folder = folder
         self.store = f"s3://{server.new_bucket()}/voices"
         self.secret = server.secret_key
@@ -69,9 +66,9 @@ class Place:
             "PEEWEE_STORE": self.store,
             "PYTHONPATH": f"{site}{os.pathsep}{root}",
         }  # fmt: skip
-        self.said: list[str] = []
+        self.said = []
 
-    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command, **environment):
         """Run one of our commands, in the project's folder."""
         done = subprocess.run(
             [sys.executable, *command],
@@ -85,7 +82,7 @@ class Place:
         return done
 
 
-def make_signing_key(folder: Path) -> None:
+def make_signing_key(folder):
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
@@ -94,12 +91,12 @@ def make_signing_key(folder: Path) -> None:
     (folder / "release.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
 
 
-def params_with(url: str, **changes: Any) -> dict[str, Any]:
+def params_with(url, **changes):
     source = SOURCE | {"url": url} | changes
     return PARAMS | {"corpus": {"sources": [source]}}
 
 
-def write_project(folder: Path, url: str) -> None:
+def write_project(folder, url):
     """The stand-in project, with the real `download` and a remote whose password is in its URL."""
     folder.mkdir()
     make_project(folder)
@@ -111,14 +108,14 @@ def write_project(folder: Path, url: str) -> None:
     git(folder, "commit", "--quiet", "--all", "--message", "with secrets")
 
 
-def secret_url(server: HostileServer, path: str = "train.tar.gz") -> str:
+def secret_url(server, path="train.tar.gz"):
     address = server.url.removeprefix("http://")
     return f"http://ada:{ARCHIVE}@{address}/{path}?X-Amz-Signature={SIGNATURE}"
 
 
 @pytest.fixture(scope="module")
-def archive_server() -> Iterator[HostileServer]:
-    def script(exchange: Any) -> None:
+def archive_server():
+    def script(exchange):
         path = exchange.path.partition("?")[0]
         if path == "/train.tar.gz":
             exchange.serve(BYTES)
@@ -138,9 +135,7 @@ def archive_server() -> Iterator[HostileServer]:
 
 
 @pytest.fixture(scope="module")
-def place(
-    tmp_path_factory: pytest.TempPathFactory, repository: Path, swift: S3Server, archive_server: HostileServer
-) -> Place:
+def place(tmp_path_factory, repository, swift, archive_server):
     """A project that was run to the end with every secret in its place."""
     outer = tmp_path_factory.mktemp("secrets")
     write_project(outer / "project", secret_url(archive_server))
@@ -151,17 +146,17 @@ def place(
     return made
 
 
-def hits(content: bytes, *more: str) -> list[str]:
+def hits(content, *more):
     return [secret for secret in (*PLANTED.values(), *more) if secret.encode() in content]
 
 
-def cli(*arguments: str) -> tuple[str, ...]:
+def cli(*arguments):
     if arguments[0] == "audit":  # found by its entry point where the project is installed
         return "-c", "from pipeline.commands.audit import app; app()", *arguments[1:]
     return "-c", "from peewee_model.cli.main import main; main()", *arguments
 
 
-def test_whole_run_says_no_secret(place: Place) -> None:
+def test_whole_run_says_no_secret(place):
     """All of the graph, then every command that reads the store, with our loggers at DEBUG."""
     receipt = json.loads((place.folder / "receipts/publish.json").read_text())
     version = receipt["version"]
@@ -182,7 +177,7 @@ def test_whole_run_says_no_secret(place: Place) -> None:
     assert [hits(said.encode(), place.secret) for said in place.said] == [[]] * len(place.said)
 
 
-def test_no_file_of_a_release_holds_a_secret(place: Place) -> None:
+def test_no_file_of_a_release_holds_a_secret(place):
     """Manifest, provenance, Croissant, card, links, reports, receipts."""
     paths = [path for name in ("release", "receipts", "links") for path in (place.folder / name).rglob("*")]
     files = [path for path in paths if path.is_file()]
@@ -193,7 +188,7 @@ def test_no_file_of_a_release_holds_a_secret(place: Place) -> None:
     assert "/train.tar.gz?***" in text  # it is named all the same
 
 
-def test_no_object_of_the_store_holds_a_secret(place: Place, swift: S3Server) -> None:
+def test_no_object_of_the_store_holds_a_secret(place, swift):
     """Channels, signatures, features too."""
     bucket = place.store.removeprefix("s3://").partition("/")[0]
     client = swift.client()
@@ -223,7 +218,8 @@ PUBLISH_FAILS = {
 
 
 @pytest.mark.parametrize("case", PUBLISH_FAILS)
-def test_publish_that_fails_says_no_secret(place: Place, case: str) -> None:
+def test_publish_that_fails_says_no_secret(place, case):
+    """Whatever it fails at."""
     changes = PUBLISH_FAILS[case]
     if "signing" in case:  # into a store that has no signature yet
         changes = changes | {"PEEWEE_STORE": place.store + "-" + case.split()[0]}
@@ -245,7 +241,8 @@ CONSUMER_FAILS = {
 
 @pytest.mark.parametrize("command", ["verify", "clone"])
 @pytest.mark.parametrize("case", CONSUMER_FAILS)
-def test_consumer_that_fails_hears_no_secret(place: Place, case: str, command: str) -> None:
+def test_consumer_that_fails_hears_no_secret(place, case, command):
+    """Whatever it fails at."""
     changes, address = CONSUMER_FAILS[case]
     store = address.replace("STORE", place.store)
     arguments = {
@@ -259,12 +256,10 @@ def test_consumer_that_fails_hears_no_secret(place: Place, case: str, command: s
     assert hits(said.encode(), place.secret) == []
 
 
-def test_download_that_fails_says_no_secret(
-    place: Place, archive_server: HostileServer, tmp_path: Path, subtests: pytest.Subtests
-) -> None:
+def test_download_that_fails_says_no_secret(place, archive_server, tmp_path, subtests):
     """Each way in which an archive does not arrive, and each way in which its URL can be wrong."""
     good, port = secret_url(archive_server), closed_port()
-    cases: dict[str, dict[str, Any]] = {
+    cases = {
         "refused": params_with(secret_url(archive_server, "no.tar.gz")),
         "a web page": params_with(secret_url(archive_server, "page.tar.gz")),
         "a redirect to nowhere": params_with(secret_url(archive_server, "moved.tar.gz")),
@@ -278,7 +273,7 @@ def test_download_that_fails_says_no_secret(
         "no port": params_with(f"http://ada:{ARCHIVE}@127.0.0.1:port/a?X-Amz-Signature={SIGNATURE}"),
         "a password that is not encoded": params_with(f"http://ada:p/{ARCHIVE}@127.0.0.1/a"),
         "a password with an at sign": params_with(f"http://ada:p@{ARCHIVE}@127.0.0.1:{port}/a"),
-        "a list of URLs": params_with([good]),  # type: ignore[arg-type]
+        "a list of URLs": params_with([good]),
         "a hash that is a URL": params_with(good, sha256=good),
         "a hash that is a list": params_with(good, md5=[good]),
         "a source that is a URL": PARAMS | {"corpus": {"sources": [good]}},
@@ -317,7 +312,8 @@ def test_download_that_fails_says_no_secret(
 
 
 @pytest.mark.parametrize("damage", ["other params", "no lock", "excluded"])
-def test_bundle_that_fails_says_no_secret(place: Place, damage: str, tmp_path: Path) -> None:
+def test_bundle_that_fails_says_no_secret(place, damage, tmp_path):
+    """Whatever it fails at."""
     import shutil
 
     project = tmp_path / "project"

@@ -15,9 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +26,7 @@ N_TIMED = 24
 
 NO_AUGMENTATION = {"equalizer_db": 0.0, "gain_db": 0.0, "masks": {"n_time": 0, "n_frequency": 0}}
 LSTM = {"arch": "lstm", "lstm": {"hidden_dim": 128, "embedding_dim": 192}}
-ROWS: dict[str, dict[str, Any]] = {
+ROWS = {
     "as params.yaml has it": {},
     "seed 2": {"training": {"schedule": {"seed": 2}}},
     "seed 3": {"training": {"schedule": {"seed": 3}}},
@@ -55,10 +53,8 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 """Overlays on `encoder` of params.yaml."""
 
-Embed = Callable[[np.ndarray, int], np.ndarray]
 
-
-def main() -> None:
+def main():
     """Train and measure the rows that are named, or all, and the two references."""
     parser = argparse.ArgumentParser()
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: {'; '.join(ROWS)}")
@@ -78,7 +74,7 @@ def main() -> None:
         _tell(name, sum(weights.numel() for weights in encoder.parameters()), _ours(encoder), clips, seconds)
 
 
-def _clips() -> Iterator[dict[str, Any]]:
+def _clips():
     """Held-out recordings of people of whom nothing was trained on."""
     from pipeline import tables
 
@@ -89,12 +85,12 @@ def _clips() -> Iterator[dict[str, Any]]:
             yield row
 
 
-def _tell(name: str, n_parameters: int, embed: Embed, clips: list[dict[str, Any]], seconds: float | None) -> None:
+def _tell(name, n_parameters, embed, clips, seconds):
     from peewee_model.audio.clip import decode_flac
     from pipeline.evaluation import speakers
     from pipeline.verification import equal_error_rate
 
-    found: dict[str, Any] = {"row": name, "parameters": n_parameters, "trained_s": seconds}
+    found = {"row": name, "parameters": n_parameters, "trained_s": seconds}
     for split in ("validation", "test"):
         rows = [row for row in clips if row["split"] == split]
         voices = [row["speaker_id"] for row in rows]
@@ -116,7 +112,7 @@ def _tell(name: str, n_parameters: int, embed: Embed, clips: list[dict[str, Any]
     print(f"| {name} | {n_parameters:,} | {' | '.join(rates)} | {cost} | {found['x_realtime']:.0f} |", flush=True)
 
 
-def _train(overlay: dict[str, Any], steps: int) -> tuple[Any, float]:
+def _train(overlay, steps):
     from pipeline.params.params import PARAMS_FILE
     from pipeline.params.yaml_file import read_yaml
     from pipeline.profiles import overlay as profile
@@ -136,7 +132,7 @@ def _train(overlay: dict[str, Any], steps: int) -> tuple[Any, float]:
     return original(learner.modules["encoder"]).eval(), time.process_time() - began
 
 
-def _ours(encoder: Any) -> Embed:
+def _ours(encoder):
     import torch
 
     from peewee_model.audio.clip import resample
@@ -144,25 +140,25 @@ def _ours(encoder: Any) -> Embed:
 
     mel = encoder.config.mel
 
-    def embed(samples: np.ndarray, rate: int) -> np.ndarray:
+    def embed(samples, rate):
         return encoder.embed_utterance(torch.from_numpy(log_mel(resample(samples, rate, mel.sample_rate), mel))).numpy()
 
     return embed
 
 
-def _resemblyzer() -> Embed:
+def _resemblyzer():
     from resemblyzer import VoiceEncoder, preprocess_wav
 
     encoder = VoiceEncoder("cpu", verbose=False)
     return lambda samples, rate: encoder.embed_utterance(preprocess_wav(samples, source_sr=rate))
 
 
-def _mfcc() -> Embed:
+def _mfcc():
     import librosa
 
     from peewee_model.audio.clip import resample
 
-    def embed(samples: np.ndarray, rate: int) -> np.ndarray:
+    def embed(samples, rate):
         coefficients = librosa.feature.mfcc(y=resample(samples, rate, 16000), sr=16000, n_mfcc=20)[1:]
         return np.concatenate([coefficients.mean(axis=1), coefficients.std(axis=1)])
 

@@ -34,7 +34,7 @@ print(json.dumps([seconds, peak, found]))
 """
 
 
-def run() -> dict[str, float]:
+def run():
     """Return seconds and peak memory in MiB of `audit diff` and `audit trace`, imports not counted in the seconds."""
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder) / "store")
@@ -52,7 +52,7 @@ def run() -> dict[str, float]:
     }
 
 
-def table(is_after: bool) -> pa.Table:
+def table(is_after):
     """Utterances like LibriTTS's; the second version lacks 1,000 of the first, has 1,000 others, and differs in 900."""
     random = np.random.default_rng(0)
     number = np.arange(N_UTTERANCES)
@@ -82,7 +82,7 @@ def table(is_after: bool) -> pa.Table:
     return rows.sort_by([("speaker_id", "ascending"), ("utterance_id", "ascending")])
 
 
-def _ask(store: str, question: str) -> tuple[float, float, list[int]]:
+def _ask(store, question):
     command = [sys.executable, "-c", _ASK, store, question]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ N_SPEAKERS, N_UTTERANCES, N_FRAMES = 8, 4, 160
 N_CLIPS = 8
 
 
-def run(recordings: list[Path] | None = None) -> dict[str, float]:
+def run(recordings=None):
     """Measure in fresh processes: threads are set before numpy and torch are loaded.
 
     Args:
@@ -42,17 +41,17 @@ def run(recordings: list[Path] | None = None) -> dict[str, float]:
     return _child("step") | _child("embed", *(str(path.resolve()) for path in recordings or []))
 
 
-def _child(what: str, *arguments: str) -> dict[str, float]:
+def _child(what, *arguments):
     command = [sys.executable, "-m", "tests.bench.encoder", f"--{what}", *arguments]
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with tempfile.TemporaryDirectory() as folder:  # the learner leaves its scratch where it runs
         environment = {**os.environ, **threads, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def _in_turn(**jobs: Callable[[], object]) -> dict[str, float]:
+def _in_turn(**jobs):
     """Seconds of processor time, the best of the rounds: other work on the machine is left out as far as it can be."""
     best = dict.fromkeys(jobs, float("inf"))
     for turn in range(N_ROUNDS + 1):
@@ -64,7 +63,7 @@ def _in_turn(**jobs: Callable[[], object]) -> dict[str, float]:
     return best
 
 
-def _encoder_params() -> dict:
+def _encoder_params():
     """`encoder` of the profile with GE2E's network and loss, with smaller batches."""
     from pipeline.profiles.overlay import load_overlay
 
@@ -76,7 +75,7 @@ def _encoder_params() -> dict:
     return encoder
 
 
-def _write_mels(folder: Path) -> None:
+def _write_mels(folder):
     """A table of noise, whose values cost nothing: 2 more speakers to validate on."""
     from pipeline import tables
 
@@ -99,7 +98,7 @@ def _write_mels(folder: Path) -> None:
     tables.write_shard(folder / "part-00000.parquet", tables.MELS, rows, {"mel": mel})
 
 
-def _measure_step() -> dict[str, float]:
+def _measure_step():
     import torch
     from lightning_fabric import Fabric
     from torch import nn
@@ -116,16 +115,16 @@ def _measure_step() -> dict[str, float]:
     frames = torch.randn(N_SPEAKERS * N_UTTERANCES, N_FRAMES, 40)
     batch = learner.batch(0)
 
-    def bare_step() -> None:
+    def bare_step():
         bare.zero_grad()
         bare(frames)[0].sum().backward()
 
-    def step() -> None:
+    def step():
         encoder.zero_grad()
         embeddings = encoder(batch.mels.flatten(0, 1)).reshape(N_SPEAKERS, N_UTTERANCES, -1)
         loss(embeddings, batch.speakers, 0).backward()
 
-    def whole_step() -> None:
+    def whole_step():
         learner.train_step(learner.batch(1), 1, fabric)
 
     best = _in_turn(bare_lstm_s=bare_step, step_s=step, whole_step_s=whole_step)
@@ -133,7 +132,7 @@ def _measure_step() -> dict[str, float]:
     return best | ratios
 
 
-def _measure_embedding(recordings: list[str]) -> dict[str, float]:
+def _measure_embedding(recordings):
     import torch
     from resemblyzer import VoiceEncoder, preprocess_wav
 
@@ -149,7 +148,7 @@ def _measure_embedding(recordings: list[str]) -> dict[str, float]:
     theirs = VoiceEncoder("cpu", verbose=False)
     architecture = load_overlay("local")["encoder"]["architecture"]
 
-    def ours(arch: str, n_mels: int) -> Callable[[], None]:
+    def ours(arch, n_mels):
         mel = MelConfig(
             sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=n_mels, f_min=20, f_max=7600,
             log_floor=1e-3,
@@ -157,13 +156,13 @@ def _measure_embedding(recordings: list[str]) -> dict[str, float]:
         chosen = EncoderArchitecture.model_validate(architecture | {"arch": arch})
         encoder = SpeakerEncoder(EncoderConfig.of(chosen, mel)).eval()
 
-        def embed() -> None:
+        def embed():
             for samples, rate in clips:
                 encoder.embed_utterance(torch.from_numpy(log_mel(resample(samples, rate, 16000), mel)))
 
         return embed
 
-    def resemblyzer() -> None:
+    def resemblyzer():
         for samples, rate in clips:
             theirs.embed_utterance(preprocess_wav(samples, source_sr=rate))
 

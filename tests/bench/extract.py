@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ N_MEMORY_UTTERANCES = 200
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "PEEWEE_WORKERS"), "1")
 
 
-def run(recordings: list[Path] | None = None) -> dict[str, float]:
+def run(recordings=None):
     """Measure in fresh processes: threads and cores are set before numpy is loaded.
 
     Args:
@@ -45,7 +44,7 @@ def run(recordings: list[Path] | None = None) -> dict[str, float]:
     return found | {"peak_mib": once, "peak_mib_ten_times": ten_times, "memory_ratio": ten_times / once}
 
 
-def _child(*arguments: str) -> dict[str, float]:
+def _child(*arguments):
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tests.bench.extract", "--measure", *arguments]
         environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": str(ROOT), "TMPDIR": folder}
@@ -53,7 +52,7 @@ def _child(*arguments: str) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def made_up_voice(seed: int) -> np.ndarray:
+def made_up_voice(seed):
     """Harmonics under a formant in syllables, with a breath of noise that FLAC can't make small."""
     generator = np.random.default_rng(seed)
     moment = np.arange(int(DURATIONS_S[seed % len(DURATIONS_S)] * RATE)) / RATE
@@ -64,7 +63,7 @@ def made_up_voice(seed: int) -> np.ndarray:
     return samples.astype(np.float32)
 
 
-def _utterances(recordings: list[Path]) -> list[np.ndarray]:
+def _utterances(recordings):
     from peewee_model.audio.clip import read_clip, resample
 
     if not recordings:
@@ -75,7 +74,7 @@ def _utterances(recordings: list[Path]) -> list[np.ndarray]:
     return np.split(samples, cuts[cuts <= len(samples)].astype(int))[:-1]
 
 
-def _write_corpus(path: Path, flacs: list[bytes]) -> None:
+def _write_corpus(path, flacs):
     from pipeline import tables
 
     empty = {field.name: "" if field.type == "string" else 0 for field in tables.CORPUS}
@@ -86,7 +85,7 @@ def _write_corpus(path: Path, flacs: list[bytes]) -> None:
             writer.write([empty | told | {"utterance_id": f"u{n:06d}", "audio": flac} for n, flac in group])
 
 
-def _mels() -> dict[str, "MelConfig"]:  # noqa: F821 - imported when threads are set
+def _mels():
     from pipeline.params.params import read
     from pipeline.stages.extract_mels import Params
 
@@ -94,10 +93,10 @@ def _mels() -> dict[str, "MelConfig"]:  # noqa: F821 - imported when threads are
     return {"speaker": mel.speaker, "acoustic": mel.acoustic}
 
 
-def _librosa_loop(files: list[Path]) -> Callable[[], None]:
+def _librosa_loop(files):
     import librosa
 
-    def loop() -> None:
+    def loop():
         for path in files:
             samples, _ = librosa.load(path, sr=RATE)
             for name, config in _mels_cached.items():
@@ -121,7 +120,7 @@ def _librosa_loop(files: list[Path]) -> Callable[[], None]:
     return loop
 
 
-def _floor(flacs: list[bytes], utterances: list[np.ndarray]) -> dict[str, Callable[[], object]]:
+def _floor(flacs, utterances):
     import soundfile
     import soxr
     from scipy.fft import rfft
@@ -134,7 +133,7 @@ def _floor(flacs: list[bytes], utterances: list[np.ndarray]) -> dict[str, Callab
             blocks += [np.ascontiguousarray(frames[start : start + 96]) for start in range(0, len(frames), 96)]
     rates = {config.sample_rate for config in _mels().values()} - {RATE}
 
-    def each(work: Callable[..., object], *items: Iterable[object]) -> Callable[[], None]:
+    def each(work, *items):
         return lambda: deque(map(work, *items), maxlen=0)  # results are dropped at once
 
     return {
@@ -144,7 +143,7 @@ def _floor(flacs: list[bytes], utterances: list[np.ndarray]) -> dict[str, Callab
     }
 
 
-def _measure_speed(folder: Path, recordings: list[Path]) -> dict[str, float]:
+def _measure_speed(folder, recordings):
     from peewee_model.audio.clip import encode_flac
     from pipeline.stages.extract_mels import extract_shard
 
@@ -161,7 +160,7 @@ def _measure_speed(folder: Path, recordings: list[Path]) -> dict[str, float]:
         "librosa": _librosa_loop(files),
         **_floor(flacs, utterances),
     }
-    times: dict[str, list[float]] = {name: [] for name in works}
+    times = {name: [] for name in works}
     for _ in range(N_ROUNDS):
         for name, work in works.items():
             work()  # not timed: in a long run each has the caches to itself
@@ -172,7 +171,7 @@ def _measure_speed(folder: Path, recordings: list[Path]) -> dict[str, float]:
     return _ratios({name: min(taken) for name, taken in times.items()}, audio_s)  # whatever disturbs only adds
 
 
-def _ratios(taken: dict[str, float], audio_s: float) -> dict[str, float]:
+def _ratios(taken, audio_s):
     floor = taken["decode"] + taken["resample"] + taken["fft"]
     return {
         "audio_s": audio_s,
@@ -185,7 +184,7 @@ def _ratios(taken: dict[str, float], audio_s: float) -> dict[str, float]:
     }
 
 
-def _measure_memory(folder: Path, n_utterances: int) -> dict[str, float]:
+def _measure_memory(folder, n_utterances):
     from peewee_model.audio.clip import encode_flac
     from pipeline.stages.extract_mels import extract_corpus
 
@@ -198,13 +197,13 @@ def _measure_memory(folder: Path, n_utterances: int) -> dict[str, float]:
     return {"peak_mib": _peak_mib()}
 
 
-def _peak_mib() -> float:
+def _peak_mib():
     # Not ru_maxrss: a process inherits that of the one that started it.
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def _main(arguments: list[str]) -> None:
+def _main(arguments):
     if arguments[:2] == ["--measure", "memory"]:
         with tempfile.TemporaryDirectory() as folder:
             print(json.dumps(_measure_memory(Path(folder), int(arguments[2]))))

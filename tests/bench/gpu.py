@@ -9,7 +9,6 @@ checked that graphs and the plain loop agree. NOT YET MEASURED: no GPU was lent 
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -20,7 +19,7 @@ N_ITEMS, N_TOKENS, N_FRAMES, N_RUNS = 64, 160, 800, 5
 GRAPHS = "PEEWEE_CUDA_GRAPHS"
 
 
-def _frames_per_s(step: Callable[[], None]) -> float:
+def _frames_per_s(step):
     for _ in range(2):
         step()
     torch.cuda.synchronize()
@@ -32,7 +31,7 @@ def _frames_per_s(step: Callable[[], None]) -> float:
 
 
 @contextmanager
-def _graphs(on: bool) -> Iterator[None]:
+def _graphs(on):
     os.environ[GRAPHS] = str(int(on))
     try:
         yield
@@ -40,7 +39,7 @@ def _graphs(on: bool) -> Iterator[None]:
         del os.environ[GRAPHS]
 
 
-def run() -> dict[str, float]:
+def run():
     """Measure; the largest difference of gradients is that of graphs to the plain loop, relative to the largest."""
     torch.manual_seed(0)
     ours, theirs = (model.cuda() for model in synthesizer._models())

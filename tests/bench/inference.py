@@ -13,13 +13,10 @@ import os
 import statistics
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from peewee_model.audio.mel import MelConfig
 from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
@@ -30,8 +27,8 @@ from tests.reference import our_name, torchaudio_tacotron2
 N_TOKENS, N_FRAMES, N_RUNS = 80, 400, 3
 BATCHES = (1, 8, 32)
 PRECISIONS = ("float32", "float16", "int8")
-GRIFFIN_LIM: dict[str, Any] = {"arch": "griffin_lim", "n_iterations": 60, "momentum": 0.99, "n_inversion_updates": 32}
-SMALL: dict[str, Any] = {  # as in params.yaml
+GRIFFIN_LIM = {"arch": "griffin_lim", "n_iterations": 60, "momentum": 0.99, "n_inversion_updates": 32}
+SMALL = {  # as in params.yaml
     "arch": "hifi_gan",
     "upsample_rates": (8, 8, 4),
     "upsample_kernel_sizes": (16, 16, 8),
@@ -51,7 +48,7 @@ V1 = SMALL | {
 }
 
 
-def _models() -> tuple[Tacotron2, Any]:
+def _models():
     theirs = torchaudio_tacotron2()(decoder_max_step=N_FRAMES, gate_threshold=2.0)
     ours = Tacotron2(_config())
     weights = {our_name(name): tensor for name, tensor in theirs.state_dict().items()}
@@ -59,9 +56,9 @@ def _models() -> tuple[Tacotron2, Any]:
     return ours.eval(), theirs.eval()
 
 
-def _seconds(tasks: dict[str, Callable[[], object]], n_runs: int) -> dict[str, float]:
+def _seconds(tasks, n_runs):
     """Median seconds of the core for each, in turn, after one run each to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in tasks}
+    times = {name: [] for name in tasks}
     for turn in range(n_runs + 1):
         for name, task in tasks.items():
             start = time.thread_time()
@@ -71,18 +68,18 @@ def _seconds(tasks: dict[str, Callable[[], object]], n_runs: int) -> dict[str, f
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def _synthesizers(n_runs: int) -> dict[str, float]:
+def _synthesizers(n_runs):
     """Frames a second: of one text for each precision, then of several in the default."""
     ours, theirs = _models()
     packed = {precision: ours.packed(precision) for precision in PRECISIONS}
 
-    def speak(precision: str, n_texts: int) -> Callable[[], object]:
+    def speak(precision, n_texts):
         tokens, lengths = torch.randint(1, 148, (n_texts, N_TOKENS)), torch.full((n_texts,), N_TOKENS)
         options = InferOptions(stop_threshold=1.0)
         return lambda: packed[precision](tokens, lengths, max_frames=N_FRAMES, options=options)
 
     tokens = torch.randint(1, 148, (1, N_TOKENS))
-    tasks: dict[str, Callable[[], object]] = {"torchaudio": lambda: theirs.infer(tokens, torch.tensor([N_TOKENS]))}
+    tasks = {"torchaudio": lambda: theirs.infer(tokens, torch.tensor([N_TOKENS]))}
     tasks |= {precision: speak(precision, 1) for precision in PRECISIONS}
     found = {f"{name}_frames_per_s": N_FRAMES / taken for name, taken in _seconds(tasks, n_runs).items()}
     for precision in PRECISIONS:
@@ -91,34 +88,34 @@ def _synthesizers(n_runs: int) -> dict[str, float]:
     return found | {f"batch_{n}_frames_per_s": n * N_FRAMES / several[str(n)] for n in BATCHES}
 
 
-def _vocoders(n_runs: int) -> dict[str, float]:
+def _vocoders(n_runs):
     """Real-time factors: seconds of the core for a second of speech."""
-    mel: MelConfig = _config().mel
+    mel = _config().mel
     frames = torch.randn(mel.n_mels, 2 * mel.sample_rate // mel.hop_length)
     vocoders = {
         "griffin_lim": GriffinLim(GriffinLimConfig(**GRIFFIN_LIM, mel=mel)),
         "hifi_gan_small": HiFiGan(HiFiGanConfig(**SMALL, mel=mel)),
         "hifi_gan_v1": HiFiGan(HiFiGanConfig(**V1, mel=mel)),
     }
-    taken = _seconds({name: lambda v=v: v.eval().synthesize(frames) for name, v in vocoders.items()}, n_runs)  # type: ignore[misc]
+    taken = _seconds({name: lambda v=v: v.eval().synthesize(frames) for name, v in vocoders.items()}, n_runs)
     speech_s = (frames.shape[1] - 1) * mel.hop_length / mel.sample_rate
     return {f"{name}_real_time_factor": seconds / speech_s for name, seconds in taken.items()}
 
 
-def _bandwidth() -> float:
+def _bandwidth():
     """Bytes that this core reads in a second, in GB: what bounds one text."""
     numbers = torch.zeros(1 << 26)
     return numbers.numel() * 4 / _seconds({"sum": numbers.sum}, 5)["sum"] / 1e9
 
 
-def _obey_capability() -> None:
+def _obey_capability():
     """Have fbgemm, which has no setting of its own, do without AVX-512 where torch was told to."""
     if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2":
         library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib/libtorch_cpu.so"))
         library._ZN6fbgemm14fbgemmForceIsaENS_10inst_set_tE(ctypes.c_int(1))  # inst_set_t::avx2
 
 
-def run(n_runs: int = N_RUNS) -> dict[str, float]:
+def run(n_runs=N_RUNS):
     """Measure all of it on one thread."""
     _obey_capability()
     threads = torch.get_num_threads()

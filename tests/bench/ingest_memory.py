@@ -40,13 +40,13 @@ if __name__ == "__main__":
 """
 
 
-def run() -> dict[str, float]:
+def run():
     """Return peak memory in MiB, driver and workers together, for a corpus and for ten of it, and their ratio."""
     once, ten_times = _peak_mib(N_UTTERANCES), _peak_mib(10 * N_UTTERANCES)
     return {"ingest_peak_mib": once, "ingest_peak_mib_ten_times": ten_times, "ingest_memory_ratio": ten_times / once}
 
 
-def _peak_mib(n_utterances: int) -> float:
+def _peak_mib(n_utterances):
     with tempfile.TemporaryDirectory() as folder:
         sha256 = _pack(Path(folder) / "noise-train.tar.gz", n_utterances)
         script = Path(folder) / "ingest.py"
@@ -58,7 +58,7 @@ def _peak_mib(n_utterances: int) -> float:
     return driver + WORKERS * worker
 
 
-def _pack(path: Path, n_utterances: int) -> str:
+def _pack(path, n_utterances):
     """Pack noise that neither gzip nor FLAC makes small; all texts come last."""
     generator = np.random.default_rng(0)
     recordings = []

@@ -13,9 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +25,7 @@ EMBEDDING_DIM = 256
 _SENTENCE = "the cat sat on the mat, and the dog ran home to see whether it had rained. "
 
 
-def run() -> dict[str, float]:
+def run():
     """Measure each loader in fresh processes.
 
     Returns:
@@ -45,7 +43,7 @@ def run() -> dict[str, float]:
     return found
 
 
-def _child(loader: str, n_utterances: int) -> dict[str, float]:
+def _child(loader, n_utterances):
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
         for task in ("write", "measure"):  # two processes: what it took to write is no part of what it takes to read
@@ -54,7 +52,7 @@ def _child(loader: str, n_utterances: int) -> dict[str, float]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def _rows(n_utterances: int, n_mels: int) -> Iterator[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
+def _rows(n_utterances, n_mels):
     """Rows of the three tables: 2 to 9 s of speech at 24 kHz with a hop of 256."""
     random = np.random.default_rng(0)
     values = random.normal(-3, 2, 1_000 * n_mels).astype(np.float32)
@@ -69,7 +67,7 @@ def _rows(n_utterances: int, n_mels: int) -> Iterator[tuple[dict[str, Any], dict
         yield {**told, "normalized_text": text}, mel, {**told, "embedding": embedding}
 
 
-def _write(loader: str, n_utterances: int) -> None:
+def _write(loader, n_utterances):
     from pipeline import tables
     from pipeline.params.params import read
     from pipeline.stages.extract_mels import Params
@@ -90,7 +88,7 @@ def _write(loader: str, n_utterances: int) -> None:
                 writer.write(column)
 
 
-def _learner(loader: str) -> Any:
+def _learner(loader):
     import yaml
 
     sections = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -109,7 +107,7 @@ def _learner(loader: str) -> Any:
     return SynthesizerLearner(*folders, params, TextConfig.model_validate(sections["text"]))
 
 
-def _measure(loader: str) -> dict[str, float]:
+def _measure(loader):
     learner = _learner(loader)
     n_frames = index = 0
     start = time.perf_counter()
@@ -127,7 +125,7 @@ def _measure(loader: str) -> dict[str, float]:
     return {"frames_per_s": n_frames / taken, "peak_mib": peak / 1024}
 
 
-def _main(arguments: list[str]) -> None:
+def _main(arguments):
     if arguments[:1] == ["write"]:
         _write(arguments[1], int(arguments[2]))
     elif arguments[:1] == ["measure"]:

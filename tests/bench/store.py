@@ -19,10 +19,9 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
-from peewee_model.release.manifest import FileEntry, Manifest, hash_file
+from peewee_model.release.manifest import Manifest, hash_file
 from tests.closure import ROOT
 
 MEL = {"n_mels": 80}
@@ -30,9 +29,9 @@ SHARES = {"encoder": 0.05, "synthesizer": 0.25, "vocoder": 0.7}
 N_SMALL = 20
 
 
-def write_release(folder: Path, mib: int) -> None:
+def write_release(folder, mib):
     """A well-formed release of random weights of a given size."""
-    files: dict[str, FileEntry] = {}
+    files = {}
     for model, share in SHARES.items():
         (folder / model).mkdir(parents=True)
         (folder / model / "config.json").write_text(json.dumps({"mel": MEL}))
@@ -93,7 +92,7 @@ print(seconds, int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read
 
 
 @contextlib.contextmanager
-def local_server(folder: Path) -> Iterator[dict[str, str]]:
+def local_server(folder):
     """The server of `make s3`, on a folder of its own; the environment that names it."""
     command = [sys.executable, str(ROOT / "infra/s3/server.py"), "--folder", str(folder), "--bucket", "bench", "--json"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -105,7 +104,7 @@ def local_server(folder: Path) -> Iterator[dict[str, str]]:
         server.wait(30)
 
 
-def _measure(body: str, environment: dict[str, str]) -> tuple[float, float]:
+def _measure(body, environment):
     done = subprocess.run(
         [sys.executable, "-c", MEASURE.format(body=body)],
         env=os.environ | environment, capture_output=True, text=True, check=False, cwd=ROOT,
@@ -116,13 +115,13 @@ def _measure(body: str, environment: dict[str, str]) -> tuple[float, float]:
     return float(seconds), float(mib)
 
 
-def run(mib: int = 1024, n_runs: int = 3) -> dict[str, float]:
+def run(mib=1024, n_runs=3):
     """Measure both directions both ways, in turn.
 
     Returns:
         Median seconds and MiB of each, and ratios of ours to the plain one.
     """
-    found: dict[str, list[tuple[float, float]]] = {}
+    found = {}
     with tempfile.TemporaryDirectory(prefix="peewee-bench-") as name:
         work = Path(name)
         write_release(work / "release", mib)
@@ -141,7 +140,7 @@ def run(mib: int = 1024, n_runs: int = 3) -> dict[str, float]:
     return figures
 
 
-def _one_round(work: Path, environment: dict[str, str], found: dict[str, list[tuple[float, float]]]) -> None:
+def _one_round(work, environment, found):
     turn = uuid.uuid4().hex[:8]
     environment = environment | {"PEEWEE_CACHE": str(work / "got" / "cache"), "PEEWEE_SINGLE_PUBLISHER": "1"}
     names = {"address": f"s3://bench/{turn}", "bucket": "bench", "prefix": f"plain-{turn}/"}

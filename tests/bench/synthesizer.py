@@ -8,11 +8,8 @@ of different lengths, which only ours masks.
 
 import statistics
 import time
-from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.synthesizer.tacotron2.config import Tacotron2Config, Tacotron2Sizes
@@ -22,7 +19,7 @@ from tests.reference import our_name, torchaudio_tacotron2
 N_THREADS, N_ITEMS, N_TOKENS, N_FRAMES, N_RUNS = 2, 16, 80, 350, 3
 
 
-def _config() -> Tacotron2Config:
+def _config():
     mel = MelConfig(
         sample_rate=24000, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_min=0, f_max=8000, log_floor=1e-3
     )
@@ -56,7 +53,7 @@ def _config() -> Tacotron2Config:
     )
 
 
-def _models() -> tuple[Tacotron2, Any]:
+def _models():
     theirs = torchaudio_tacotron2()()
     ours = Tacotron2(_config())
     weights = {our_name(name): tensor.clone() for name, tensor in theirs.state_dict().items()}
@@ -64,15 +61,15 @@ def _models() -> tuple[Tacotron2, Any]:
     return ours.train(), theirs.train()
 
 
-def _batch() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _batch():
     token_lengths = torch.linspace(N_TOKENS, 0.8 * N_TOKENS, N_ITEMS).long()  # sorted, as torchaudio asks
     mel_lengths = torch.linspace(N_FRAMES, 0.8 * N_FRAMES, N_ITEMS).long()
     tokens = torch.randint(1, 148, (N_ITEMS, N_TOKENS))
     return tokens, token_lengths, torch.randn(N_ITEMS, 80, N_FRAMES), mel_lengths
 
 
-def _step(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Callable[[], None]:
-    def step() -> None:
+def _step(model, batch):
+    def step():
         model.zero_grad(set_to_none=True)
         before, after, stop_logits, _ = model(*batch)
         mel = batch[2]
@@ -82,7 +79,7 @@ def _step(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor, Tensor]) -> Cal
     return step
 
 
-def run(n_runs: int = N_RUNS) -> dict[str, float]:
+def run(n_runs=N_RUNS):
     """Time both, in turn, after one step each to warm up.
 
     Returns:
@@ -94,7 +91,7 @@ def run(n_runs: int = N_RUNS) -> dict[str, float]:
     ours, theirs = _models()
     batch = _batch()
     steps = {"ours_s": _step(ours, batch), "torchaudio_s": _step(theirs, batch)}
-    times: dict[str, list[float]] = {name: [] for name in steps}
+    times = {name: [] for name in steps}
     for turn in range(n_runs + 1):
         for name, step in steps.items():
             start = time.perf_counter()

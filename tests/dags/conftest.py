@@ -4,9 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def airflow_python() -> Path:
+def airflow_python():
     """The python of `.venv-airflow`, made from its lock if it is not there."""
     python = ROOT / ".venv-airflow/bin/python"
     subprocess.run(["make", "--quiet", "setup-airflow"], cwd=ROOT, check=True, timeout=1800)
@@ -22,10 +20,10 @@ def airflow_python() -> Path:
 
 
 @pytest.fixture
-def in_airflow(airflow_python: Path, tmp_path: Path) -> Callable[..., Any]:
+def in_airflow(airflow_python, tmp_path):
     """`in_airflow(code, **environment)` runs code in Airflow's environment and returns the JSON that it prints last."""
 
-    def run(code: str, **environment: str) -> Any:
+    def run(code, **environment):
         done = subprocess.run(
             [airflow_python, "-c", code],
             cwd=ROOT,

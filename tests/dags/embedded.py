@@ -12,10 +12,8 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psutil
@@ -38,11 +36,11 @@ class Postgres:
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
-    def connection(self) -> str:
+    def connection(self):
         """As Airflow wants it."""
         return f"postgresql+psycopg2://airflow:{PASSWORD}@127.0.0.1:{self.port}/postgres"
 
-    def start(self) -> None:
+    def start(self):
         command = [self.bin / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-k", self.folder]
         settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
         self.process = subprocess.Popen(
@@ -51,13 +49,13 @@ class Postgres:
         )  # fmt: skip
         wait_until(self._answers, 60)
 
-    def kill(self) -> None:
+    def kill(self):
         """SIGKILL to the server and all its backends, as a power cut."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
-    def ask(self, query: str) -> list[str]:
+    def ask(self, query):
         """The rows of an answer, each as text."""
         where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", "airflow", "postgres"]
         command = [self.bin / "psql", *where, "--tuples-only", "--no-align", "--command", query]
@@ -66,14 +64,14 @@ class Postgres:
         )
         return done.stdout.split()
 
-    def _answers(self) -> bool:
+    def _answers(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             return True
         return False
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Postgres]:
+def postgres():
     """PostgreSQL, as another user where we are root, since it refuses root."""
     found = shutil.which("postgres") or shutil.which("pg_config")
     if not found:
@@ -86,7 +84,7 @@ def postgres() -> Iterator[Postgres]:
     if binaries is None:
         pytest.skip("no PostgreSQL server here, only its clients")
     folder = Path(tempfile.mkdtemp(prefix="peewee-postgres-"))
-    as_user: tuple[str, ...] = ()
+    as_user = ()
     if os.geteuid() == 0:
         user = pwd.getpwnam("postgres" if any(item.pw_name == "postgres" for item in pwd.getpwall()) else "nobody")
         os.chown(folder, user.pw_uid, user.pw_gid)
@@ -108,47 +106,47 @@ def postgres() -> Iterator[Postgres]:
 class Airflow:
     """A running `infra/airflow/start.py`."""
 
-    def __init__(self, process: "subprocess.Popen[str]", where: dict[str, str]) -> None:
+    def __init__(self, process, where):
         self.process = process
         self.where = where
         self.home = Path(where["home"])
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method, path, body=None):
         """Ask the API, as the page's user."""
         login = {"username": self.where["user"], "password": self.where["password"]}
         token = _request("POST", f"{self.where['url']}/auth/token", login, {})["access_token"]
         return _request(method, f"{self.where['url']}/api/v2{path}", body, {"Authorization": f"Bearer {token}"})
 
-    def trigger(self, dag: str = RETRAIN, **conf: Any) -> str:
+    def trigger(self, dag=RETRAIN, **conf):
         """Start a run."""
-        found: str = self.ask("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
+        found = self.ask("POST", f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"]
         return found
 
-    def run(self, run: str, dag: str = RETRAIN) -> dict[str, Any]:
+    def run(self, run, dag=RETRAIN):
         """What the API says of a run."""
-        found: dict[str, Any] = self.ask("GET", f"/dags/{dag}/dagRuns/{quote(run, safe='')}")
+        found = self.ask("GET", f"/dags/{dag}/dagRuns/{quote(run, safe='')}")
         return found
 
-    def runs(self, dag: str) -> list[dict[str, Any]]:
+    def runs(self, dag):
         """All runs of a DAG."""
-        found: list[dict[str, Any]] = self.ask("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
+        found = self.ask("GET", f"/dags/{dag}/dagRuns?limit=100")["dag_runs"]
         return found
 
-    def tasks(self, run: str, dag: str = RETRAIN) -> dict[str, dict[str, Any]]:
+    def tasks(self, run, dag=RETRAIN):
         """The tasks of a run, by name."""
         found = self.ask("GET", f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances?limit=100")
         return {task["task_id"]: task for task in found["task_instances"]}
 
-    def result(self, run: str, task: str, dag: str = RETRAIN) -> Any:
+    def result(self, run, task, dag=RETRAIN):
         """What a task returned."""
         path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/xcomEntries/return_value"
         return self.ask("GET", f"{path}?deserialize=true")["value"]
 
-    def wait(self, run: str, dag: str = RETRAIN, timeout_s: float = 1500) -> str:
+    def wait(self, run, dag=RETRAIN, timeout_s=1500):
         """Wait for a run's end; give its state."""
         state = ""
 
-        def ended() -> bool:
+        def ended():
             nonlocal state
             with contextlib.suppress(OSError):  # while the database is away
                 state = self.run(run, dag)["state"]
@@ -157,11 +155,11 @@ class Airflow:
         wait_until(ended, timeout_s, pause_s=1)
         return state
 
-    def logs(self) -> str:
+    def logs(self):
         """All that was logged, by tasks and components."""
         return "".join(path.read_text(errors="replace") for path in sorted(self.home.rglob("*.log")))
 
-    def processes(self, word: str) -> list[psutil.Process]:
+    def processes(self, word):
         """Processes of this Airflow whose command line has a word."""
         found = []
         for process in psutil.process_iter():
@@ -171,7 +169,7 @@ class Airflow:
                     found.append(process)
         return found
 
-    def left(self) -> list[str]:
+    def left(self):
         """What still runs of it: by its mark, or because it names its folder."""
         found = []
         for process in psutil.process_iter():
@@ -183,14 +181,14 @@ class Airflow:
                     found.append(f"{process.pid} {' '.join(process.cmdline())}")
         return found
 
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+    def stop(self, number=signal.SIGINT):
         """As Ctrl-C does."""
         self.process.send_signal(number)
         return self.process.wait(240)
 
 
 @contextlib.contextmanager
-def airflow(python: Path, home: Path, **environment: str) -> Iterator[Airflow]:
+def airflow(python, home, **environment):
     """Airflow in a folder of its own; nothing of it is left afterwards."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PEEWEE", "AWS"))}
     with (home.parent / f"{home.name}.err").open("w") as err:
@@ -209,7 +207,7 @@ def airflow(python: Path, home: Path, **environment: str) -> Iterator[Airflow]:
                 process.wait(240)
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float, pause_s: float = 0.1) -> None:
+def wait_until(condition, timeout_s, pause_s=0.1):
     """Wait until something is so."""
     end = time.monotonic() + timeout_s
     while not condition():
@@ -217,14 +215,14 @@ def wait_until(condition: Callable[[], bool], timeout_s: float, pause_s: float =
         time.sleep(pause_s)
 
 
-def free_port() -> int:
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+        port = probe.getsockname()[1]
         return port
 
 
-def _request(method: str, url: str, body: Any, headers: dict[str, str]) -> Any:
+def _request(method, url, body, headers):
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json", **headers}, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:

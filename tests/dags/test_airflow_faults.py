@@ -56,43 +56,43 @@ class Site:
     n_places: int = 0
 
     @property
-    def trace(self) -> Path:
+    def trace(self):
         return self.folder / "trace"
 
     @property
-    def store(self) -> Path:
+    def store(self):
         return self.folder / f"store-{self.n_places}"
 
-    def new_place(self) -> None:
+    def new_place(self):
         """From now on, runs know nothing of those before."""
         self.n_places += 1
         for name, value in {"remote": self.folder / f"remote-{self.n_places}", "store": self.store}.items():
             self.airflow.ask("DELETE", f"/variables/peewee_{name}") if self.n_places > 1 else None
             self.airflow.ask("POST", "/variables", {"key": f"peewee_{name}", "value": str(value)})
 
-    def linger(self, stage: str) -> None:
+    def linger(self, stage):
         """Let a stage take time from now on; none, if it is empty."""
         (self.trace / "linger").write_text(stage)
 
-    def released(self) -> str:
+    def released(self):
         """The one version that is there, published once."""
         store = open_store(str(self.store))
         (version,) = store.versions()
         assert [item.entry.version for item in store.history("stable")] == [version]
         return version
 
-    def wait_for_stage(self, stage: str, run: str) -> psutil.Process:
+    def wait_for_stage(self, stage, run):
         """Wait until a stage's own command runs; give the launcher that Airflow's task started."""
-        found: list[psutil.Process] = []
+        found = []
 
-        def runs() -> bool:
+        def runs():
             found[:] = [item for item in self.airflow.processes(f"run {stage} --run {run}") if "launcher" in line(item)]
             return bool(found) and bool(self.airflow.processes(f"make.py {stage}"))
 
         wait_until(runs, 300)
         return found[0]
 
-    def kill_task(self, stage: str, run: str) -> None:
+    def kill_task(self, stage, run):
         """SIGKILL to the process group of Airflow's task."""
         task = self.wait_for_stage(stage, run).parent()
         assert task is not None
@@ -100,16 +100,16 @@ class Site:
         assert group == task.pid, "Airflow's task has no process group of its own"
         os.killpg(group, signal.SIGKILL)
 
-    def scheduler(self) -> psutil.Process:
+    def scheduler(self):
         components = psutil.Process(self.airflow.process.pid).children()
         (found,) = [item for item in components if "airflow" in line(item) and "scheduler" in line(item)]
         return found
 
-    def kill_scheduler(self) -> None:
+    def kill_scheduler(self):
         """SIGKILL to the scheduler; `start.py` starts another."""
         self.scheduler().kill()
 
-    def kill_scheduler_in_a_transaction(self) -> None:
+    def kill_scheduler_in_a_transaction(self):
         """The same at the worst of times: it has locked a run, and sent nothing that PostgreSQL would still answer."""
         scheduler = self.scheduler()
         query = (
@@ -117,7 +117,7 @@ class Site:
             "a.state = 'idle in transaction' AND l.relation = 'dag_run'::regclass AND l.mode = 'RowShareLock'"
         )
 
-        def has_locked_a_run() -> bool:
+        def has_locked_a_run():
             scheduler.suspend()
             time.sleep(0.1)  # for PostgreSQL to finish what it was asked before
             own = {str(connection.laddr.port) for connection in scheduler.net_connections()}
@@ -129,14 +129,14 @@ class Site:
         wait_until(has_locked_a_run, 120, pause_s=0.01)
         scheduler.kill()
 
-    def restart_database(self) -> None:
+    def restart_database(self):
         """SIGKILL to the database, and another one a moment later."""
         self.database.kill()
         time.sleep(3)
         self.database.start()
 
 
-def line(process: psutil.Process) -> str:
+def line(process):
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

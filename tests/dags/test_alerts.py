@@ -14,10 +14,10 @@ TELL = "import json; from dags.alerts import tell; tell('it broke', 'because'); 
 @pytest.fixture
 def hook():
     """A webhook: its URL, and what it was sent."""
-    received: list[tuple[str, str, dict]] = []
+    received = []
 
     class Hook(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
+        def _answer(self):
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             received.append((self.command, self.path, body))
             self.send_response(200)
@@ -26,7 +26,7 @@ def hook():
 
         do_POST = do_PATCH = _answer  # noqa: N815, names that http.server asks for
 
-        def log_message(self, *arguments: object) -> None:
+        def log_message(self, *arguments):
             """Be quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
@@ -36,7 +36,7 @@ def hook():
     server.server_close()
 
 
-def connection(**fields: str) -> str:
+def connection(**fields):
     return json.dumps({"conn_type": "generic", **fields})
 
 

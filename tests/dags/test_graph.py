@@ -18,7 +18,7 @@ def test_graph_has_the_edges_of_dvc_yaml():
 
 def test_stages_come_after_what_they_depend_on():
     """A runner may make its tasks in this order."""
-    seen: set[str] = set()
+    seen = set()
     for name, stage in load_graph().items():
         assert set(stage.upstream) <= seen, name
         seen.add(name)

@@ -22,7 +22,7 @@ PARENT = (
 )
 
 
-def launch(code: str, grace_s: float = 5.0, margin_s: float = 0.0) -> subprocess.Popen[str]:
+def launch(code, grace_s=5.0, margin_s=0.0):
     script = f"import runpy, sys; sys.argv = sys.argv[1:]; import importlib.util as u; \
 spec = u.spec_from_file_location('launcher', sys.argv[0]); m = u.module_from_spec(spec); spec.loader.exec_module(m); \
 m._MARGIN_S = {margin_s}; sys.exit(m.main(float(sys.argv[1]), sys.argv[2:]))"
@@ -32,12 +32,12 @@ m._MARGIN_S = {margin_s}; sys.exit(m.main(float(sys.argv[1]), sys.argv[2:]))"
     )  # fmt: skip
 
 
-def read_line(process: subprocess.Popen[str]) -> str:
+def read_line(process):
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def gone(pid: int) -> bool:
+def gone(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

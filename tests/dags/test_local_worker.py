@@ -26,7 +26,7 @@ print(json.dumps(outcome))
 def run(in_airflow, tmp_path):
     """`run(code, **environment)`: what became of a task whose command is that code."""
 
-    def run(code: str, **environment: str):
+    def run(code, **environment):
         (tmp_path / "command.py").write_text(code)
         return in_airflow(RUN.format(python=sys.executable, path=str(tmp_path)), **environment)
 

@@ -17,7 +17,7 @@ from tests.peewee_model.releases import write_release
 CHANNEL = "stable"
 
 
-def publish(address: str, name: str, rounds: int, folder: Path) -> None:
+def publish(address, name, rounds, folder):
     """Publish releases whose card says who made them and when."""
     store = open_store(address)
     releases = [folder / f"{name}-{number}" for number in range(rounds)]
@@ -29,7 +29,7 @@ def publish(address: str, name: str, rounds: int, folder: Path) -> None:
         print(json.dumps([release.name, version, numbered.number]), flush=True)
 
 
-def read(address: str, stop: Path) -> None:
+def read(address, stop):
     """Fetch what the channel means, again and again, and tell version and card."""
     store = open_store(address)
     _wait()
@@ -38,7 +38,7 @@ def read(address: str, stop: Path) -> None:
         print(json.dumps([version, (release / "MODEL_CARD.md").read_text()]), flush=True)
 
 
-def once(address: str, release: Path) -> None:
+def once(address, release):
     """Publish one release."""
     store = open_store(address)
     _wait()
@@ -46,7 +46,7 @@ def once(address: str, release: Path) -> None:
     print("done", flush=True)
 
 
-def _wait() -> None:
+def _wait():
     print("ready", flush=True)
     sys.stdin.readline()
 

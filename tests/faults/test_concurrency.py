@@ -6,9 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -21,7 +19,7 @@ pytestmark = pytest.mark.system
 N_PUBLISHERS, N_READERS = 3, 4
 
 
-def start(*arguments: str | Path, cache: Path) -> subprocess.Popen[str]:
+def start(*arguments, cache):
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.process", *arguments],
         cwd=ROOT,
@@ -35,21 +33,19 @@ def start(*arguments: str | Path, cache: Path) -> subprocess.Popen[str]:
     return process
 
 
-def go(process: subprocess.Popen[str]) -> None:
+def go(process):
     assert process.stdin
     process.stdin.write("go\n")
     process.stdin.flush()
 
 
-def result(process: subprocess.Popen[str]) -> list[list[str | int]]:
+def result(process):
     output, _ = process.communicate(timeout=3600)
     assert process.returncode == 0
     return [json.loads(line) for line in output.splitlines()]
 
 
-def test_publishers_lose_nothing_and_readers_see_whole_releases_only(
-    moto_bucket: str, tmp_path: Path, at_most: Callable[[int, int], int]
-) -> None:
+def test_publishers_lose_nothing_and_readers_see_whole_releases_only(moto_bucket, tmp_path, at_most):
     """T14: 3 publishers x 100 rounds, 4 readers: 0 torn reads, 0 lost entries, a linear history."""
     rounds = at_most(5, 100)
     address = f"s3://{moto_bucket}/store"

@@ -37,7 +37,7 @@ def plain_git(monkeypatch, tmp_path):
     monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
 
 
-def record_as_it_lies(project: Path, monkeypatch) -> None:
+def record_as_it_lies(project, monkeypatch):
     """Let DVC record the code as it is on disk, as after `dvc repro` in this checkout."""
     from dvc.repo import Repo
 
@@ -46,12 +46,12 @@ def record_as_it_lies(project: Path, monkeypatch) -> None:
         repo.commit("evaluate", with_deps=True, force=True)
 
 
-def clone(made: Path, folder: Path, *options: str) -> Path:
+def clone(made, folder, *options):
     subprocess.run(["git", *options, "clone", "--quiet", made.as_uri(), str(folder)], check=True)
     return folder
 
 
-def release(project: Path, monkeypatch):
+def release(project, monkeypatch):
     """Bundle and publish in a checkout; the release's manifest and version."""
     monkeypatch.chdir(project)
     bundle()
@@ -59,15 +59,15 @@ def release(project: Path, monkeypatch):
     return read_manifest(Path("release"))
 
 
-def audited(version: str, project: Path):
+def audited(version, project):
     return audit(Request(version, os.environ["PEEWEE_STORE"], project, everything=True))
 
 
-def head(folder: Path) -> str:
+def head(folder):
     return git(folder, "rev-parse", "HEAD")
 
 
-def monorepo(made: Path, tmp_path: Path) -> Path:
+def monorepo(made, tmp_path):
     root = tmp_path / "mono"
     shutil.copytree(made, root / "voices/peewee", ignore=shutil.ignore_patterns(".git", *MADE, "cache"))
     (root / "other").mkdir()
@@ -79,19 +79,19 @@ def monorepo(made: Path, tmp_path: Path) -> Path:
     return root / "voices/peewee"
 
 
-def shallow(made: Path, tmp_path: Path) -> Path:
+def shallow(made, tmp_path):
     folder = tmp_path / "shallow"
     subprocess.run(["git", "clone", "--quiet", "--depth", "1", made.as_uri(), str(folder)], check=True)
     return folder
 
 
-def worktree(made: Path, tmp_path: Path) -> Path:
+def worktree(made, tmp_path):
     clone(made, tmp_path / "main")
     git(tmp_path / "main", "worktree", "add", "--quiet", str(tmp_path / "tree"))
     return tmp_path / "tree"
 
 
-def submodule(made: Path, tmp_path: Path) -> Path:
+def submodule(made, tmp_path):
     outer = tmp_path / "outer"
     outer.mkdir()
     git(outer, "init", "--quiet")
@@ -100,20 +100,20 @@ def submodule(made: Path, tmp_path: Path) -> Path:
     return outer / "inner"
 
 
-def detached(made: Path, tmp_path: Path) -> Path:
+def detached(made, tmp_path):
     folder = clone(made, tmp_path / "detached")
     git(folder, "checkout", "--quiet", "--detach")
     return folder
 
 
-def windows(made: Path, tmp_path: Path) -> Path:
+def windows(made, tmp_path):
     folder = clone(made, tmp_path / "windows", "-c", "core.autocrlf=true")
     git(folder, "config", "core.autocrlf", "true")
     assert b"\r\n" in (folder / "code/one.py").read_bytes()
     return folder
 
 
-def editor(made: Path, tmp_path: Path) -> Path:
+def editor(made, tmp_path):
     """An editor saved all code with the line ends of Windows; git would check in nothing new."""
     folder = clone(made, tmp_path / "editor")
     git(folder, "config", "core.autocrlf", "true")
@@ -123,7 +123,7 @@ def editor(made: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def with_attributes(made: Path, tmp_path: Path) -> Path:
+def with_attributes(made, tmp_path):
     """`.gitattributes` as in this repository: every checkout has the same bytes."""
     source = clone(made, tmp_path / "source")
     shutil.copy(Path(__file__).parents[2] / ".gitattributes", source)
@@ -157,48 +157,48 @@ def test_release_names_its_commit_and_is_as_it_was_made(kind, made, tmp_path, mo
         assert (report.findings, report.unseen) == ([], [])
 
 
-def change(project: Path) -> str:
+def change(project):
     (project / "code/one.py").write_text("one = 3\n")
     return "code/one.py"
 
 
-def stage_change(project: Path) -> str:
+def stage_change(project):
     git(project, "add", change(project))
     return "code/one.py"
 
 
-def add(project: Path) -> str:
+def add(project):
     (project / "code/new.py").write_text("new = 1\n")
     return "code/new.py"
 
 
-def add_ignored(project: Path) -> str:
+def add_ignored(project):
     """Git does not look at it, DVC does."""
     (project / ".git/info/exclude").write_text("local.py\n")
     (project / "code/local.py").write_text("local = 1\n")
     return "code"
 
 
-def delete(project: Path) -> str:
+def delete(project):
     (project / "code/two.py").unlink()
     return "code/two.py"
 
 
-def hide(project: Path) -> str:
+def hide(project):
     """Git was asked not to look."""
     git(project, "update-index", "--assume-unchanged", "code/one.py")
     change(project)
     return "code"
 
 
-def mix(project: Path) -> str:
+def mix(project):
     """One of three files has the line ends of Windows: no checkout would give this folder."""
     git(project, "config", "core.autocrlf", "true")
     (project / "code/one.py").write_bytes(CODE["code/one.py"].replace("\n", "\r\n").encode())
     return "code"
 
 
-def change_list(project: Path) -> str:
+def change_list(project):
     (project / "requirements.lock").write_text("torch==2\n")
     return "requirements.lock"
 

@@ -4,21 +4,18 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from peewee_model.cloning.cloner import VoiceCloner
 from peewee_model.errors import ConfigError, ReleaseError, ReleaseNotFoundError, TamperedReleaseError
-from peewee_model.store.store import Store, open_store
+from peewee_model.store.store import open_store
 from tests.peewee_model import tamperings
 from tests.peewee_model.releases import write_release
-from tests.peewee_model.tamperings import FORGERIES, TAMPERINGS, Forgery
-from tests.servers.s3 import S3Server
+from tests.peewee_model.tamperings import FORGERIES, TAMPERINGS
 
 pytestmark = pytest.mark.system
 
-AtMost = Callable[[int, int], int]
 Tamper = Callable[[Path], str]
 
 ON_A_DISK_ONLY = (
@@ -32,22 +29,22 @@ IN_A_BUCKET = [tamper for tamper in TAMPERINGS if tamper not in ON_A_DISK_ONLY]
 
 
 @pytest.fixture
-def release(tmp_path: Path) -> tuple[Path, str]:
+def release(tmp_path):
     return tmp_path / "release", write_release(tmp_path / "release")
 
 
 @pytest.fixture
-def no_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_tensors(monkeypatch):
     """Loading a tensor is a failure of its own kind."""
 
-    def load(*arguments: Any, **options: Any) -> None:
+    def load(*arguments, **options):
         raise AssertionError("a tensor was loaded")
 
     monkeypatch.setattr("peewee_model.networks.weights.load_file", load)
     monkeypatch.setattr("safetensors.safe_open", load)
 
 
-def put(client: Any, bucket: str, prefix: str, folder: Path, before: dict[str, bytes]) -> dict[str, bytes]:
+def put(client, bucket, prefix, folder, before):
     """Make what stands under a prefix equal to a folder, as somebody with the keys of the bucket could."""
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with ThreadPoolExecutor(8) as pool:
@@ -59,7 +56,7 @@ def put(client: Any, bucket: str, prefix: str, folder: Path, before: dict[str, b
     return files
 
 
-def refused(store: Store, name: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def refused(store, name, cache, monkeypatch):
     """Why a new consumer is refused, who then has nothing of it in the cache; empty if not refused."""
     monkeypatch.setenv("PEEWEE_CACHE", str(cache))
     try:
@@ -70,7 +67,7 @@ def refused(store: Store, name: str, cache: Path, monkeypatch: pytest.MonkeyPatc
     return ""
 
 
-def complaint(store: Store, version: str) -> str:
+def complaint(store, version):
     """What an auditor reads, whose every byte comes from the store."""
     try:
         store.verify(version)
@@ -80,14 +77,7 @@ def complaint(store: Store, version: str) -> str:
 
 
 @pytest.mark.usefixtures("no_tensors")
-def test_release_tampered_with_in_the_bucket_is_refused(
-    s3_bucket: str,
-    swift: S3Server,
-    release: tuple[Path, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    at_most: AtMost,
-) -> None:
+def test_release_tampered_with_in_the_bucket_is_refused(s3_bucket, swift, release, tmp_path, monkeypatch, at_most):
     """T11: what somebody without the version's consent could do."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     good, version = release
@@ -118,19 +108,12 @@ def test_release_tampered_with_in_the_bucket_is_refused(
     print(f"T11 through S3: {len(kinds)} of {len(kinds)} tampered releases refused")
 
 
-def files_of(folder: Path) -> list[str]:
+def files_of(folder):
     return [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.mark.usefixtures("no_tensors")
-def test_release_that_its_publisher_forged_is_refused(
-    s3_bucket: str,
-    swift: S3Server,
-    release: tuple[Path, str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    at_most: AtMost,
-) -> None:
+def test_release_that_its_publisher_forged_is_refused(s3_bucket, swift, release, tmp_path, monkeypatch, at_most):
     """T11: the version is right, and the channel means it."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     good, _ = release
@@ -140,9 +123,7 @@ def test_release_that_its_publisher_forged_is_refused(
     print(f"T11 through S3: {len(kinds)} of {len(kinds)} forged releases refused")
 
 
-def check_forgery(
-    address: str, client: Any, good: Path, forgery: Forgery, scratch: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def check_forgery(address, client, good, forgery, scratch, monkeypatch):
     bucket, prefix = address.removeprefix("s3://").split("/")
     shutil.copytree(good, scratch / "release")
     version = forgery.make(scratch / "release")

@@ -5,45 +5,41 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from peewee_model.errors import ReleaseError
-from peewee_model.store.store import Store, open_store
+from peewee_model.store.store import open_store
 from tests.peewee_model.releases import write_release
 from tests.servers import fault_proxy
-from tests.servers.fault_proxy import Fault, Request
-from tests.servers.s3 import ROOT, S3Server
+from tests.servers.s3 import ROOT
 
 pytestmark = pytest.mark.system
 
-AtMost = Callable[[int, int], int]
 LARGE = 17 * 2**20  # three parts
 
 
 @pytest.fixture
-def releases(tmp_path: Path) -> tuple[Path, Path]:
+def releases(tmp_path):
     """Two releases; the second has a file that is sent in parts."""
     write_release(tmp_path / "first", text="first")
     write_release(tmp_path / "second", text="second " * (LARGE // 7))
     return tmp_path / "first", tmp_path / "second"
 
 
-def published_first(address: str, first: Path) -> tuple[Store, str]:
+def published_first(address, first):
     store = open_store(address)
     version, _ = store.publish(first, "stable", "first")
     return store, version
 
 
-def loads(address: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def loads(address, cache, monkeypatch):
     """What a consumer without anything in its cache gets, verified."""
     monkeypatch.setenv("PEEWEE_CACHE", str(cache))
     return open_store(address).fetch("stable")[1]
 
 
-def check_converged(store: Store, old: str, second: Path) -> str:
+def check_converged(store, old, second):
     """Publish once more, undisturbed: then there is exactly one entry for it."""
     new, numbered = store.publish(second, "stable", "second")
     assert store.resolve("stable") == new
@@ -55,17 +51,12 @@ def check_converged(store: Store, old: str, second: Path) -> str:
 
 
 def test_publishing_survives_faults_of_the_server_and_the_network(
-    moto: S3Server,
-    moto_bucket: str,
-    releases: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    at_most: AtMost,
-) -> None:
+    moto, moto_bucket, releases, monkeypatch, tmp_path, at_most
+):
     """T15: 60 seeds: the previous or the new release always loads, a rerun converges, there is exactly one entry."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")  # so that many a publisher gives up
-    outcomes: Counter[str] = Counter()
-    faults: Counter[Fault] = Counter()
+    outcomes = Counter()
+    faults = Counter()
     seeds = at_most(4, 60)
     for seed in range(seeds):
         address = f"s3://{moto_bucket}/seed-{seed}"
@@ -91,9 +82,8 @@ def test_publishing_survives_faults_of_the_server_and_the_network(
 
 
 def test_reading_through_faults_gives_the_release_or_a_named_error(
-    moto: S3Server, moto_bucket: str, releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-    at_most: AtMost,
-) -> None:  # fmt: skip
+    moto, moto_bucket, releases, monkeypatch, tmp_path, at_most
+):
     """T15, the consumer's side: never anything but the whole release."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")
     address = f"s3://{moto_bucket}/store"
@@ -112,7 +102,7 @@ def test_reading_through_faults_gives_the_release_or_a_named_error(
     print(f"T15: {seeds} seeds of reading: {whole} got it, {seeds - whole} a named error; a rerun all")
 
 
-def publish_until(moto: S3Server, address: str, release: Path, point: int | None) -> int:
+def publish_until(moto, address, release, point):
     """Publish by a process that is killed at a point: 2k is before its request k goes on, 2k + 1 when it was answered.
 
     Returns:
@@ -125,16 +115,16 @@ def publish_until(moto: S3Server, address: str, release: Path, point: int | None
             env=os.environ | {"AWS_ENDPOINT_URL": proxy.endpoint},
         )  # fmt: skip
 
-        def kill_at(point_reached: int) -> None:
+        def kill_at(point_reached):
             if point_reached == point:
                 publisher.send_signal(signal.SIGKILL)
                 publisher.wait()
                 raise ConnectionAbortedError  # the request goes no further
 
-        def before(request: Request) -> None:
+        def before(request):
             kill_at(2 * request.number)
 
-        def after(request: Request) -> None:
+        def after(request):
             kill_at(2 * request.number + 1)
 
         proxy.before, proxy.after = before, after
@@ -145,14 +135,13 @@ def publish_until(moto: S3Server, address: str, release: Path, point: int | None
 
 
 def test_publisher_killed_at_any_request_leaves_the_previous_or_the_new_release(
-    moto: S3Server, moto_bucket: str, releases: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-    at_most: AtMost,
-) -> None:  # fmt: skip
+    moto, moto_bucket, releases, monkeypatch, tmp_path, at_most
+):
     """T15: kill -9 at 50 points, before a request goes on and after it was answered."""
     published_first(f"s3://{moto_bucket}/whole", releases[0])
     n_requests = publish_until(moto, f"s3://{moto_bucket}/whole", releases[1], None)
     n_points = at_most(4, 50)
-    outcomes: Counter[str] = Counter()
+    outcomes = Counter()
     for number in range(n_points):
         point = round(number * (2 * n_requests - 1) / (n_points - 1))
         address = f"s3://{moto_bucket}/point-{number}"

@@ -1,8 +1,5 @@
 """T16: a store whose put-if-absent is not atomic; and a publisher who may delete nothing."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 
 from peewee_model.errors import ReleaseError
@@ -11,21 +8,18 @@ from peewee_model.release.manifest import hash_file
 from peewee_model.store.store import open_store
 from tests.peewee_model.releases import write_release
 from tests.servers import fault_proxy
-from tests.servers.s3 import S3Server
 
 pytestmark = pytest.mark.system
 
-AtMost = Callable[[int, int], int]
-
 
 @pytest.fixture
-def release(tmp_path: Path) -> Path:
+def release(tmp_path):
     """One with a file that is sent in parts."""
     write_release(tmp_path / "release", text="# A voice\n" * 10**6)
     return tmp_path / "release"
 
 
-def refusals(bucket: str, release: Path, count: int) -> int:
+def refusals(bucket, release, count):
     """How often a new publisher, each to a place of its own, is refused."""
     refused = 0
     for number in range(count):
@@ -39,16 +33,14 @@ def refusals(bucket: str, release: Path, count: int) -> int:
     return refused
 
 
-def test_swift_is_detected(s3_bucket: str, release: Path, at_most: AtMost) -> None:
+def test_swift_is_detected(s3_bucket, release, at_most):
     """T16: 20/20."""
     count = at_most(3, 20)
     assert refusals(s3_bucket, release, count) == count
     print(f"T16: Swift detected {count}/{count}")
 
 
-def test_store_that_ignores_conditions_is_detected(
-    moto: S3Server, moto_bucket: str, release: Path, monkeypatch: pytest.MonkeyPatch, at_most: AtMost
-) -> None:
+def test_store_that_ignores_conditions_is_detected(moto, moto_bucket, release, monkeypatch, at_most):
     """T16: 20/20."""
     count = at_most(3, 20)
     with fault_proxy.before(moto.endpoint) as proxy:
@@ -58,7 +50,7 @@ def test_store_that_ignores_conditions_is_detected(
     print(f"T16: a store that ignores conditions detected {count}/{count}")
 
 
-def test_atomic_store_is_accepted(moto_bucket: str, release: Path, at_most: AtMost) -> None:
+def test_atomic_store_is_accepted(moto_bucket, release, at_most):
     """T16: 20/20, else the probe would cry wolf."""
     count = at_most(3, 20)
     assert refusals(moto_bucket, release, count) == 0
@@ -66,10 +58,9 @@ def test_atomic_store_is_accepted(moto_bucket: str, release: Path, at_most: AtMo
 
 
 @pytest.mark.parametrize("kind", ["swift", "moto"])
-def test_publisher_without_permission_to_delete_can_do_all(
-    request: pytest.FixtureRequest, kind: str, release: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    server: S3Server = request.getfixturevalue(kind)
+def test_publisher_without_permission_to_delete_can_do_all(request, kind, release, monkeypatch, tmp_path):
+    """A store whose keys may not delete is a safer store."""
+    server = request.getfixturevalue(kind)
     bucket = request.getfixturevalue({"swift": "s3_bucket", "moto": "moto_bucket"}[kind])
     if kind == "swift":
         monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import struct
-from pathlib import Path
-from typing import Any
 
 SPEAKER_MEL = {
     "sample_rate": 16000, "n_fft": 512, "win_length": 400, "hop_length": 160, "n_mels": 40,
@@ -16,13 +14,13 @@ ACOUSTIC_MEL = {
 }  # fmt: skip
 
 
-def safetensors_bytes(header: Any, data: bytes) -> bytes:
+def safetensors_bytes(header, data):
     """A safetensors file by hand, so that it can be a wrong one too."""
     raw = header if isinstance(header, bytes) else json.dumps(header).encode()
     return struct.pack("<Q", len(raw)) + raw + data
 
 
-def write_manifest(folder: Path, **changes: Any) -> str:
+def write_manifest(folder, **changes):
     """Describe what stands in a folder by a manifest written here by hand, and return the version."""
     files = {
         path.relative_to(folder).as_posix(): {
@@ -51,7 +49,7 @@ def write_manifest(folder: Path, **changes: Any) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def write_release(folder: Path, text: str = "# A voice\n") -> str:
+def write_release(folder, text="# A voice\n"):
     """Write a well-formed release whose weights belong to no model, and return its version."""
     for name, mel in (("encoder", SPEAKER_MEL), ("synthesizer", ACOUSTIC_MEL), ("vocoder", ACOUSTIC_MEL)):
         (folder / name).mkdir(parents=True)

@@ -8,21 +8,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tests.peewee_model.releases import safetensors_bytes, write_manifest
 
 WEIGHTS = "synthesizer/model.safetensors"
 
 
-def flip_bit(folder: Path) -> str:
+def flip_bit(folder):
     data = bytearray((folder / WEIGHTS).read_bytes())
     data[-1] ^= 1
     (folder / WEIGHTS).write_bytes(data)
     return WEIGHTS
 
 
-def swap_models(folder: Path) -> str:
+def swap_models(folder):
     first, second = (folder / f"{name}/model.safetensors" for name in ("encoder", "vocoder"))
     a, b = first.read_bytes(), second.read_bytes()
     first.write_bytes(b)
@@ -30,92 +29,92 @@ def swap_models(folder: Path) -> str:
     return "encoder/model.safetensors"
 
 
-def remove_file(folder: Path) -> str:
+def remove_file(folder):
     (folder / "MODEL_CARD.md").unlink()
     return "MODEL_CARD.md"
 
 
-def add_file(folder: Path) -> str:
+def add_file(folder):
     (folder / "reports/extra.json").write_text("{}")
     return "reports/extra.json"
 
 
-def add_hidden_file(folder: Path) -> str:
+def add_hidden_file(folder):
     (folder / "encoder/.model.safetensors.swp").write_text("")
     return "encoder/.model.safetensors.swp"
 
 
-def empty_file(folder: Path) -> str:
+def empty_file(folder):
     (folder / WEIGHTS).write_bytes(b"")
     return WEIGHTS
 
 
-def append_byte(folder: Path) -> str:
+def append_byte(folder):
     with (folder / WEIGHTS).open("ab") as file:
         file.write(b"\0")
     return WEIGHTS
 
 
-def cut_in_half(folder: Path) -> str:
+def cut_in_half(folder):
     data = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
     return WEIGHTS
 
 
-def link_file_outside(folder: Path) -> str:
+def link_file_outside(folder):
     shutil.move(folder / WEIGHTS, folder.parent / "same")
     (folder / WEIGHTS).symlink_to(folder.parent / "same")
     return WEIGHTS
 
 
-def link_folder_outside(folder: Path) -> str:
+def link_folder_outside(folder):
     shutil.move(folder / "vocoder", folder.parent / "same")
     (folder / "vocoder").symlink_to(folder.parent / "same")
     return "vocoder"
 
 
-def link_manifest_outside(folder: Path) -> str:
+def link_manifest_outside(folder):
     shutil.move(folder / "manifest.json", folder.parent / "same")
     (folder / "manifest.json").symlink_to(folder.parent / "same")
     return "manifest.json"
 
 
-def put_fifo(folder: Path) -> str:
+def put_fifo(folder):
     (folder / "MODEL_CARD.md").unlink()
     os.mkfifo(folder / "MODEL_CARD.md")
     return "MODEL_CARD.md"
 
 
-def put_folder(folder: Path) -> str:
+def put_folder(folder):
     (folder / "MODEL_CARD.md").unlink()
     (folder / "MODEL_CARD.md").mkdir()
     return "MODEL_CARD.md"
 
 
-def edit_gate(folder: Path) -> str:
+def edit_gate(folder):
     path = folder / "reports/gate.json"
     path.write_text(path.read_text().replace("true", "null"))
     return "reports/gate.json"
 
 
-def edit_metrics(folder: Path) -> str:
+def edit_metrics(folder):
     path = folder / "manifest.json"
     path.write_text(path.read_text().replace('"metrics": {}', '"metrics": {"eer": 0.0}'))
     return "manifest.json"
 
 
-def empty_manifest(folder: Path) -> str:
+def empty_manifest(folder):
     (folder / "manifest.json").write_bytes(b"")
     return "manifest.json"
 
 
-def replay_older(folder: Path) -> str:
+def replay_older(folder):
     (folder / "MODEL_CARD.md").write_text("# An older and worse voice\n")
     write_manifest(folder)
     return "manifest.json"
 
 
-TAMPERINGS: list[Callable[[Path], str]] = [
+TAMPERINGS = [
     flip_bit, swap_models, remove_file, add_file, add_hidden_file, empty_file, append_byte, cut_in_half,
     link_file_outside, link_folder_outside, link_manifest_outside, put_fifo, put_folder, edit_gate, edit_metrics,
     empty_manifest, replay_older,
@@ -132,7 +131,7 @@ NAMES = [
     "encoder/model.pt", "encoder/model.pkl", "encoder/model", "reports/run.py", "encoder/model.safetensors.pickle",
 ]  # fmt: skip
 GOOD = {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}
-HEADERS: dict[str, tuple[Any, bytes]] = {
+HEADERS = {
     "shape overflows": ({"a": GOOD | {"shape": [2**62, 2**62]}}, bytes(24)),
     "negative length": ({"a": GOOD | {"shape": [2, -3]}}, bytes(24)),
     "length no integer": ({"a": GOOD | {"shape": [2, 3.0]}}, bytes(24)),
@@ -151,7 +150,7 @@ HEADERS: dict[str, tuple[Any, bytes]] = {
 }
 
 
-def list_name(folder: Path, name: str) -> str:
+def list_name(folder, name):
     files = _manifest(folder)["files"]
     files[name] = files["MODEL_CARD.md"]
     if "Manifest.json" in name:
@@ -159,29 +158,29 @@ def list_name(folder: Path, name: str) -> str:
     return write_manifest(folder, files=files)
 
 
-def write_header(folder: Path, header: Any, data: bytes) -> str:
+def write_header(folder, header, data):
     (folder / WEIGHTS).write_bytes(safetensors_bytes(header, data))
     return write_manifest(folder)
 
 
-def rename_pickle(folder: Path) -> str:
+def rename_pickle(folder):
     (folder / WEIGHTS).write_bytes(pickle.dumps({"weight": list(range(100))}))
     return write_manifest(folder)
 
 
-def describe_another_config(folder: Path) -> str:
+def describe_another_config(folder):
     models = _manifest(folder)["models"]
     models["encoder"]["mel"] = models["encoder"]["mel"] | {"n_mels": 41}
     return write_manifest(folder, models=models)
 
 
-def omit_vocoder(folder: Path) -> str:
+def omit_vocoder(folder):
     files = _manifest(folder)["files"]
     del files["vocoder/model.safetensors"]
     return write_manifest(folder, files=files)
 
 
-def _manifest(folder: Path) -> Any:
+def _manifest(folder):
     return json.loads((folder / "manifest.json").read_text())
 
 

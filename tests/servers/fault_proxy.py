@@ -14,7 +14,6 @@ import struct
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -79,26 +78,23 @@ class Exchange:
     """Bytes of the answer's body; a cut one counts in full."""
 
 
-Plan = Callable[[Request], Fault]
-
-
-def no_fault(request: Request) -> Fault:
+def no_fault(request):
     return Fault.NONE
 
 
-def deny_delete(request: Request) -> Fault:
+def deny_delete(request):
     """The server's side of a publisher without permission to delete."""
     return Fault.DENY if request.method == "DELETE" or request.path.endswith("?delete") else Fault.NONE
 
 
-def chosen_by(seed: int) -> Plan:
+def chosen_by(seed):
     """A plan by seed: how often things go wrong, in which ways, and with which requests."""
     rng = random.Random(seed)
     rate = rng.choice([0.1, 0.3, 0.6])
     kinds = [fault for fault in Fault if fault not in (Fault.NONE, Fault.DENY, Fault.SAY)]
     kinds = rng.sample(kinds, rng.randrange(2, len(kinds) + 1))
 
-    def plan(request: Request) -> Fault:
+    def plan(request):
         rng = random.Random(f"{seed} {request.method} {request.path} {request.repeat}")
         fault = rng.choice(kinds) if rng.random() < rate else Fault.NONE
         return Fault.NONE if fault in CONDITIONAL and not request.conditional else fault
@@ -122,7 +118,7 @@ class FaultProxy(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, upstream: str, plan: Plan = no_fault) -> None:
+    def __init__(self, upstream, plan=no_fault):
         super().__init__(("127.0.0.1", 0), _Handler)
         address = urlsplit(upstream)
         assert address.hostname and address.port
@@ -131,23 +127,23 @@ class FaultProxy(ThreadingHTTPServer):
         self.says = (418, "Teapot", "I am a teapot")
         self.delay_s = 0.0
         self.ignore_conditions = False
-        self.exchanges: list[Exchange] = []
-        self.before: Callable[[Request], None] = lambda request: None
-        self.after: Callable[[Request], None] = lambda request: None
+        self.exchanges = []
+        self.before = lambda request: None
+        self.after = lambda request: None
         self._lock = threading.Lock()
         self._count = 0
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._seen = Counter()
 
     @property
-    def endpoint(self) -> str:
+    def endpoint(self):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
     @property
-    def faults(self) -> Counter[Fault]:
+    def faults(self):
         """How often each fault was."""
         return Counter(exchange.fault for exchange in self.exchanges if exchange.fault is not Fault.NONE)
 
-    def received(self, method: str = "GET", part: str = "") -> int:
+    def received(self, method="GET", part=""):
         """Bytes of answers' bodies to requests of a method whose path contains a part."""
         return sum(
             exchange.received
@@ -155,14 +151,14 @@ class FaultProxy(ThreadingHTTPServer):
             if exchange.request.method == method and part in exchange.request.path
         )
 
-    def take(self, method: str, path: str, conditional: bool) -> Request:
+    def take(self, method, path, conditional):
         with self._lock:
             request = Request(self._count, self._seen[method, path], method, path, conditional)
             self._count += 1
             self._seen[method, path] += 1
             return request
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request, client_address):
         pass  # a client that left, or was killed
 
 
@@ -170,11 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: FaultProxy
 
-    def setup(self) -> None:
+    def setup(self):
         super().setup()
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def handle_any(self) -> None:
+    def handle_any(self):
         body = self._body()
         conditional = self.headers.get("If-None-Match") == "*"
         request = self.server.take(self.command, self.path, conditional)
@@ -191,10 +187,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_OPTIONS = handle_any  # noqa: N815 - http.server's names
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format, *args):
         pass
 
-    def _body(self) -> bytes:
+    def _body(self):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
         pieces = []
@@ -205,7 +201,7 @@ class _Handler(BaseHTTPRequestHandler):
             pass
         return b"".join(pieces)
 
-    def _pass_on(self, request: Request, fault: Fault, body: bytes) -> None:
+    def _pass_on(self, request, fault, body):
         upstream = http.client.HTTPConnection(*self.server.upstream, timeout=120)
         try:
             upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -231,7 +227,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(response, answer, cut=fault is Fault.CUT)
 
-    def _answer(self, response: http.client.HTTPResponse, answer: bytes, cut: bool) -> None:
+    def _answer(self, response, answer, cut):
         self.send_response_only(response.status, response.reason)
         length = response.headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(answer))
         for name, value in response.getheaders():
@@ -244,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         if cut:
             self._drop()
 
-    def _refuse(self, fault: Fault) -> None:
+    def _refuse(self, fault):
         status, code, message = self.server.says if fault is Fault.SAY else (*STATUS[fault], STATUS[fault][1])
         xml = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
         body = b"" if self.command == "HEAD" else xml.encode()
@@ -255,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _drop(self) -> None:
+    def _drop(self):
         self.wfile.flush()
         self.close_connection = True
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -264,7 +260,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def before(upstream: str, plan: Plan = no_fault) -> Iterator[FaultProxy]:
+def before(upstream, plan=no_fault):
     """Serve a proxy before a server."""
     proxy = FaultProxy(upstream, plan)
     threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()

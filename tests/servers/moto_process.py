@@ -9,7 +9,6 @@ import logging
 import os
 import threading
 import time
-from typing import Any
 
 from moto.s3.responses import S3Response
 from moto.server import ThreadedMotoServer
@@ -18,14 +17,14 @@ _put_object = S3Response.put_object
 _one_at_a_time = threading.Lock()
 
 
-def put_object(self: S3Response) -> Any:
+def put_object(self):
     """Put an object, with nobody else between the look and the write."""
     with _one_at_a_time:
         return _put_object(self)
 
 
 if __name__ == "__main__":
-    S3Response.put_object = put_object  # type: ignore[method-assign]
+    S3Response.put_object = put_object
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     parent = os.getppid()  # before anything is said: a caller may be killed as soon as it has heard
     server = ThreadedMotoServer("127.0.0.1", 0)

@@ -7,12 +7,8 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +23,7 @@ class S3Server:
     region: str
 
     @property
-    def environment(self) -> dict[str, str]:
+    def environment(self):
         """The variables by which boto3, and all that stands on it, finds the server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
@@ -36,11 +32,11 @@ class S3Server:
             "AWS_DEFAULT_REGION": self.region,
         }
 
-    def behind(self, endpoint: str) -> "S3Server":
+    def behind(self, endpoint):
         """The same server, reached through a proxy."""
         return replace(self, endpoint=endpoint)
 
-    def client(self, **options: Any) -> Any:
+    def client(self, **options):
         """A boto3 client of this server, whatever the environment says."""
         import boto3
         from botocore.config import Config
@@ -56,13 +52,13 @@ class S3Server:
             ),
         )
 
-    def new_bucket(self) -> str:
+    def new_bucket(self):
         """Make an empty bucket and return its name."""
         name = f"test-{uuid.uuid4().hex[:12]}"
         self.client().create_bucket(Bucket=name)
         return name
 
-    def export(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    def export(self, monkeypatch, folder):
         """Make this process and its children use the server, and nothing of what the user has configured.
 
         An empty configuration is put into the folder.
@@ -78,7 +74,7 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def running(*command: str | Path) -> Iterator[dict[str, str]]:
+def running(*command):
     """Run a server that prints its environment as a line of JSON; stop it with all that it started."""
     process = subprocess.Popen(
         [sys.executable, *command], stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=ROOT
@@ -96,7 +92,7 @@ def running(*command: str | Path) -> Iterator[dict[str, str]]:
             process.wait()
 
 
-def server_from(environment: dict[str, str]) -> S3Server:
+def server_from(environment):
     return S3Server(
         environment["AWS_ENDPOINT_URL"],
         environment["AWS_ACCESS_KEY_ID"],
@@ -106,14 +102,14 @@ def server_from(environment: dict[str, str]) -> S3Server:
 
 
 @contextlib.contextmanager
-def swift(folder: Path) -> Iterator[S3Server]:
+def swift(folder):
     """OpenStack Swift with s3api. Its put-if-absent is not atomic."""
     with running(ROOT / "infra/s3/server.py", "--folder", folder, "--json") as environment:
         yield server_from(environment)
 
 
 @contextlib.contextmanager
-def moto() -> Iterator[S3Server]:
+def moto():
     """moto's server, in memory, with one put at a time: so its put-if-absent is atomic, as that of AWS."""
     with running(ROOT / "tests/servers/moto_process.py") as environment:
         yield server_from(environment)

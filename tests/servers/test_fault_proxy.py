@@ -3,18 +3,19 @@
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, IncompleteReadError, ResponseStreamingError
 
-from tests.servers import fault_proxy, s3
+from tests.servers import fault_proxy
 from tests.servers.fault_proxy import Fault
 
 ONCE = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
 
 
 @pytest.fixture(params=["swift", "moto"])
-def server(request: pytest.FixtureRequest) -> s3.S3Server:
+def server(request):
     return request.getfixturevalue(request.param)
 
 
-def test_signed_requests_pass_and_are_counted(server: s3.S3Server) -> None:
+def test_signed_requests_pass_and_are_counted(server):
+    """The proxy changes nothing that is signed."""
     bucket = server.new_bucket()
     with fault_proxy.before(server.endpoint) as proxy:
         client = server.behind(proxy.endpoint).client()
@@ -34,9 +35,8 @@ def test_signed_requests_pass_and_are_counted(server: s3.S3Server) -> None:
         (Fault.PRECONDITION_AFTER, True), (Fault.ERROR, False), (Fault.ERROR_AFTER, True), (Fault.SLOW_DOWN, False),
     ],
 )  # fmt: skip
-def test_fault_fails_the_request_before_or_after_it_had_its_effect(
-    server: s3.S3Server, fault: Fault, committed: bool
-) -> None:
+def test_fault_fails_the_request_before_or_after_it_had_its_effect(server, fault, committed):
+    """A client can't tell the two apart."""
     bucket = server.new_bucket()
     with fault_proxy.before(server.endpoint, lambda request: fault) as proxy:
         client = server.behind(proxy.endpoint).client(**ONCE)
@@ -49,7 +49,8 @@ def test_fault_fails_the_request_before_or_after_it_had_its_effect(
     assert server.client().list_objects_v2(Bucket=bucket)["KeyCount"] == committed
 
 
-def test_answer_is_cut_short(server: s3.S3Server) -> None:
+def test_answer_is_cut_short(server):
+    """Fewer bytes than its length says."""
     bucket = server.new_bucket()
     server.client().put_object(Bucket=bucket, Key="a", Body=b"x" * 1000)
     with fault_proxy.before(server.endpoint, lambda request: Fault.CUT) as proxy:
@@ -58,7 +59,8 @@ def test_answer_is_cut_short(server: s3.S3Server) -> None:
             body.read()
 
 
-def test_deletes_are_denied_one_by_one_and_many_at_once(server: s3.S3Server) -> None:
+def test_deletes_are_denied_one_by_one_and_many_at_once(server):
+    """S3 has both kinds of request."""
     bucket = server.new_bucket()
     with fault_proxy.before(server.endpoint, fault_proxy.deny_delete) as proxy:
         client = server.behind(proxy.endpoint).client()
@@ -70,7 +72,8 @@ def test_deletes_are_denied_one_by_one_and_many_at_once(server: s3.S3Server) -> 
         assert client.get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
 
 
-def test_seed_chooses_the_same_faults_again_and_another_seed_others() -> None:
+def test_seed_chooses_the_same_faults_again_and_another_seed_others():
+    """A failure can be repeated."""
     requests = [fault_proxy.Request(0, repeat, "PUT", f"/{key}", True) for key in range(30) for repeat in range(3)]
     chosen = {seed: [fault_proxy.chosen_by(seed)(request) for request in requests] for seed in range(60)}
     assert chosen[3] == [fault_proxy.chosen_by(3)(request) for request in requests]

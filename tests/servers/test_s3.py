@@ -18,11 +18,12 @@ from tests.servers import s3
 
 
 @pytest.fixture(params=["swift", "moto"])
-def server(request: pytest.FixtureRequest) -> s3.S3Server:
+def server(request):
     return request.getfixturevalue(request.param)
 
 
-def test_object_comes_back_whole_in_one_part_and_in_many(server: s3.S3Server) -> None:
+def test_object_comes_back_whole_in_one_part_and_in_many(server):
+    """With either server."""
     bucket, client = server.new_bucket(), server.client()
     client.put_object(Bucket=bucket, Key="a/small", Body=b"small")
     assert client.get_object(Bucket=bucket, Key="a/small")["Body"].read() == b"small"
@@ -38,7 +39,8 @@ def test_object_comes_back_whole_in_one_part_and_in_many(server: s3.S3Server) ->
     assert [(entry["Key"], entry["Size"]) for entry in listed] == [("a/large", len(large)), ("a/small", 5)]
 
 
-def test_put_if_absent_is_refused_the_second_time(server: s3.S3Server) -> None:
+def test_put_if_absent_is_refused_the_second_time(server):
+    """With either server, one after the other."""
     bucket, client = server.new_bucket(), server.client()
     client.put_object(Bucket=bucket, Key="entry", Body=b"first", IfNoneMatch="*")
     with pytest.raises(ClientError) as caught:
@@ -47,11 +49,11 @@ def test_put_if_absent_is_refused_the_second_time(server: s3.S3Server) -> None:
     assert client.get_object(Bucket=bucket, Key="entry")["Body"].read() == b"first"
 
 
-def winners(server: s3.S3Server, races: int) -> list[int]:
+def winners(server, races):
     """How many of 8 writers that race for one object are told that they made it, race by race."""
     bucket, client, start = server.new_bucket(), server.client(max_pool_connections=8), threading.Barrier(8)
 
-    def write(race: int) -> bool:
+    def write(race):
         start.wait()
         try:
             client.put_object(Bucket=bucket, Key=f"race-{race}", Body=b"mine", IfNoneMatch="*")
@@ -63,19 +65,22 @@ def winners(server: s3.S3Server, races: int) -> list[int]:
         return [sum(pool.map(write, [race] * 8)) for race in range(races)]
 
 
-def test_one_of_racing_writers_wins_on_moto_and_sometimes_many_on_swift(moto: s3.S3Server, swift: s3.S3Server) -> None:
+def test_one_of_racing_writers_wins_on_moto_and_sometimes_many_on_swift(moto, swift):
+    """It is why both servers are here."""
     assert winners(moto, 30) == [1] * 30
     assert max(winners(swift, 10)) > 1
 
 
-def test_wrong_secret_key_is_refused_by_swift(swift: s3.S3Server) -> None:
+def test_wrong_secret_key_is_refused_by_swift(swift):
+    """Its signatures are checked."""
     bucket = swift.new_bucket()
     stranger = s3.S3Server(swift.endpoint, swift.access_key, "wrong", swift.region)
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
         stranger.client().list_objects_v2(Bucket=bucket)
 
 
-def test_swift_started_again_on_its_folder_has_the_same_objects_keys_and_port(tmp_path) -> None:
+def test_swift_started_again_on_its_folder_has_the_same_objects_keys_and_port(tmp_path):
+    """What was printed for a shell stays right."""
     with s3.swift(tmp_path / "swift") as first:
         first.client().put_object(Bucket="peewee", Key="kept", Body=b"kept")
     with s3.swift(tmp_path / "swift") as second:
@@ -90,7 +95,8 @@ def test_swift_started_again_on_its_folder_has_the_same_objects_keys_and_port(tm
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_server_prints_lines_for_a_shell_and_stops_when_told(tmp_path, number: signal.Signals) -> None:
+def test_server_prints_lines_for_a_shell_and_stops_when_told(tmp_path, number):
+    """As `make s3` uses it."""
     process = subprocess.Popen(
         [sys.executable, "infra/s3/server.py", "--folder", tmp_path / "swift"],
         stdout=subprocess.PIPE, text=True, cwd=s3.ROOT, start_new_session=True,
@@ -107,7 +113,8 @@ def test_server_prints_lines_for_a_shell_and_stops_when_told(tmp_path, number: s
 
 
 @pytest.mark.parametrize("script", ["infra/s3/server.py", "tests/servers/moto_process.py"])
-def test_server_ends_when_the_program_that_started_it_is_killed(tmp_path, script: str) -> None:
+def test_server_ends_when_the_program_that_started_it_is_killed(tmp_path, script):
+    """A killed run of the tests leaves no server."""
     options = ["--json", "--folder", str(tmp_path / "swift")] if "infra" in script else []
     code = (
         "import subprocess, sys, time\n"

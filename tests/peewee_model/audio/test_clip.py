@@ -83,12 +83,14 @@ def test_rate_is_the_files_own(rate):
 
 
 def test_file_is_read_by_content_whatever_its_name(tmp_path):
+    """A FLAC file with the name of a WAV file is a FLAC file."""
     path = tmp_path / "voice.raw"
     path.write_bytes(encoded(tone(), kind="FLAC"))
     np.testing.assert_array_equal(read_clip(path).samples, read_clip(path.read_bytes()).samples)
 
 
 def test_channels_are_averaged():
+    """A stereo recording is as loud as its mono mix."""
     left, right = tone(hz=200.0), tone(hz=310.0)
     clip = read_clip(encoded(np.stack([left, right], axis=1), subtype="FLOAT"))
     np.testing.assert_allclose(clip.samples, (left + right) / 2, atol=1e-7)
@@ -97,6 +99,7 @@ def test_channels_are_averaged():
 
 
 def test_blocks_leave_no_seam(monkeypatch):
+    """A file that is read in blocks gives the samples of one read."""
     whole = read_clip(encoded(tone()))
     monkeypatch.setattr(module, "_READ_FRAMES", 777)
     np.testing.assert_array_equal(read_clip(encoded(tone())).samples, whole.samples)
@@ -112,6 +115,7 @@ def test_cut_recording_is_refused(kind, fraction):
 
 @pytest.mark.parametrize("n_bytes", [4, 11, 30, 43])
 def test_wav_cut_in_its_header_is_refused(n_bytes):
+    """There is no sound to read."""
     assert refusal(encoded(tone())[:n_bytes]) == "truncated"
 
 
@@ -123,6 +127,7 @@ def test_wav_with_a_lying_data_size_is_refused(size):
 
 @pytest.mark.parametrize("size", [0, 100, 2**32 - 1])
 def test_wav_with_a_lying_riff_size_is_refused(size):
+    """A header that promises more than the file has is a cut file."""
     assert refusal(with_size(encoded(tone()), b"RIFF", size)) == "truncated"
 
 
@@ -169,6 +174,7 @@ def test_wav_with_chunks_around_its_data_is_read():
     ],
 )
 def test_unusable_recording_is_refused_with_its_reason(data, reason):
+    """The reason code is what the table of refused files counts."""
     assert refusal(data) == reason
 
 
@@ -208,6 +214,7 @@ def test_flac_that_states_more_than_it_holds_is_refused():
 
 
 def test_paths_that_are_no_files_are_refused(tmp_path):
+    """A folder, a missing file and an empty one have their reasons."""
     assert refusal(tmp_path) == "unreadable"
     assert refusal(tmp_path / "missing.wav") == "unreadable"
     (tmp_path / "empty.wav").touch()
@@ -233,6 +240,7 @@ def test_random_damage_never_gives_unusable_samples():
 
 
 def test_flac_and_wav_give_back_their_16_bits(tmp_path):
+    """Neither reading nor writing changes a sample."""
     samples = (np.random.default_rng(0).integers(-32768, 32768, 5000) / 32768).astype(np.float32)
     clip = decode_flac(encode_flac(samples, 22050))
     np.testing.assert_array_equal(clip.samples, samples)
@@ -243,6 +251,7 @@ def test_flac_and_wav_give_back_their_16_bits(tmp_path):
 
 
 def test_damaged_flac_of_a_table_is_named():
+    """The error says which utterance, not only that a decoder failed."""
     for data in (b"", b"fLaC", encoded(np.stack([tone(), tone()], axis=1), kind="FLAC")):
         with pytest.raises(AudioError) as caught:
             decode_flac(data)
@@ -250,6 +259,7 @@ def test_damaged_flac_of_a_table_is_named():
 
 
 def test_quantize_clips_at_full_scale_and_refuses_nan():
+    """A sample beyond 1 must not wrap around to the other sign."""
     found = quantize(np.array([-2, -1, 0, 0.5, 1, 2], np.float32))
     assert found.tolist() == [-32768, -32768, 0, 16384, 32767, 32767]
     with pytest.raises(AudioError, match="NaN"):
@@ -281,6 +291,7 @@ def test_trimming_equals_librosas_rule(top_db, length):
 
 
 def test_trimming_leaves_a_margin_where_there_is_one():
+    """A soft consonant at the edge stays."""
     samples = np.concatenate([np.zeros(8000, np.float32), tone(), np.zeros(100, np.float32)])
     bare, _ = trim_silence(samples, RATE, top_db=40, margin_s=0)
     found, trimmed_s = trim_silence(samples, RATE, top_db=40, margin_s=0.1)
@@ -291,6 +302,7 @@ def test_trimming_leaves_a_margin_where_there_is_one():
 
 
 def test_trimming_loses_nothing_of_a_recording_without_silence():
+    """Where no edge is silent, every sample stays."""
     found, trimmed_s = trim_silence(tone(), RATE, top_db=40, margin_s=0.05)
     np.testing.assert_array_equal(found, tone())
     assert trimmed_s == 0
@@ -298,6 +310,7 @@ def test_trimming_loses_nothing_of_a_recording_without_silence():
 
 @pytest.mark.parametrize("samples", [np.zeros(0, np.float32), np.zeros(5000, np.float32)])
 def test_trimming_silence_is_an_error(samples):
+    """Nothing would be left."""
     with pytest.raises(AudioError) as caught:
         trim_silence(samples, RATE, top_db=40, margin_s=0)
     assert caught.value.reason == "silent"

@@ -176,12 +176,14 @@ def test_logarithm_is_taken_in_float64(configs):
     ],
 )
 def test_unusable_samples_are_refused(configs, samples, reason):
+    """The error names what is wrong; there is no mel of it."""
     with pytest.raises(AudioError) as caught:
         log_mel(samples, configs["speaker"])
     assert caught.value.reason == reason
 
 
 def test_channels_are_refused(configs):
+    """Whoever passes two channels has to choose or mix them."""
     with pytest.raises(ShapeError, match=r"\(2, 100\)"):
         log_mel(np.zeros((2, 100), np.float32), configs["speaker"])
 
@@ -199,5 +201,6 @@ def test_channels_are_refused(configs):
     ],
 )
 def test_contradicting_settings_are_refused(configs, change, told):
+    """Settings that can't hold together are named before any mel is made."""
     with pytest.raises(ValidationError, match=told):
         MelConfig(**{**configs["acoustic"].model_dump(), **change})

@@ -12,10 +12,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,12 +22,9 @@ from peewee_model.cli.release_summary import human_size, table
 from peewee_model.errors import ReleaseError, ReleaseNotFoundError
 from peewee_model.public_text import printable
 from peewee_model.release.manifest import Manifest
-from peewee_model.store.channels import Action, ChannelEntry, Numbered
+from peewee_model.store.channels import ChannelEntry, Numbered
 from peewee_model.store.rollback import version_before
-from peewee_model.store.store import Store, open_store
-from tests.servers.s3 import S3Server
-
-Sign = Callable[..., str]
+from peewee_model.store.store import open_store
 
 SCRIPT = Path(sys.executable).with_name("peewee-tts")
 METRICS = {"speaker": {"eer": 0.0421}, "speech": {"synthesized": {"cer": 0.187, "wer": 0.4}}}
@@ -48,22 +43,22 @@ class Shelf:
     versions: tuple[str, ...]
 
     @property
-    def store(self) -> Store:
+    def store(self):
         return open_store(self.address)
 
-    def run(self, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments, **environment):
         return run(*arguments, PEEWEE_STORE=self.address, **environment)
 
-    def json(self, *arguments: str | Path) -> Any:
+    def json(self, *arguments):
         done = self.run(*arguments, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def current(self, channel: str = "stable") -> str:
+    def current(self, channel="stable"):
         return self.store.resolve(channel)
 
 
-def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments, **environment):
     """What `peewee-tts release` does, in this process, which saves a second each time."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -72,11 +67,11 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
         patch.setattr(sys, "argv", ["peewee-tts", "release", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
             cli.main()
-    shown = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined]
+    shown = [stream.buffer.getvalue().decode() for stream in (out, err)]
     return subprocess.CompletedProcess(["release"], int(caught.value.code or 0), *shown)
 
 
-def installed(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def installed(*arguments, **environment):
     """The same by the console script."""
     return subprocess.run(
         [SCRIPT, "release", *arguments],
@@ -87,7 +82,7 @@ def installed(*arguments: str | Path, **environment: str) -> subprocess.Complete
     )
 
 
-def refused(done: subprocess.CompletedProcess[str], *words: str, code: int = 2) -> None:
+def refused(done, *words, code=2):
     """One line on stderr, nothing on stdout, and the exit code."""
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
@@ -98,7 +93,7 @@ def refused(done: subprocess.CompletedProcess[str], *words: str, code: int = 2) 
 
 
 @pytest.fixture
-def releases(bare_release: tuple[Path, str], sign: Sign) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def releases(bare_release, sign):
     folder, _ = bare_release
     folders, versions = [], []
     for number in range(3):
@@ -111,7 +106,7 @@ def releases(bare_release: tuple[Path, str], sign: Sign) -> tuple[tuple[Path, ..
 
 
 @pytest.fixture
-def shelf(request: pytest.FixtureRequest, tmp_path: Path, releases: Any, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def shelf(request, tmp_path, releases, monkeypatch):
     """A folder; for tests marked `both`, a real S3 server as well."""
     monkeypatch.delenv("PEEWEE_PUBLIC_KEY", raising=False)
     if getattr(request, "param", "folder") == "folder":
@@ -129,7 +124,7 @@ both = pytest.mark.parametrize("shelf", ["folder", "swift"], indirect=True)
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> tuple[Path, Path]:
+def keys(tmp_path):
     private, public = tmp_path / "release.key", tmp_path / "release.pub"
     make = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", private]
     subprocess.run(make, check=True)
@@ -138,12 +133,12 @@ def keys(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @both
-def test_installed_command_does_all_of_it(shelf: Shelf, keys: tuple[Path, Path]) -> None:
+def test_installed_command_does_all_of_it(shelf, keys):
     """From one release to another and back, as a person with a terminal does it."""
     first, second, third = shelf.versions
     environment = {"PEEWEE_STORE": shelf.address}
 
-    def done(*arguments: str | Path) -> str:
+    def done(*arguments):
         found = installed(*arguments, **environment)
         assert found.returncode == 0, found.stderr
         return found.stdout
@@ -160,7 +155,8 @@ def test_installed_command_does_all_of_it(shelf: Shelf, keys: tuple[Path, Path])
     refused(installed("verify", second, "--public-key", keys[1], **environment), "is not signed by")
 
 
-def test_list_shows_every_release(shelf: Shelf) -> None:
+def test_list_shows_every_release(shelf):
+    """With its channels, one line a release."""
     done = shelf.run("list")
     assert done.returncode == 0 and done.stderr == ""
     head, *rows = done.stdout.splitlines()
@@ -172,7 +168,8 @@ def test_list_shows_every_release(shelf: Shelf) -> None:
 
 
 @both
-def test_list_as_json_is_complete(shelf: Shelf) -> None:
+def test_list_as_json_is_complete(shelf):
+    """A program sees all that the table shows."""
     listed = {entry["version"]: entry for entry in shelf.json("list")}
     assert listed.keys() == set(shelf.versions)
     first, last = listed[shelf.versions[0]], listed[shelf.versions[2]]
@@ -184,20 +181,23 @@ def test_list_as_json_is_complete(shelf: Shelf) -> None:
     assert (last["n_files"], last["size"]) == (len(files), sum(path.stat().st_size for path in files))
 
 
-def test_list_of_an_empty_store_says_so_on_stderr(tmp_path: Path) -> None:
+def test_list_of_an_empty_store_says_so_on_stderr(tmp_path):
+    """stdout stays empty for a program that reads it."""
     done = run("list", "--json", "--store", tmp_path / "none")
     assert (done.returncode, done.stdout) == (0, "[]\n")
     assert "holds no release" in done.stderr
 
 
 @both
-def test_show_as_json_is_the_manifest_byte_by_byte(shelf: Shelf) -> None:
+def test_show_as_json_is_the_manifest_byte_by_byte(shelf):
+    """Its hash is the version."""
     done = shelf.run("show", "stable", "--json")
     assert hashlib.sha256(done.stdout.encode()).hexdigest()[:16] == shelf.versions[2]
     assert Manifest.model_validate_json(done.stdout).metrics == METRICS
 
 
-def test_show_tells_what_a_release_is(shelf: Shelf) -> None:
+def test_show_tells_what_a_release_is(shelf):
+    """What a person asks before using it."""
     shown = shelf.run("show", shelf.versions[2]).stdout
     for word in (
         shelf.versions[2], "stable", "passed", "nobody", "not from a git commit", "libritts train-clean-100", "33236",
@@ -209,7 +209,8 @@ def test_show_tells_what_a_release_is(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("length", [4, 15, 16])
-def test_release_is_named_by_its_beginning(shelf: Shelf, length: int) -> None:
+def test_release_is_named_by_its_beginning(shelf, length):
+    """The first characters are enough, as in git."""
     version = shelf.versions[1]
     begin = version[:length]
     if sum(other.startswith(begin) for other in shelf.versions) > 1:
@@ -218,7 +219,8 @@ def test_release_is_named_by_its_beginning(shelf: Shelf, length: int) -> None:
 
 
 @both
-def test_name_that_means_nothing_lists_what_there_is(shelf: Shelf) -> None:
+def test_name_that_means_nothing_lists_what_there_is(shelf):
+    """The error shows channels and versions to choose from."""
     for command, name in zip(
         itertools.cycle(("show", "pull", "verify")),
         ("beta", "0123456789abcdef", "ffff0000", "abc", "no such", "../stable", ""),
@@ -227,7 +229,8 @@ def test_name_that_means_nothing_lists_what_there_is(shelf: Shelf) -> None:
         refused(shelf.run(command, name), shelf.address, *shelf.versions)
 
 
-def test_beginning_that_several_releases_share_is_refused(tmp_path: Path, releases: Any, sign: Sign) -> None:
+def test_beginning_that_several_releases_share_is_refused(tmp_path, releases, sign):
+    """A guess would be the wrong voice half of the time."""
     folders, _ = releases
     store, seen = open_store(str(tmp_path / "store")), {}
     for number in range(2000):
@@ -241,7 +244,8 @@ def test_beginning_that_several_releases_share_is_refused(tmp_path: Path, releas
     assert run("show", version[:15], "--store", store.address).returncode in (0, 2)
 
 
-def test_channel_whose_name_could_be_a_beginning_wins(shelf: Shelf) -> None:
+def test_channel_whose_name_could_be_a_beginning_wins(shelf):
+    """A channel's name is chosen, a version's is chance."""
     name = shelf.versions[1][:4]
     done = shelf.run("promote", shelf.versions[0], "--channel", name, "--reason", "to confuse")
     assert done.returncode == 0, done.stderr
@@ -249,7 +253,8 @@ def test_channel_whose_name_could_be_a_beginning_wins(shelf: Shelf) -> None:
 
 
 @both
-def test_pull_prints_a_folder_with_the_release(shelf: Shelf) -> None:
+def test_pull_prints_a_folder_with_the_release(shelf):
+    """A script can use the printed path."""
     done = shelf.run("pull", "stable")
     assert done.returncode == 0 and shelf.versions[2] in done.stderr
     folder = Path(done.stdout.rstrip("\n"))
@@ -258,7 +263,8 @@ def test_pull_prints_a_folder_with_the_release(shelf: Shelf) -> None:
 
 
 @both
-def test_pull_copies_into_a_new_or_empty_folder_only(shelf: Shelf, tmp_path: Path) -> None:
+def test_pull_copies_into_a_new_or_empty_folder_only(shelf, tmp_path):
+    """It overwrites nothing of the user's."""
     (tmp_path / "empty").mkdir()
     for target in (tmp_path / "a/new", tmp_path / "empty"):
         assert shelf.json("pull", "stable", "--to", target) == {"version": shelf.versions[2], "path": str(target)}
@@ -273,12 +279,13 @@ def test_pull_copies_into_a_new_or_empty_folder_only(shelf: Shelf, tmp_path: Pat
         assert content(tmp_path) == before
 
 
-def content(folder: Path) -> dict[str, bytes]:
+def content(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @both
-def test_verify_says_what_was_compared(shelf: Shelf) -> None:
+def test_verify_says_what_was_compared(shelf):
+    """The number of files and where they are."""
     done = shelf.run("verify", "stable")
     assert done.returncode == 0, done.stderr
     files = content(shelf.folders[2])
@@ -290,7 +297,8 @@ def test_verify_says_what_was_compared(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("json_flag", [[], ["--json"]])
-def test_verify_names_the_file_that_differs(tmp_path: Path, releases: Any, json_flag: list[str], sign: Sign) -> None:
+def test_verify_names_the_file_that_differs(tmp_path, releases, json_flag, sign):
+    """One changed byte is found, and the exit code is 2."""
     folders, versions = releases
     store = tmp_path / "store"
     open_store(str(store)).publish(folders[0], "stable", "first")
@@ -302,9 +310,8 @@ def test_verify_names_the_file_that_differs(tmp_path: Path, releases: Any, json_
     refused(done, "vocoder/model.safetensors", "expected sha256", "found sha256")
 
 
-def test_verify_on_s3_looks_at_the_store_and_not_at_what_was_got(
-    s3_bucket: str, swift: S3Server, releases: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verify_on_s3_looks_at_the_store_and_not_at_what_was_got(s3_bucket, swift, releases, monkeypatch):
+    """A good cache hides no damage in the store."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     folders, versions = releases
     shelf = Shelf(f"s3://{s3_bucket}", folders, versions)
@@ -318,7 +325,8 @@ def test_verify_on_s3_looks_at_the_store_and_not_at_what_was_got(
 
 
 @both
-def test_promote_makes_a_channel_mean_a_release(shelf: Shelf) -> None:
+def test_promote_makes_a_channel_mean_a_release(shelf):
+    """With its reason in the history."""
     done = shelf.run("promote", shelf.versions[0], "--channel", "beta", "--reason", "  for\n testers ", "--json")
     assert done.returncode == 0 and "channel beta is new" in done.stderr
     entry = json.loads(done.stdout)
@@ -332,13 +340,15 @@ def test_promote_makes_a_channel_mean_a_release(shelf: Shelf) -> None:
     assert shelf.current() == shelf.versions[0]
 
 
-def test_promoting_what_a_channel_means_already_adds_nothing(shelf: Shelf) -> None:
+def test_promoting_what_a_channel_means_already_adds_nothing(shelf):
+    """The history has one entry a change."""
     done = shelf.run("promote", "stable", "--channel", "stable", "--reason", "again", "--json")
     assert done.returncode == 0 and "nothing was added" in done.stderr
     assert json.loads(done.stdout)["number"] == len(shelf.store.history("stable")) == 3
 
 
-def test_promote_warns_of_a_release_that_did_not_pass_its_gate(tmp_path: Path, releases: Any, sign: Sign) -> None:
+def test_promote_warns_of_a_release_that_did_not_pass_its_gate(tmp_path, releases, sign):
+    """It is allowed, and it is said."""
     folder = releases[0][0]
     (folder / "reports/gate.json").write_text('{"passed": false, "failures": ["EER 0.4 is over 0.1"]}')
     version = sign(folder)
@@ -349,20 +359,23 @@ def test_promote_warns_of_a_release_that_did_not_pass_its_gate(tmp_path: Path, r
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "\n\t"])
-def test_blank_reason_is_refused(shelf: Shelf, reason: str) -> None:
+def test_blank_reason_is_refused(shelf, reason):
+    """The history is read later, by others."""
     refused(shelf.run("promote", shelf.versions[0], "--channel", "stable", "--reason", reason), "--reason is blank")
     refused(shelf.run("rollback", "--channel", "stable", "--reason", reason), "--reason is blank")
     assert len(shelf.store.history("stable")) == 3
 
 
 @pytest.mark.parametrize("channel", ["Stable", "a/b", "0123456789abcdef", "../x", ""])
-def test_name_that_can_be_no_channel_is_refused(shelf: Shelf, channel: str) -> None:
+def test_name_that_can_be_no_channel_is_refused(shelf, channel):
+    """It would be a path or a version."""
     done = shelf.run("promote", shelf.versions[0], "--channel", channel, "--reason", "why not")
     refused(done, "can't be a channel")
 
 
 @both
-def test_rollback_goes_further_back_each_time_and_stops_at_the_first(shelf: Shelf) -> None:
+def test_rollback_goes_further_back_each_time_and_stops_at_the_first(shelf):
+    """Two rollbacks do not undo each other."""
     for expected in (shelf.versions[1], shelf.versions[0]):
         entry = shelf.json("rollback", "--channel", "stable", "--reason", "it lisps")
         assert (entry["version"], entry["action"], entry["reason"]) == (expected, "rollback", "it lisps")
@@ -371,7 +384,8 @@ def test_rollback_goes_further_back_each_time_and_stops_at_the_first(shelf: Shel
     assert [numbered.number for numbered in shelf.store.history("stable")] == [1, 2, 3, 4, 5]
 
 
-def test_rollback_to_a_release_that_the_channel_meant(shelf: Shelf) -> None:
+def test_rollback_to_a_release_that_the_channel_meant(shelf):
+    """A release can be named instead of a number of steps."""
     first, second, third = shelf.versions
     assert shelf.json("rollback", "--channel", "stable", "--reason", "both lisp", "--to", first)["version"] == first
     assert shelf.json("rollback", "--channel", "stable", "--reason", "no, one", "--to", third)["version"] == third
@@ -380,14 +394,16 @@ def test_rollback_to_a_release_that_the_channel_meant(shelf: Shelf) -> None:
     refused(shelf.run("rollback", "--channel", "beta", "--reason", "no", "--to", first), "never meant", "promote")
 
 
-def test_rollback_of_an_unknown_channel_is_refused(shelf: Shelf) -> None:
+def test_rollback_of_an_unknown_channel_is_refused(shelf):
+    """The error lists the channels that exist."""
     refused(shelf.run("rollback", "--channel", "beta", "--reason", "it lisps"), "no channel 'beta'", "stable")
     refused(shelf.run("history", "--channel", "beta"), "no channel 'beta'", "stable")
     refused(shelf.run("history", "--channel", shelf.versions[0]), "is a version, not a channel", "stable")
 
 
 @both
-def test_history_has_the_newest_last(shelf: Shelf) -> None:
+def test_history_has_the_newest_last(shelf):
+    """What happened last is next to the prompt."""
     shelf.run("rollback", "--channel", "stable", "--reason", "it lisps")
     head, *rows = shelf.run("history", "--channel", "stable").stdout.splitlines()
     assert head.split() == ["NUMBER", "WHEN", "BY", "ACTION", "VERSION", "REASON"]
@@ -399,7 +415,8 @@ def test_history_has_the_newest_last(shelf: Shelf) -> None:
 
 
 @both
-def test_signed_release_is_listed_verified_and_required(shelf: Shelf, keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_signed_release_is_listed_verified_and_required(shelf, keys, tmp_path):
+    """`--public-key` refuses a release without a signature."""
     private, public = keys
     other = tmp_path / "other.pub"
     subprocess.run(
@@ -418,9 +435,8 @@ def test_signed_release_is_listed_verified_and_required(shelf: Shelf, keys: tupl
     refused(shelf.run("pull", "stable", "--public-key", tmp_path / "none.pub"), "can't be read")
 
 
-def test_release_signed_when_published_is_what_the_key_signed(
-    tmp_path: Path, releases: Any, keys: tuple[Path, Path]
-) -> None:
+def test_release_signed_when_published_is_what_the_key_signed(tmp_path, releases, keys):
+    """`PEEWEE_SIGNING_KEY` signs before the channel moves."""
     folders, versions = releases
     store = open_store(str(tmp_path / "store"))
     store.publish(folders[0], "stable", "first", signing_key=keys[0])
@@ -438,7 +454,8 @@ def test_release_signed_when_published_is_what_the_key_signed(
 
 
 @both
-def test_half_published_release_is_refused(shelf: Shelf, swift: S3Server) -> None:
+def test_half_published_release_is_refused(shelf, swift):
+    """A release without its manifest is not there."""
     half = "0123456789abcdef"
     if shelf.address.startswith("s3://"):
         bucket, _, prefix = shelf.address.removeprefix("s3://").partition("/")
@@ -452,9 +469,8 @@ def test_half_published_release_is_refused(shelf: Shelf, swift: S3Server) -> Non
     assert half not in shelf.run("list").stdout
 
 
-def test_wrong_use_of_s3_is_one_line_that_names_it(
-    s3_bucket: str, swift: S3Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_use_of_s3_is_one_line_that_names_it(s3_bucket, swift, monkeypatch):
+    """Keys, bucket and region have a remedy each."""
     store = f"s3://{s3_bucket}/tts"
     refused(run("show", "stable", "--store", store), store, "'stable'")
     refused(run("list", "--store", "s3://no-such-bucket-here/tts"), "no bucket 'no-such-bucket-here'", "create it")
@@ -467,7 +483,7 @@ def test_wrong_use_of_s3_is_one_line_that_names_it(
     refused(run("list", "--store", "gs://bucket"), "s3://bucket/prefix")
 
 
-def test_server_out_of_reach_is_one_line_and_worth_another_try(s3_bucket: str) -> None:
+def test_server_out_of_reach_is_one_line_and_worth_another_try(s3_bucket):
     """Exit code 75: whoever runs us may try again, as it is done with a network that fails."""
     store, once = f"s3://{s3_bucket}", {"AWS_MAX_ATTEMPTS": "1"}
     done = run("list", "--store", store, AWS_ENDPOINT_URL="http://127.0.0.1:9", **once)
@@ -476,16 +492,16 @@ def test_server_out_of_reach_is_one_line_and_worth_another_try(s3_bucket: str) -
 
 
 @pytest.fixture
-def web_server() -> Iterator[str]:
+def web_server():
     """A server that is none of S3."""
 
     class Page(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+        def do_GET(self):
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"<html>Welcome</html>")
 
-        def log_message(self, *arguments: object) -> None:
+        def log_message(self, *arguments):
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
@@ -494,18 +510,21 @@ def web_server() -> Iterator[str]:
         server.shutdown()
 
 
-def test_endpoint_that_is_no_s3_server_is_one_line(s3_bucket: str, web_server: str) -> None:
+def test_endpoint_that_is_no_s3_server_is_one_line(s3_bucket, web_server):
+    """A web page that answers is no store."""
     for arguments in (["list"], ["history"], ["show", "stable"], ["pull", "0123456789abcdef"], ["verify", "0123"]):
         done = run(*arguments, "--store", f"s3://{s3_bucket}", AWS_ENDPOINT_URL=web_server, AWS_MAX_ATTEMPTS="1")
         refused(done, "AWS_ENDPOINT_URL" if arguments[0] in ("list", "history") else "")
 
 
-def test_store_that_can_not_be_read_is_one_line(tmp_path: Path) -> None:
+def test_store_that_can_not_be_read_is_one_line(tmp_path):
+    """The error names the folder."""
     (tmp_path / "store").symlink_to(tmp_path / "store")
     refused(run("list", "--store", tmp_path / "store"), "symbolic links", "check the address")
 
 
-def test_damaged_release_is_listed_and_hides_no_other(tmp_path: Path, releases: Any) -> None:
+def test_damaged_release_is_listed_and_hides_no_other(tmp_path, releases):
+    """One bad manifest does not end the listing."""
     folders, versions = releases
     store = open_store(str(tmp_path / "store"))
     for folder in folders[:2]:
@@ -519,7 +538,8 @@ def test_damaged_release_is_listed_and_hides_no_other(tmp_path: Path, releases: 
     assert versions[0] in listed[versions[0]]["error"] and listed[versions[1]]["error"] is None
 
 
-def test_damaged_channel_entry_is_named(tmp_path: Path, releases: Any) -> None:
+def test_damaged_channel_entry_is_named(tmp_path, releases):
+    """The error names the entry's file."""
     store = open_store(str(tmp_path / "store"))
     store.publish(releases[0][0], "stable", "run")
     (tmp_path / "store/channels/stable/00000001.json").write_text("{")
@@ -527,7 +547,7 @@ def test_damaged_channel_entry_is_named(tmp_path: Path, releases: Any) -> None:
         refused(run(*arguments, "--store", store.address), "channels/stable/00000001.json is no channel entry")
 
 
-def test_damaged_channel_leaves_the_other_channels_alone(tmp_path: Path, releases: Any) -> None:
+def test_damaged_channel_leaves_the_other_channels_alone(tmp_path, releases):
     """It is named on stderr, once; lists and pages leave it out."""
     folders, (version, *_) = releases
     store = open_store(str(tmp_path / "store"))
@@ -546,7 +566,8 @@ def test_damaged_channel_leaves_the_other_channels_alone(tmp_path: Path, release
     refused(run("pull", "nowhere", "--store", store.address), "its channels: beta, gamma, stable")
 
 
-def test_text_from_a_store_does_not_steer_the_terminal(tmp_path: Path, releases: Any) -> None:
+def test_text_from_a_store_does_not_steer_the_terminal(tmp_path, releases):
+    """Control characters in a reason are shown, not obeyed."""
     store = open_store(str(tmp_path / "store"))
     store.publish(releases[0][0], "stable", "good")
     entry = tmp_path / "store/channels/stable/00000001.json"  # nobody can add such a one, but older programs could
@@ -557,9 +578,8 @@ def test_text_from_a_store_does_not_steer_the_terminal(tmp_path: Path, releases:
     assert "\x1b" not in shown and "\x07" not in shown and "\u202e" not in shown and len(shown.splitlines()) == 2
 
 
-def test_pinned_release_that_was_got_needs_no_server(
-    s3_bucket: str, releases: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pinned_release_that_was_got_needs_no_server(s3_bucket, releases, monkeypatch):
+    """A version can't change, so the cache is enough."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     folders, versions = releases
     shelf = Shelf(f"s3://{s3_bucket}", folders, versions)
@@ -570,7 +590,7 @@ def test_pinned_release_that_was_got_needs_no_server(
     refused(shelf.run("pull", "stable", **gone), "can't be reached", code=75)
 
 
-def log(*steps: tuple[Action, str]) -> list[Numbered]:
+def log(*steps):
     return [
         Numbered(
             number,
@@ -601,12 +621,13 @@ def log(*steps: tuple[Action, str]) -> list[Numbered]:
         ("pA pB pC rA rC", "A"),
     ],
 )
-def test_rollback_is_read_as_undo(steps: str, expected: str | None) -> None:
-    actions: dict[str, Action] = {"p": "publish", "m": "promote", "r": "rollback"}
+def test_rollback_is_read_as_undo(steps, expected):
+    """The listing says which release a rollback left."""
+    actions = {"p": "publish", "m": "promote", "r": "rollback"}
     assert version_before(log(*((actions[step[0]], step[1]) for step in steps.split()))) == expected
 
 
-def test_rolling_back_again_and_again_always_ends(tmp_path: Path, releases: Any) -> None:
+def test_rolling_back_again_and_again_always_ends(tmp_path, releases):
     """Whatever was done before, each rollback leads to another release, and the last says that there is none."""
     folders, versions = releases
     store = open_store(str(tmp_path / "store"))
@@ -621,7 +642,8 @@ def test_rolling_back_again_and_again_always_ends(tmp_path: Path, releases: Any)
     assert seen == [versions[number] for number in (0, 1, 2, 0, 2, 1, 0)]
 
 
-def test_rollback_to_a_release_that_is_gone_is_refused(tmp_path: Path, releases: Any) -> None:
+def test_rollback_to_a_release_that_is_gone_is_refused(tmp_path, releases):
+    """A channel never points to what nobody can load."""
     folders, versions = releases
     store = open_store(str(tmp_path / "store"))
     for folder in folders[:2]:
@@ -632,7 +654,8 @@ def test_rollback_to_a_release_that_is_gone_is_refused(tmp_path: Path, releases:
     assert store.resolve("stable") == versions[1]
 
 
-def test_sizes_and_tables_are_short() -> None:
+def test_sizes_and_tables_are_short():
+    """Rows fit a terminal."""
     assert [human_size(size) for size in (0, 999, 1000, 99_400, 99_600, 999_600, 123_456_789)] == [
         "0 B", "999 B", "1.0 kB", "99.4 kB", "100 kB", "1.0 MB", "123 MB",
     ]  # fmt: skip
@@ -640,10 +663,10 @@ def test_sizes_and_tables_are_short() -> None:
     assert printable("a\n\tb\x1b") == "a b?"
 
 
-def test_release_commands_start_within_half_a_second(tmp_path: Path) -> None:
+def test_release_commands_start_within_half_a_second(tmp_path):
     """Of a processor's time, best of five: the machine may be busy with other things."""
 
-    def seconds() -> float:
+    def seconds():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert installed("list", "--store", tmp_path).returncode == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,12 +1,9 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import soundfile
 import torch
@@ -37,10 +34,8 @@ TEXT = TextConfig(units="graphemes", language="en-us")
 NEVER, AT_ONCE = -30.0, 30.0
 PAUSE = round(cloner.PAUSE_S * 24000)
 
-Samples = npt.NDArray[np.float32]
 
-
-def make_encoder() -> SpeakerEncoder:
+def make_encoder():
     torch.manual_seed(1)
     sizes = LstmSizes(
         n_layers=1, hidden_dim=16, projection_dim=0, pooling="last", attention_channels=1, embedding_dim=8,
@@ -50,10 +45,10 @@ def make_encoder() -> SpeakerEncoder:
     return SpeakerEncoder(config).eval()
 
 
-def make_synthesizer(stop_bias: float = NEVER, **changes: Any) -> Tacotron2:
+def make_synthesizer(stop_bias=NEVER, **changes):
     """Random weights, and a decoder that stops never or at once."""
     torch.manual_seed(2)
-    settings: dict[str, Any] = {
+    settings = {
         "symbol_embedding_dim": 8, "encoder_n_convolutions": 1, "encoder_kernel_size": 3, "encoder_dropout": 0.5,
         "prenet_dim": 8, "prenet_dropout": 0.5, "attention_rnn_dim": 8, "attention_dim": 8,
         "attention_location_n_filters": 2, "attention_location_kernel_size": 3, "attention_dropout": 0.1,
@@ -66,7 +61,7 @@ def make_synthesizer(stop_bias: float = NEVER, **changes: Any) -> Tacotron2:
     return model
 
 
-def make_vocoder(mel: MelConfig = ACOUSTIC_MEL) -> GriffinLim:
+def make_vocoder(mel=ACOUSTIC_MEL):
     config = GriffinLimConfig(arch="griffin_lim", n_iterations=1, momentum=0.0, n_inversion_updates=1, mel=mel)
     return GriffinLim(config).eval()
 
@@ -75,7 +70,7 @@ def models(stop_bias):
     return make_encoder(), make_synthesizer(stop_bias), make_vocoder()
 
 
-def voice(duration_s: float, sample_rate: int = 16000, pitch: float = 120.0) -> Samples:
+def voice(duration_s, sample_rate=16000, pitch=120.0):
     """A buzz with a slow beat and no energy above 3 kHz, so that every rate holds all of it."""
     time = np.arange(round(duration_s * sample_rate)) / sample_rate
     harmonics = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, int(3000 / pitch)))
@@ -83,17 +78,17 @@ def voice(duration_s: float, sample_rate: int = 16000, pitch: float = 120.0) -> 
 
 
 @pytest.fixture(scope="module")
-def speaker() -> VoiceCloner:
+def speaker():
     return VoiceCloner(make_encoder(), make_synthesizer(), make_vocoder())
 
 
 @pytest.fixture
-def clip() -> Clip:
+def clip():
     return Clip(voice(2.0), 16000)
 
 
 @pytest.fixture
-def store(tmp_path: Path, sign: Callable[..., str]) -> tuple[str, str]:
+def store(tmp_path, sign):
     """A store's address, and the version of the release in it."""
     folder = tmp_path / "made"
     for name, model in (("encoder", make_encoder()), ("synthesizer", make_synthesizer()), ("vocoder", make_vocoder())):
@@ -103,7 +98,8 @@ def store(tmp_path: Path, sign: Callable[..., str]) -> tuple[str, str]:
     return str(tmp_path / "store"), version
 
 
-def test_release_of_a_store_speaks_and_is_saved(store: tuple[str, str], tmp_path: Path) -> None:
+def test_release_of_a_store_speaks_and_is_saved(store, tmp_path):
+    """From a store's address to a WAV file."""
     address, version = store
     soundfile.write(tmp_path / "me.wav", voice(1.5, 44100), 44100)
     speech = VoiceCloner.load(f"{address}@stable").clone("Hello there.", reference=[tmp_path / "me.wav"])
@@ -125,9 +121,8 @@ def test_release_of_a_store_speaks_and_is_saved(store: tuple[str, str], tmp_path
     assert pinned.samples.tobytes() == again.samples.tobytes() == speech.samples.tobytes()
 
 
-def test_command_line_clones_a_voice(
-    store: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command_line_clones_a_voice(store, tmp_path, monkeypatch, capsys):
+    """The README's line."""
     soundfile.write(tmp_path / "me.wav", voice(1.5), 16000)
     out = tmp_path / "hello.wav"
     arguments = ["clone", "--release", store[0], "--reference", str(tmp_path / "me.wav"), "--out", str(out), "--text"]
@@ -144,9 +139,8 @@ def test_command_line_clones_a_voice(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_tampered_release_is_refused_before_a_model_is_loaded(
-    store: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tampered_release_is_refused_before_a_model_is_loaded(store, monkeypatch):
+    """Nothing is computed from bytes that nobody released."""
     address, version = store
     path = Path(address) / "releases" / version / "vocoder/model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
@@ -156,7 +150,8 @@ def test_tampered_release_is_refused_before_a_model_is_loaded(
         VoiceCloner.load(f"{address}@stable")
 
 
-def test_seed_makes_it_reproducible_and_leaves_global_randomness_alone(speaker: VoiceCloner, clip: Clip) -> None:
+def test_seed_makes_it_reproducible_and_leaves_global_randomness_alone(speaker, clip):
+    """Two calls give the same samples, and the caller's own random numbers do not move."""
     torch.manual_seed(7)
     expected = torch.rand(1)
     torch.manual_seed(7)
@@ -166,7 +161,8 @@ def test_seed_makes_it_reproducible_and_leaves_global_randomness_alone(speaker: 
     assert speaker.clone("One two.", [clip], seed=4).samples.tobytes() != first.samples.tobytes()
 
 
-def test_voice_is_heard_in_what_is_said(speaker: VoiceCloner, clip: Clip) -> None:
+def test_voice_is_heard_in_what_is_said(speaker, clip):
+    """Another reference gives another speech."""
     other = Clip(voice(2.0, pitch=300.0), 16000)
     spoken = [speaker.clone("One two.", [reference]).samples for reference in (clip, other)]
     assert spoken[0].tobytes() != spoken[1].tobytes()
@@ -174,9 +170,8 @@ def test_voice_is_heard_in_what_is_said(speaker: VoiceCloner, clip: Clip) -> Non
 
 @pytest.mark.parametrize("sample_rate", [8000, 11025, 22050, 44100, 48000])
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_rate_and_channels_of_a_reference_do_not_matter(
-    speaker: VoiceCloner, tmp_path: Path, sample_rate: int, n_channels: int
-) -> None:
+def test_rate_and_channels_of_a_reference_do_not_matter(speaker, tmp_path, sample_rate, n_channels):
+    """They are converted before the encoder."""
     samples = voice(2.0, sample_rate)
     soundfile.write(tmp_path / "me.wav", np.stack([samples] * n_channels, axis=1), sample_rate, subtype="FLOAT")
     expected = speaker.embed_voice([Clip(voice(2.0), 16000)])
@@ -186,7 +181,8 @@ def test_rate_and_channels_of_a_reference_do_not_matter(
     assert torch.dist(wrong_rate, expected) > 0.05
 
 
-def test_clips_are_joined_by_their_length(speaker: VoiceCloner) -> None:
+def test_clips_are_joined_by_their_length(speaker):
+    """A long clip counts more than a short one."""
     long, short = Clip(voice(3.0), 16000), Clip(voice(1.5, pitch=200.0), 16000)
     one, two = speaker.embed_voice([long]), speaker.embed_voice([short])
     both = speaker.embed_voice([long, short])
@@ -196,12 +192,14 @@ def test_clips_are_joined_by_their_length(speaker: VoiceCloner) -> None:
 
 
 @pytest.mark.parametrize("duration_s", [1.1, 60.0, 600.0])
-def test_reference_may_have_a_second_or_ten_minutes(speaker: VoiceCloner, tmp_path: Path, duration_s: float) -> None:
+def test_reference_may_have_a_second_or_ten_minutes(speaker, tmp_path, duration_s):
+    """Both ends of what is allowed work."""
     soundfile.write(tmp_path / "me.flac", np.tile(voice(1.1, 8000), round(duration_s / 1.1)), 8000)
     assert torch.dist(speaker.embed_voice([tmp_path / "me.flac"]), speaker.embed_voice([Clip(voice(2), 16000)])) < 0.3
 
 
-def test_short_clips_that_make_a_second_together_are_enough(speaker: VoiceCloner) -> None:
+def test_short_clips_that_make_a_second_together_are_enough(speaker):
+    """The minimum is for all clips together."""
     clips = [Clip(voice(0.6), 16000)] * 2
     assert torch.isfinite(speaker.embed_voice(clips)).all()
     with pytest.raises(AudioError) as caught:
@@ -233,15 +231,15 @@ SILENCE = np.zeros(32000, np.float32)
         "no samples", "over ten minutes", "broken header", "no audio file", "no bytes",
     ],
 )  # fmt: skip
-def test_unusable_reference_is_refused_with_its_reason(
-    speaker: VoiceCloner, reference: list[Clip | bytes], reason: str
-) -> None:
+def test_unusable_reference_is_refused_with_its_reason(speaker, reference, reason):
+    """Each reason has its own words."""
     with pytest.raises(AudioError) as caught:
         speaker.clone("Hello.", reference)
     assert caught.value.reason == reason
 
 
-def test_reference_that_is_refused_is_named(speaker: VoiceCloner, tmp_path: Path, clip: Clip) -> None:
+def test_reference_that_is_refused_is_named(speaker, tmp_path, clip):
+    """With many clips, the error says which."""
     with pytest.raises(AudioError, match=r"nowhere\.wav is not a file; check the path"):
         speaker.clone("Hello.", [clip, tmp_path / "nowhere.wav"])
     (tmp_path / "broken.wav").write_bytes(b"x" * 1000)
@@ -255,12 +253,13 @@ def test_reference_that_is_refused_is_named(speaker: VoiceCloner, tmp_path: Path
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "\u0000", "漢字"])
-def test_text_that_can_not_be_spoken_is_refused(speaker: VoiceCloner, clip: Clip, text: str) -> None:
+def test_text_that_can_not_be_spoken_is_refused(speaker, clip, text):
+    """The error says what to change."""
     with pytest.raises(TextError):
         speaker.clone(text, [clip])
 
 
-def test_long_text_is_spoken_in_sentences_with_pauses() -> None:
+def test_long_text_is_spoken_in_sentences_with_pauses():
     """A decoder that stops at once says a step for each sentence: the rest is pauses."""
     quick = VoiceCloner(make_encoder(), make_synthesizer(AT_ONCE), make_vocoder())
     text = "The quick brown fox jumps over the lazy dog, and then it sleeps until noon. " * 12
@@ -276,7 +275,8 @@ def test_long_text_is_spoken_in_sentences_with_pauses() -> None:
         assert not speech.samples[start : start + PAUSE].any()
 
 
-def test_voice_that_does_not_stop_is_cut_off_and_flagged(speaker: VoiceCloner, clip: Clip) -> None:
+def test_voice_that_does_not_stop_is_cut_off_and_flagged(speaker, clip):
+    """The caller learns that the speech is not whole."""
     short, long = (speaker.clone(text, [clip]) for text in ("Hi.", "This sentence is longer, so it may take longer."))
     assert short.truncated and long.truncated
     assert len(short.alignment[0]) < len(long.alignment[0]) < 24000 / 256 / 5 * 20
@@ -300,7 +300,7 @@ def test_one_sentence_that_is_cut_off_flags_the_whole_text(clip):
 TEXTS = ["One two. And a longer sentence, for the batch.", "Three.", "Four five six. Seven."]
 
 
-def test_many_texts_are_each_spoken_as_alone(speaker: VoiceCloner, clip: Clip) -> None:
+def test_many_texts_are_each_spoken_as_alone(speaker, clip):
     """In their order, whatever was spoken beside them: seeds, alignments and lengths are a sentence's own."""
     other = Clip(voice(2.0, pitch=300.0), 16000)
     references = [[clip], [other], [clip]]
@@ -315,21 +315,23 @@ def test_many_texts_are_each_spoken_as_alone(speaker: VoiceCloner, clip: Clip) -
     assert [speech.samples.tobytes() for speech in again] == [speech.samples.tobytes() for speech in together]
 
 
-def test_many_texts_in_one_voice_need_one_reference(speaker: VoiceCloner, clip: Clip) -> None:
+def test_many_texts_in_one_voice_need_one_reference(speaker, clip):
+    """The reference is read once."""
     one = speaker.clone_many(TEXTS[1:], [[clip]])
     each = speaker.clone_many(TEXTS[1:], [[clip], clip])
     assert [speech.samples.tobytes() for speech in one] == [speech.samples.tobytes() for speech in each]
     assert speaker.clone_many([], [[clip]]) == []
 
 
-def test_sentences_of_a_text_are_drawn_for_on_their_own(speaker: VoiceCloner, clip: Clip) -> None:
+def test_sentences_of_a_text_are_drawn_for_on_their_own(speaker, clip):
     """The same sentence twice is not the same speech twice, and what follows a sentence does not change it."""
     twice = speaker.clone("One two. One two.", [clip]).alignment
     assert not np.allclose(twice[0], twice[1], atol=1e-4)
     np.testing.assert_allclose(speaker.clone("One two.", [clip]).alignment[0], twice[0], atol=2e-3)
 
 
-def test_many_texts_with_unusable_arguments_are_refused(speaker: VoiceCloner, clip: Clip) -> None:
+def test_many_texts_with_unusable_arguments_are_refused(speaker, clip):
+    """The error names the argument."""
     with pytest.raises(TextError, match="text 2: the text has nothing to say"):
         speaker.clone_many(["Hi.", " "], [[clip]])
     with pytest.raises(ConfigError, match="2 references for 3 texts; give a list of one, or one for each"):
@@ -341,13 +343,15 @@ def test_many_texts_with_unusable_arguments_are_refused(speaker: VoiceCloner, cl
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
-def test_precision_of_a_release_is_its_user_s_choice(store: tuple[str, str], clip: Clip, precision: str) -> None:
+def test_precision_of_a_release_is_its_user_s_choice(store, clip, precision):
+    """One release runs in eight bits or in 32."""
     chosen = VoiceCloner.load(store[0], precision=precision).clone("Hello.", [clip])
     default = VoiceCloner.load(store[0]).clone("Hello.", [clip])
     assert (chosen.samples.tobytes() == default.samples.tobytes()) == (precision == "int8")
 
 
-def test_silence_at_the_end_of_what_is_said_is_cut_off(monkeypatch: pytest.MonkeyPatch, clip: Clip) -> None:
+def test_silence_at_the_end_of_what_is_said_is_cut_off(monkeypatch, clip):
+    """A pause that the model adds is no speech."""
     vocoder = make_vocoder()
     spoken = np.concatenate([voice(0.5, 24000), np.zeros(24000, np.float32)])
     monkeypatch.setattr(vocoder, "synthesize", lambda mel: spoken)
@@ -355,7 +359,8 @@ def test_silence_at_the_end_of_what_is_said_is_cut_off(monkeypatch: pytest.Monke
     assert 0.5 <= speech.duration_s < 0.5 + 2 * MARGIN_S + 0.03
 
 
-def test_loud_samples_are_scaled_and_not_clipped(monkeypatch: pytest.MonkeyPatch, clip: Clip) -> None:
+def test_loud_samples_are_scaled_and_not_clipped(monkeypatch, clip):
+    """Clipping is audible, a lower level is not."""
     vocoder = make_vocoder()
     loud = voice(0.5, 24000) * np.float32(10)
     monkeypatch.setattr(vocoder, "synthesize", lambda mel: loud)
@@ -364,7 +369,8 @@ def test_loud_samples_are_scaled_and_not_clipped(monkeypatch: pytest.MonkeyPatch
     assert np.count_nonzero(np.abs(speech.samples) > 0.999) < 50
 
 
-def test_models_that_do_not_fit_together_are_refused_by_field() -> None:
+def test_models_that_do_not_fit_together_are_refused_by_field():
+    """The error names the field and both values."""
     other = ACOUSTIC_MEL.model_copy(update={"hop_length": 300})
     with pytest.raises(ConfigError, match=r"mel\.hop_length is 256 in the synthesizer, 300 in the vocoder"):
         VoiceCloner(make_encoder(), make_synthesizer(), make_vocoder(other))
@@ -374,13 +380,15 @@ def test_models_that_do_not_fit_together_are_refused_by_field() -> None:
         VoiceCloner(make_encoder(), make_synthesizer(n_symbols=7), make_vocoder())
 
 
-def test_speech_that_can_not_be_saved_names_the_path(speaker: VoiceCloner, clip: Clip, tmp_path: Path) -> None:
+def test_speech_that_can_not_be_saved_names_the_path(speaker, clip, tmp_path):
+    """A missing folder is the usual cause."""
     speech = speaker.clone("Hi.", [clip])
     with pytest.raises(PeeweeError, match=re.escape(str(tmp_path / "no/such/folder.wav"))):
         speech.save(tmp_path / "no/such/folder.wav")
 
 
-def test_import_pulls_in_no_pipeline_dependency(repository: Path) -> None:
+def test_import_pulls_in_no_pipeline_dependency(repository):
+    """A consumer has not installed them."""
     code = "import peewee_model, sys; print(*sys.modules); from peewee_model import VoiceCloner; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
     bare, full = (set(line.split()) for line in done.stdout.splitlines())
@@ -402,7 +410,8 @@ def test_cloning_needs_neither_librosa_nor_numba(store, tmp_path, repository):
     assert {"librosa", "numba", "llvmlite"}.isdisjoint(done.stdout.split())
 
 
-def test_name_that_the_package_does_not_have_is_an_attribute_error() -> None:
+def test_name_that_the_package_does_not_have_is_an_attribute_error():
+    """Lazy exports behave as a module does."""
     import peewee_model
 
     with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):

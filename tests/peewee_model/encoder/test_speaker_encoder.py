@@ -37,7 +37,7 @@ NETWORKS = [
 ]  # fmt: skip
 
 
-def encoder(arch="lstm", normalize="global", silence_db=0.0, **sizes) -> SpeakerEncoder:
+def encoder(arch="lstm", normalize="global", silence_db=0.0, **sizes):
     """In evaluation mode, its batch norms having seen some data."""
     torch.manual_seed(1)
     kind, plain = KINDS[arch]

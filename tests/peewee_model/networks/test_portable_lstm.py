@@ -21,6 +21,7 @@ def test_it_runs_under_autocast_on_any_cpu(half):
 
 
 def test_it_is_exact_where_the_cpu_has_no_other(monkeypatch):
+    """Under autocast it computes in full precision then."""
     monkeypatch.setattr(lstm, "_has_lstm_in_half", lambda: False)
     network, frames = LSTM(8, 6, batch_first=True), torch.randn(2, 5, 8)
     with torch.autocast("cpu", dtype=torch.bfloat16):

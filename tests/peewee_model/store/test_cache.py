@@ -9,9 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,21 +18,18 @@ from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import hash_file
 from peewee_model.store.cache import ABANDONED_AFTER_S, Cache
 from peewee_model.store.signing import SignatureError
-from peewee_model.store.store import Store, open_store
-from tests.servers.s3 import S3Server
-
-Sign = Callable[..., str]
+from peewee_model.store.store import open_store
 
 
 @pytest.fixture
-def cache(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(s3_bucket, monkeypatch):
     """The cache's folder; publishing is allowed."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     return Path(os.environ["PEEWEE_CACHE"])
 
 
 @pytest.fixture
-def store(cache: Path, s3_bucket: str, bare_release: tuple[Path, str]) -> Store:
+def store(cache, s3_bucket, bare_release):
     """A store that holds one release."""
     store = open_store(f"s3://{s3_bucket}")
     store.publish(bare_release[0], "stable", "gate passed")
@@ -42,27 +37,26 @@ def store(cache: Path, s3_bucket: str, bare_release: tuple[Path, str]) -> Store:
 
 
 @pytest.fixture
-def go_offline(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    def go() -> None:
+def go_offline(monkeypatch):
+    def go():
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
     return go
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def tree(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def flip(path: Path) -> None:
+def flip(path):
     data = path.read_bytes()
     path.chmod(0o644)
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
-def test_pinned_version_asks_no_network_and_a_channel_always_does(
-    store: Store, bare_release: tuple[Path, str], go_offline: Callable[[], None]
-) -> None:
+def test_pinned_version_asks_no_network_and_a_channel_always_does(store, bare_release, go_offline):
+    """A version can't change, a channel can."""
     version = bare_release[1]
     store.fetch("stable")
     go_offline()
@@ -72,7 +66,8 @@ def test_pinned_version_asks_no_network_and_a_channel_always_does(
         offline.fetch("stable")
 
 
-def test_use_of_the_cache_imports_no_boto3(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_use_of_the_cache_imports_no_boto3(store, bare_release):
+    """It takes half a second to import."""
     store.fetch("stable")
     code = (
         "import sys; from peewee_model.store.store import open_store\n"
@@ -82,9 +77,8 @@ def test_use_of_the_cache_imports_no_boto3(store: Store, bare_release: tuple[Pat
     assert {"boto3", "botocore", "torch"}.isdisjoint(done.stdout.split())
 
 
-def test_what_two_releases_share_is_fetched_once(
-    store: Store, cache: Path, bare_release: tuple[Path, str], sign: Sign, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_two_releases_share_is_fetched_once(store, cache, bare_release, sign, monkeypatch):
+    """Files are kept by their hash."""
     folder, _ = bare_release
     other = folder.parent / "other"
     shutil.copytree(folder, other)
@@ -92,12 +86,12 @@ def test_what_two_releases_share_is_fetched_once(
     version = sign(other)
     store.publish(other, "beta", "another card")
     first, _ = store.fetch("stable")
-    asked: list[str] = []
+    asked = []
     from peewee_model.store.s3 import S3Backend
 
     get = S3Backend.get
 
-    def record(self: S3Backend, files: Any, *arguments: Any) -> Any:
+    def record(self, files, *arguments):
         asked.extend(files)
         return get(self, files, *arguments)
 
@@ -110,9 +104,8 @@ def test_what_two_releases_share_is_fetched_once(
 
 
 @pytest.mark.parametrize("change", ["flip", "cut", "missing", "extra", "link", "manifest", "no manifest"])
-def test_damaged_release_is_fetched_again_with_a_warning(
-    store: Store, bare_release: tuple[Path, str], change: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damaged_release_is_fetched_again_with_a_warning(store, bare_release, change, caplog):
+    """A user gets a good release, and learns that the disk is not good."""
     folder, version = store.fetch("stable")
     weights = folder / "vocoder/model.safetensors"
     if change == "flip":
@@ -136,7 +129,8 @@ def test_damaged_release_is_fetched_again_with_a_warning(
     assert "damaged" in caplog.text or change == "no manifest"
 
 
-def test_damage_that_cannot_be_repaired_is_named(store: Store, cache: Path, go_offline: Callable[[], None]) -> None:
+def test_damage_that_cannot_be_repaired_is_named(store, cache, go_offline):
+    """Without the store, the error says which file is damaged."""
     folder, version = store.fetch("stable")
     flip(folder / "vocoder/model.safetensors")
     go_offline()
@@ -145,12 +139,10 @@ def test_damage_that_cannot_be_repaired_is_named(store: Store, cache: Path, go_o
     assert not Cache(cache).holds(version)
 
 
-def test_copies_do_where_there_are_no_hard_links(
-    store: Store, bare_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copies_do_where_there_are_no_hard_links(store, bare_release, monkeypatch):
     """As on some network file systems: nothing real at hand refuses links."""
 
-    def refuse(*_: object) -> None:
+    def refuse(*_):
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
@@ -158,9 +150,8 @@ def test_copies_do_where_there_are_no_hard_links(
     assert tree(folder) == tree(bare_release[0])
 
 
-def test_what_a_killed_download_left_counts_for_nothing(
-    store: Store, cache: Path, bare_release: tuple[Path, str]
-) -> None:
+def test_what_a_killed_download_left_counts_for_nothing(store, cache, bare_release):
+    """A part of a release is no release."""
     half = cache / "incoming" / "abandoned" / "release"
     half.mkdir(parents=True)
     (half / "manifest.json").write_text("{")
@@ -173,13 +164,14 @@ def test_what_a_killed_download_left_counts_for_nothing(
     assert not list((cache / "incoming").iterdir())
 
 
-def _fetch(address: str, barrier: Any) -> None:
+def _fetch(address, barrier):
     barrier.wait()
     for _ in range(3):
         open_store(address).fetch("stable")
 
 
-def test_five_processes_fill_one_cache(store: Store, cache: Path, bare_release: tuple[Path, str]) -> None:
+def test_five_processes_fill_one_cache(store, cache, bare_release):
+    """Each gets a whole release."""
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(5)
     readers = [context.Process(target=_fetch, args=(store.address, barrier)) for _ in range(5)]
@@ -192,10 +184,11 @@ def test_five_processes_fill_one_cache(store: Store, cache: Path, bare_release: 
     assert not list((cache / "incoming").iterdir())
 
 
-def test_threads_that_find_the_same_damage_all_get_a_good_release(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_threads_that_find_the_same_damage_all_get_a_good_release(store, bare_release):
+    """They repair it once, and none reads the other's half."""
     folder, version = store.fetch("stable")
     flip(folder / "vocoder/model.safetensors")
-    found: list[Path] = []
+    found = []
     threads = [
         threading.Thread(target=lambda: found.append(open_store(store.address).fetch(version)[0])) for _ in "123"
     ]
@@ -207,9 +200,7 @@ def test_threads_that_find_the_same_damage_all_get_a_good_release(store: Store, 
     assert tree(folder) == tree(bare_release[0])
 
 
-def test_cache_without_room_is_one_line(
-    store: Store, cache: Path, bare_release: tuple[Path, str], sign: Sign, tmp_path: Path
-) -> None:
+def test_cache_without_room_is_one_line(store, cache, bare_release, sign, tmp_path):
     """A file system of 1 MiB: seen before the download, and, if others fill it meanwhile, during it."""
     folder, _ = bare_release
     (folder / "reports/large.csv").write_bytes(os.urandom(3 * 2**20))
@@ -239,9 +230,8 @@ def test_cache_without_room_is_one_line(
         subprocess.run(["umount", small], check=True)
 
 
-def test_cache_that_cannot_be_written_is_one_line(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_that_cannot_be_written_is_one_line(store, tmp_path, monkeypatch):
+    """The error names `PEEWEE_CACHE`."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "file"))
     with pytest.raises(ReleaseError, match=r"can't be used.*PEEWEE_CACHE"):
@@ -252,11 +242,11 @@ def test_cache_that_cannot_be_written_is_one_line(
 
 
 @pytest.fixture
-def key_pair(tmp_path: Path) -> tuple[Path, Path]:
+def key_pair(tmp_path):
     return make_keys(tmp_path / "ours")
 
 
-def make_keys(folder: Path) -> tuple[Path, Path]:
+def make_keys(folder):
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -273,10 +263,7 @@ def make_keys(folder: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
-def test_required_signature(
-    kind: str, store: Store, tmp_path: Path, bare_release: tuple[Path, str], key_pair: tuple[Path, Path],
-    go_offline: Callable[[], None],
-) -> None:  # fmt: skip
+def test_required_signature(kind, store, tmp_path, bare_release, key_pair, go_offline):
     """Absent: refused and said; there: accepted, and later without a network too; another key's: refused."""
     folder, version = bare_release
     if kind == "folder":
@@ -298,9 +285,8 @@ def test_required_signature(
     assert open_store(store.address).fetch(version, public)[1] == version
 
 
-def test_damaged_signature_in_the_cache_is_asked_for_again(
-    store: Store, cache: Path, bare_release: tuple[Path, str], key_pair: tuple[Path, Path]
-) -> None:
+def test_damaged_signature_in_the_cache_is_asked_for_again(store, cache, bare_release, key_pair):
+    """It is not the release that is wrong."""
     private, public = key_pair
     store.publish(bare_release[0], "stable", "gate passed", signing_key=private)
     store.fetch("stable", public)
@@ -310,9 +296,8 @@ def test_damaged_signature_in_the_cache_is_asked_for_again(
 
 
 def test_release_signed_by_someone_else_than_who_signed_the_bytes_is_refused(
-    store: Store, swift: S3Server, s3_bucket: str, bare_release: tuple[Path, str], sign: Sign,
-    key_pair: tuple[Path, Path],
-) -> None:  # fmt: skip
+    store, swift, s3_bucket, bare_release, sign, key_pair
+):
     """A signature of another release, put in this one's place."""
     private, public = key_pair
     folder, version = bare_release
@@ -328,16 +313,15 @@ def test_release_signed_by_someone_else_than_who_signed_the_bytes_is_refused(
 
 
 def test_cloner_requires_the_signature_that_the_environment_or_its_caller_names(
-    store: Store, tmp_path: Path, bare_release: tuple[Path, str], key_pair: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+    store, tmp_path, bare_release, key_pair, monkeypatch
+):
     """The caller's word counts more; without a good signature no model is loaded."""
     from peewee_model import VoiceCloner
 
     private, public = key_pair
     _, stranger = make_keys(tmp_path / "theirs")
     store.publish(bare_release[0], "stable", "gate passed", signing_key=private)
-    loaded: list[Path] = []
+    loaded = []
     monkeypatch.setattr(VoiceCloner, "_from_verified", lambda folder, device, precision: loaded.append(folder))
     monkeypatch.setenv("PEEWEE_PUBLIC_KEY", str(stranger))
     with pytest.raises(SignatureError):

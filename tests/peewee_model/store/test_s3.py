@@ -5,9 +5,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,27 +17,25 @@ from peewee_model.errors import (
 )
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import FileEntry, hash_file
-from peewee_model.store.store import Store, open_store
+from peewee_model.store.store import open_store
 from tests.servers import fault_proxy
-from tests.servers.s3 import S3Server
 
-Sign = Callable[..., str]
 MEBIBYTE = 2**20
 
 
 @pytest.fixture
-def swift_store(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+def swift_store(s3_bucket, monkeypatch):
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     return open_store(f"s3://{s3_bucket}/some/prefix")
 
 
 @pytest.fixture
-def moto_store(moto_bucket: str) -> Store:
+def moto_store(moto_bucket):
     return open_store(f"s3://{moto_bucket}/store")
 
 
 @pytest.fixture
-def big_release(bare_release: tuple[Path, str], sign: Sign, as_safetensors: Any) -> tuple[Path, str]:
+def big_release(bare_release, sign, as_safetensors):
     """A release with a file of several parts, and an empty one."""
     folder, _ = bare_release
     n_bytes = 20 * MEBIBYTE + 7
@@ -50,27 +45,27 @@ def big_release(bare_release: tuple[Path, str], sign: Sign, as_safetensors: Any)
     return folder, sign(folder)
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def tree(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def keys(server: S3Server, bucket: str) -> list[str]:
+def keys(server, bucket):
     return [item["Key"] for item in server.client().list_objects_v2(Bucket=bucket).get("Contents", ())]
 
 
-def damage(server: S3Server, bucket: str, key: str, data: bytes) -> None:
+def damage(server, bucket, key, data):
     server.client().put_object(Bucket=bucket, Key=key, Body=data)
 
 
 @pytest.fixture
-def requests_seen() -> Iterator[list[str]]:
+def requests_seen():
     """Names of the operations that any boto3 client of this process asks for."""
-    seen: list[str] = []
+    seen = []
     from botocore.client import BaseClient
 
     original = BaseClient._make_api_call
 
-    def record(self: Any, operation: str, arguments: Any) -> Any:
+    def record(self, operation, arguments):
         seen.append(operation)
         return original(self, operation, arguments)
 
@@ -79,9 +74,8 @@ def requests_seen() -> Iterator[list[str]]:
     BaseClient._make_api_call = original
 
 
-def test_published_release_is_fetched_by_channel_and_by_version(
-    swift_store: Store, big_release: tuple[Path, str]
-) -> None:
+def test_published_release_is_fetched_by_channel_and_by_version(swift_store, big_release):
+    """Both addresses give the same files."""
     folder, version = big_release
     published, numbered = swift_store.publish(folder, "stable", "gate passed")
     assert (published, numbered.number) == (version, 1)
@@ -94,17 +88,14 @@ def test_published_release_is_fetched_by_channel_and_by_version(
     assert swift_store.verify(version).files.keys() == {name for name in tree(folder) if name != "manifest.json"}
 
 
-def test_publishing_deletes_and_overwrites_nothing(
-    moto_store: Store, big_release: tuple[Path, str], requests_seen: list[str]
-) -> None:
+def test_publishing_deletes_and_overwrites_nothing(moto_store, big_release, requests_seen):
     """A publisher needs no permission to delete."""
     moto_store.publish(big_release[0], "stable", "once")
     assert not [operation for operation in requests_seen if "Delete" in operation or "Abort" in operation]
 
 
-def test_publishing_twice_sends_nothing_twice(
-    moto_store: Store, bare_release: tuple[Path, str], requests_seen: list[str]
-) -> None:
+def test_publishing_twice_sends_nothing_twice(moto_store, bare_release, requests_seen):
+    """Files that are there are not uploaded again."""
     first = moto_store.publish(bare_release[0], "stable", "once")
     requests_seen.clear()
     assert moto_store.publish(bare_release[0], "stable", "twice") == first
@@ -112,17 +103,17 @@ def test_publishing_twice_sends_nothing_twice(
 
 
 def test_manifest_is_the_last_file_and_the_channel_comes_after(
-    swift_store: Store, swift: S3Server, s3_bucket: str, big_release: tuple[Path, str], requests_seen: list[str]
-) -> None:
+    swift_store, swift, s3_bucket, big_release, requests_seen
+):
+    """A reader never sees a release that is not whole."""
     swift_store.publish(big_release[0], "stable", "once")
     writes = [operation for operation in requests_seen if operation in ("PutObject", "CompleteMultipartUpload")]
     assert writes[-2:] == ["PutObject", "PutObject"]
     assert "CompleteMultipartUpload" in writes[:-2]
 
 
-def test_rerun_after_a_crash_sends_only_what_is_missing(
-    swift_store: Store, swift: S3Server, s3_bucket: str, big_release: tuple[Path, str], requests_seen: list[str]
-) -> None:
+def test_rerun_after_a_crash_sends_only_what_is_missing(swift_store, swift, s3_bucket, big_release, requests_seen):
+    """A broken upload goes on."""
     folder, version = big_release
     swift_store.publish(folder, "stable", "once")
     prefix = f"some/prefix/releases/{version}"
@@ -138,9 +129,8 @@ def test_rerun_after_a_crash_sends_only_what_is_missing(
     assert other.verify(version)
 
 
-def test_object_of_another_content_is_sent_again(
-    swift_store: Store, swift: S3Server, s3_bucket: str, bare_release: tuple[Path, str]
-) -> None:
+def test_object_of_another_content_is_sent_again(swift_store, swift, s3_bucket, bare_release):
+    """A file of the same name and another hash is not the file."""
     folder, version = bare_release
     damage(swift, s3_bucket, f"some/prefix/releases/{version}/MODEL_CARD.md", b"# A voicE\n")
     swift_store.publish(folder, "stable", "once")
@@ -148,9 +138,8 @@ def test_object_of_another_content_is_sent_again(
 
 
 @pytest.mark.parametrize("name", ["MODEL_CARD.md", "vocoder/model.safetensors"])
-def test_file_that_differs_from_its_manifest_is_not_published(
-    swift_store: Store, swift: S3Server, s3_bucket: str, big_release: tuple[Path, str], name: str
-) -> None:
+def test_file_that_differs_from_its_manifest_is_not_published(swift_store, swift, s3_bucket, big_release, name):
+    """The error comes before the upload."""
     folder, _ = big_release
     data = (folder / name).read_bytes()
     (folder / name).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
@@ -160,13 +149,11 @@ def test_file_that_differs_from_its_manifest_is_not_published(
     assert swift_store.channels() == []
 
 
-def test_large_file_touched_while_it_is_sent_becomes_no_object(
-    swift_store: Store, swift: S3Server, s3_bucket: str, big_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_file_touched_while_it_is_sent_becomes_no_object(swift_store, swift, s3_bucket, big_release, monkeypatch):
     """Its hash was right when it was read, but nobody knows what was sent."""
     from peewee_model.store import s3_upload
 
-    def hash_then_touch(path: Path) -> FileEntry:
+    def hash_then_touch(path):
         found = hash_file(path)
         os.utime(path)
         return found
@@ -178,9 +165,8 @@ def test_large_file_touched_while_it_is_sent_becomes_no_object(
 
 
 @pytest.mark.parametrize("change", ["flip", "cut", "longer", "gone", "extra"])
-def test_release_tampered_with_at_rest_is_named(
-    swift_store: Store, swift: S3Server, s3_bucket: str, big_release: tuple[Path, str], change: str
-) -> None:
+def test_release_tampered_with_at_rest_is_named(swift_store, swift, s3_bucket, big_release, change):
+    """A changed object is found by whoever fetches it."""
     folder, version = big_release
     swift_store.publish(folder, "stable", "once")
     name = "vocoder/model.safetensors"
@@ -201,13 +187,12 @@ def test_release_tampered_with_at_rest_is_named(
             swift_store.fetch("stable")
 
 
-def test_verify_reads_the_store_and_not_the_cache(
-    swift_store: Store, swift: S3Server, s3_bucket: str, bare_release: tuple[Path, str]
-) -> None:
+def test_verify_reads_the_store_and_not_the_cache(swift_store, swift, s3_bucket, bare_release):
+    """A good copy proves nothing about the store."""
     folder, version = bare_release
     swift_store.publish(folder, "stable", "once")
     swift_store.fetch(version)
-    told: list[int] = []
+    told = []
     swift_store.verify(version, progress=told.append)
     assert sum(told) == sum(len(data) for name, data in tree(folder).items() if name != "manifest.json")
     damage(swift, s3_bucket, f"some/prefix/releases/{version}/MODEL_CARD.md", b"# A voicE\n")
@@ -216,9 +201,8 @@ def test_verify_reads_the_store_and_not_the_cache(
         swift_store.verify(version)
 
 
-def test_single_files_are_read_and_checked(
-    swift_store: Store, swift: S3Server, s3_bucket: str, bare_release: tuple[Path, str]
-) -> None:
+def test_single_files_are_read_and_checked(swift_store, swift, s3_bucket, bare_release):
+    """One file can be had without the whole release."""
     folder, version = bare_release
     swift_store.publish(folder, "stable", "once")
     assert swift_store.read_manifest(version).format == 1
@@ -231,9 +215,8 @@ def test_single_files_are_read_and_checked(
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
-def test_features_are_added_once_and_read_back(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest, requests_seen: list[str]
-) -> None:
+def test_features_are_added_once_and_read_back(kind, tmp_path, request, requests_seen):
+    """Tables are kept by their hash."""
     store = open_store(str(tmp_path / "store")) if kind == "folder" else request.getfixturevalue("moto_store")
     files = {"utterances.parquet": tmp_path / "u", "mels/acoustic/part-00000.parquet": tmp_path / "m"}
     for number, path in enumerate(files.values()):
@@ -253,7 +236,8 @@ def test_features_are_added_once_and_read_back(
 
 
 @pytest.mark.parametrize("name", ["../up.parquet", "/a.parquet", "a.pkl", "a/../b.parquet", "A.parquet"])
-def test_feature_table_of_a_bad_name_is_refused(name: str) -> None:
+def test_feature_table_of_a_bad_name_is_refused(name):
+    """A name with dots could leave the folder."""
     entry = FileEntry(sha256="0" * 64, size=1)
     with pytest.raises(ValueError, match=r"can't be a feature table|differ in case"):
         FeaturesManifest(files={name: entry, "a.parquet": entry})
@@ -262,12 +246,13 @@ def test_feature_table_of_a_bad_name_is_refused(name: str) -> None:
 # Who may win
 
 
-def test_atomic_store_is_trusted_after_a_race(moto_store: Store, bare_release: tuple[Path, str]) -> None:
+def test_atomic_store_is_trusted_after_a_race(moto_store, bare_release):
+    """The publisher need not be the only one there."""
     assert moto_store.publish(bare_release[0], "stable", "once")[1].number == 1
 
 
 @pytest.mark.parametrize("round_", range(int(os.environ.get("T16_ROUNDS", "5"))))
-def test_store_that_is_not_atomic_is_refused(s3_bucket: str, bare_release: tuple[Path, str], round_: int) -> None:
+def test_store_that_is_not_atomic_is_refused(s3_bucket, bare_release, round_):
     """T16."""
     store = open_store(f"s3://{s3_bucket}/{round_}")
     with pytest.raises(ReleaseError, match="PEEWEE_SINGLE_PUBLISHER=1") as caught:
@@ -276,7 +261,8 @@ def test_store_that_is_not_atomic_is_refused(s3_bucket: str, bare_release: tuple
     assert store.versions() == []
 
 
-def test_two_publishers_cannot_both_win(moto_store: Store, bare_release: tuple[Path, str]) -> None:
+def test_two_publishers_cannot_both_win(moto_store, bare_release):
+    """One entry a number."""
     folder, version = bare_release
     moto_store.publish(folder, "stable", "start")
     stores = [open_store(moto_store.address) for _ in range(4)]
@@ -296,7 +282,8 @@ def test_two_publishers_cannot_both_win(moto_store: Store, bare_release: tuple[P
 # Bad input: one line that names the thing and the remedy
 
 
-def test_unknown_channel_or_version_lists_what_there_is(swift_store: Store, bare_release: tuple[Path, str]) -> None:
+def test_unknown_channel_or_version_lists_what_there_is(swift_store, bare_release):
+    """The error shows what could be chosen."""
     with pytest.raises(ReleaseNotFoundError, match="no channel 'stable'; it has: none"):
         swift_store.fetch("stable")
     _, version = bare_release
@@ -307,9 +294,8 @@ def test_unknown_channel_or_version_lists_what_there_is(swift_store: Store, bare
         swift_store.fetch("0" * 16)
 
 
-def test_half_published_release_is_named(
-    swift_store: Store, swift: S3Server, s3_bucket: str, bare_release: tuple[Path, str]
-) -> None:
+def test_half_published_release_is_named(swift_store, swift, s3_bucket, bare_release):
+    """A release without its manifest."""
     folder, version = bare_release
     swift_store.publish(folder, "stable", "once")
     swift.client().delete_object(Bucket=s3_bucket, Key=f"some/prefix/releases/{version}/manifest.json")
@@ -323,18 +309,20 @@ def test_half_published_release_is_named(
     "address",
     ["s3://", "s3://B", "s3://a", "s3://bucket/../up", "s3://bucket/a b", "s3:/bucket", "gs://bucket/x", "S3://bucket"],
 )
-def test_malformed_address_is_refused(address: str) -> None:
+def test_malformed_address_is_refused(address):
+    """Before anything is sent."""
     with pytest.raises(ReleaseNotFoundError, match="s3://bucket/prefix"):
         open_store(address)
 
 
-def test_secret_in_an_address_is_not_repeated() -> None:
+def test_secret_in_an_address_is_not_repeated():
+    """An error ends up in a log."""
     with pytest.raises(ReleaseNotFoundError, match="AWS_SECRET_ACCESS_KEY") as caught:
         open_store("s3://key:hunter2@bucket/prefix")
     assert "hunter2" not in str(caught.value)
 
 
-def closed_port() -> str:
+def closed_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -353,13 +341,8 @@ def closed_port() -> str:
         ({"AWS_PROFILE": "absent"}, "absent.*AWS_PROFILE"),
     ],
 )
-def test_wrong_environment_is_one_line_with_the_remedy(
-    server: str,
-    environment: dict[str, str | None],
-    expected: str,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_wrong_environment_is_one_line_with_the_remedy(server, environment, expected, request, monkeypatch):
+    """Each variable that is wrong or missing is named."""
     bucket = request.getfixturevalue(server)
     if server == "moto_bucket" and "credentials" in expected:
         pytest.skip("moto accepts all credentials")
@@ -376,9 +359,8 @@ def test_wrong_environment_is_one_line_with_the_remedy(
 
 
 @pytest.mark.parametrize("server", ["s3_bucket", "moto_bucket"])
-def test_missing_bucket_is_named(
-    server: str, request: pytest.FixtureRequest, bare_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_bucket_is_named(server, request, bare_release, monkeypatch):
+    """With its name, and not as a missing key."""
     request.getfixturevalue(server)
     store = open_store("s3://no-such-bucket/x")
     with pytest.raises(ReleaseNotFoundError, match=r"has no bucket 'no-such-bucket'; create it"):
@@ -390,12 +372,11 @@ def test_missing_bucket_is_named(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_denied_access_is_named_with_the_operation(
-    swift: S3Server, s3_bucket: str, bare_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
+def test_denied_access_is_named_with_the_operation(swift, s3_bucket, bare_release, monkeypatch, method):
+    """So that the right permission is asked for."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
 
-    def deny(request: fault_proxy.Request) -> fault_proxy.Fault:
+    def deny(request):
         return fault_proxy.Fault.DENY if request.method == method else fault_proxy.Fault.NONE
 
     with fault_proxy.before(swift.endpoint, deny) as proxy:
@@ -404,7 +385,7 @@ def test_denied_access_is_named_with_the_operation(
             open_store(f"s3://{s3_bucket}/x").publish(bare_release[0], "stable", "once")
 
 
-def test_endpoint_that_is_no_s3_server_is_named(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_that_is_no_s3_server_is_named(s3_bucket, monkeypatch):
     """A web server that answers 200 and a page to everything."""
     code = (
         "import http.server as h\n"
@@ -426,7 +407,8 @@ def test_endpoint_that_is_no_s3_server_is_named(s3_bucket: str, monkeypatch: pyt
         server.wait()
 
 
-def test_opening_a_store_imports_no_boto3(tmp_path: Path) -> None:
+def test_opening_a_store_imports_no_boto3(tmp_path):
+    """Only what is sent needs it."""
     code = (
         "from peewee_model.store.store import open_store; open_store('s3://bucket/x'); import sys; print(*sys.modules)"
     )

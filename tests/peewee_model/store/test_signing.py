@@ -7,9 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,11 +16,11 @@ from peewee_model.store.signing import SignatureError, hash_files, key_id, relea
 TOOL = Path(sys.executable).with_name("model_signing")
 
 
-def openssl(*arguments: str, data: bytes | None = None) -> bytes:
+def openssl(*arguments, data=None):
     return subprocess.run(["openssl", *arguments], input=data, capture_output=True, check=True).stdout
 
 
-def make_keys(folder: Path, name: str, curve: str = "prime256v1") -> tuple[Path, Path]:
+def make_keys(folder, name, curve="prime256v1"):
     private, public = folder / f"{name}.key", folder / f"{name}.pub"
     openssl("ecparam", "-name", curve, "-genkey", "-noout", "-out", str(private))
     openssl("pkey", "-in", str(private), "-pubout", "-out", str(public))
@@ -30,24 +28,24 @@ def make_keys(folder: Path, name: str, curve: str = "prime256v1") -> tuple[Path,
 
 
 @pytest.fixture
-def keys(tmp_path: Path) -> tuple[Path, Path]:
+def keys(tmp_path):
     return make_keys(tmp_path, "release")
 
 
 @pytest.fixture
-def folder(bare_release: tuple[Path, str]) -> Path:
+def folder(bare_release):
     return bare_release[0]
 
 
-def tool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def tool(*arguments):
     return subprocess.run([TOOL, *arguments], capture_output=True, text=True, check=False)
 
 
-def statement_of(bundle: bytes) -> bytes:
+def statement_of(bundle):
     return base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"])
 
 
-def refusal(folder: Path, bundle: bytes, public: Path) -> str:
+def refusal(folder, bundle, public):
     with pytest.raises(SignatureError) as caught:
         verify_folder(folder, bundle, public)
     assert "\n" not in str(caught.value)
@@ -55,19 +53,22 @@ def refusal(folder: Path, bundle: bytes, public: Path) -> str:
 
 
 @pytest.mark.parametrize("curve", ["prime256v1", "secp384r1", "secp521r1"])
-def test_signature_is_accepted_by_the_public_key(folder: Path, tmp_path: Path, curve: str) -> None:
+def test_signature_is_accepted_by_the_public_key(folder, tmp_path, curve):
+    """The usual case."""
     private, public = make_keys(tmp_path, "release", curve)
     signer, bundle = sign_folder(folder, private)
     verify_folder(folder, bundle, public)
     assert signer == key_id(public)
 
 
-def test_key_id_is_the_hash_of_the_der_form(keys: tuple[Path, Path]) -> None:
+def test_key_id_is_the_hash_of_the_der_form(keys):
+    """Other tools compute the same."""
     der = openssl("pkey", "-pubin", "-in", str(keys[1]), "-outform", "DER")
     assert key_id(keys[1]) == hashlib.sha256(der).hexdigest()[:16]
 
 
-def test_signature_is_accepted_by_the_tool_of_its_makers(folder: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_signature_is_accepted_by_the_tool_of_its_makers(folder, keys, tmp_path):
+    """The format is not our own."""
     path = tmp_path / "release.sig"
     path.write_bytes(sign_folder(folder, keys[0])[1])
     checked = tool("verify", "key", folder, "--signature", path, "--public_key", keys[1])
@@ -76,14 +77,15 @@ def test_signature_is_accepted_by_the_tool_of_its_makers(folder: Path, keys: tup
     assert tool("verify", "key", folder, "--signature", path, "--public_key", keys[1]).returncode == 1
 
 
-def test_signature_by_the_tool_of_its_makers_is_accepted(folder: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_signature_by_the_tool_of_its_makers_is_accepted(folder, keys, tmp_path):
+    """Others may sign for us."""
     path = tmp_path / "release.sig"
     made = tool("sign", "key", folder, "--private_key", keys[0], "--signature", path)
     assert made.returncode == 0, made.stderr
     verify_folder(folder, path.read_bytes(), keys[1])
 
 
-def test_signature_that_skips_files_is_refused(folder: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_signature_that_skips_files_is_refused(folder, keys, tmp_path):
     """A genuine signature by the right key may cover less than the release: that is not what a consumer asks for."""
     path = tmp_path / "release.sig"
     card = folder / "MODEL_CARD.md"
@@ -93,7 +95,7 @@ def test_signature_that_skips_files_is_refused(folder: Path, keys: tuple[Path, P
     assert "MODEL_CARD.md is not covered by the signature" in refusal(folder, path.read_bytes(), keys[1])
 
 
-def test_file_that_git_would_own_is_covered_too(folder: Path, keys: tuple[Path, Path]) -> None:
+def test_file_that_git_would_own_is_covered_too(folder, keys):
     """model-signing leaves `.gitignore` and the like out, unless told."""
     _, bundle = sign_folder(folder, keys[0])
     (folder / ".gitignore").write_text("*")
@@ -110,23 +112,22 @@ def test_file_that_git_would_own_is_covered_too(folder: Path, keys: tuple[Path, 
         (lambda folder: (folder / "more").symlink_to(folder / "reports"), "more is a link or a device"),
     ],
 )
-def test_changed_folder_is_refused_and_names_the_file(
-    folder: Path, keys: tuple[Path, Path], damage: Callable[[Path], Any], message: str
-) -> None:
+def test_changed_folder_is_refused_and_names_the_file(folder, keys, damage, message):
+    """Changed, added or removed."""
     _, bundle = sign_folder(folder, keys[0])
     damage(folder)
     assert message in refusal(folder, bundle, keys[1])
 
 
-def test_signature_by_another_key_is_refused(folder: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_signature_by_another_key_is_refused(folder, keys, tmp_path):
+    """It is a signature, but not by who is trusted."""
     _, other = make_keys(tmp_path, "other")
     message = refusal(folder, sign_folder(folder, keys[0])[1], other)
     assert "signed by another key" in message and key_id(other) in message
 
 
-def test_signature_that_claims_to_be_by_another_key_is_refused(
-    folder: Path, keys: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_signature_that_claims_to_be_by_another_key_is_refused(folder, keys, tmp_path):
+    """The key's name is no proof."""
     _, other = make_keys(tmp_path, "other")
     bundle = sign_folder(folder, keys[0])[1]
     hint = hashlib.sha256(other.read_bytes()).hexdigest()
@@ -135,7 +136,7 @@ def test_signature_that_claims_to_be_by_another_key_is_refused(
     assert "was not made by" in refusal(folder, json.dumps(forged).encode(), other)
 
 
-def test_altered_statement_is_refused(folder: Path, keys: tuple[Path, Path]) -> None:
+def test_altered_statement_is_refused(folder, keys):
     """Whoever changes a file can write its new hash into the statement, but can't sign that."""
     forged = json.loads(sign_folder(folder, keys[0])[1])
     old = hash_files(folder)["MODEL_CARD.md"].encode()
@@ -147,7 +148,7 @@ def test_altered_statement_is_refused(folder: Path, keys: tuple[Path, Path]) -> 
     assert "was not made by" in refusal(folder, json.dumps(forged).encode(), keys[1])
 
 
-def test_damaged_signatures_are_refused_in_one_line(folder: Path, keys: tuple[Path, Path]) -> None:
+def test_damaged_signatures_are_refused_in_one_line(folder, keys):
     """500 damaged signatures: none is accepted, none ends otherwise than in a SignatureError."""
     bundle = sign_folder(folder, keys[0])[1]
     for seed in range(500):
@@ -171,7 +172,8 @@ def test_damaged_signatures_are_refused_in_one_line(folder: Path, keys: tuple[Pa
 
 
 @pytest.mark.parametrize("bundle", [b"", b"{}", b"[]", b"null", b"\x00\xff", b'{"verificationMaterial": 1}'])
-def test_what_is_no_signature_is_refused(folder: Path, keys: tuple[Path, Path], bundle: bytes) -> None:
+def test_what_is_no_signature_is_refused(folder, keys, bundle):
+    """Whatever the file holds instead."""
     refusal(folder, bundle, keys[1])
 
 
@@ -179,9 +181,8 @@ def test_what_is_no_signature_is_refused(folder: Path, keys: tuple[Path, Path], 
     "part", ["mediaType", "verificationMaterial", "dsseEnvelope", "dsseEnvelope.payload", "dsseEnvelope.signatures"]
 )
 @pytest.mark.parametrize("value", [None, 1, "", [], {}])
-def test_signature_with_a_part_replaced_is_refused(
-    folder: Path, keys: tuple[Path, Path], part: str, value: object
-) -> None:
+def test_signature_with_a_part_replaced_is_refused(folder, keys, part, value):
+    """Payload and signature belong together."""
     changed = json.loads(sign_folder(folder, keys[0])[1])
     *parents, last = part.split(".")
     where = changed
@@ -191,7 +192,8 @@ def test_signature_with_a_part_replaced_is_refused(
     refusal(folder, json.dumps(changed).encode(), keys[1])
 
 
-def test_known_digests_are_not_read_again(folder: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_known_digests_are_not_read_again(folder, keys, tmp_path):
+    """The release was hashed a moment ago."""
     digests = release_digests((folder / "manifest.json").read_bytes())
     assert digests == hash_files(folder)
     _, bundle = sign_folder(tmp_path / "elsewhere", keys[0], digests)
@@ -199,14 +201,14 @@ def test_known_digests_are_not_read_again(folder: Path, keys: tuple[Path, Path],
     verify_folder(tmp_path / "elsewhere", bundle, keys[1], digests)
 
 
-def test_statement_names_the_version_of_the_release(bare_release: tuple[Path, str], keys: tuple[Path, Path]) -> None:
+def test_statement_names_the_version_of_the_release(bare_release, keys):
+    """A signature is of one release only."""
     statement = json.loads(statement_of(sign_folder(bare_release[0], keys[0])[1]))
     assert statement["subject"][0]["name"] == bare_release[1]
 
 
-def test_encrypted_key_takes_its_password_from_the_environment(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_encrypted_key_takes_its_password_from_the_environment(folder, tmp_path, monkeypatch):
+    """It is never on a command line."""
     private, public = tmp_path / "locked.key", tmp_path / "locked.pub"
     openssl(
         "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-aes256", "-pass", "pass:s3cret-word",
@@ -224,16 +226,14 @@ def test_encrypted_key_takes_its_password_from_the_environment(
     verify_folder(folder, sign_folder(folder, private)[1], public)
 
 
-def test_password_for_a_key_that_has_none_does_no_harm(
-    folder: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_password_for_a_key_that_has_none_does_no_harm(folder, keys, monkeypatch):
+    """One environment serves both keys."""
     monkeypatch.setenv("PEEWEE_SIGNING_PASSWORD", "for another key")
     verify_folder(folder, sign_folder(folder, keys[0])[1], keys[1])
 
 
-def test_private_key_that_can_not_sign_is_refused_with_the_remedy(
-    folder: Path, keys: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_private_key_that_can_not_sign_is_refused_with_the_remedy(folder, keys, tmp_path):
+    """The remedy fits what is wrong with it."""
     rsa, other_curve, text = tmp_path / "rsa.key", tmp_path / "k1.key", tmp_path / "text.key"
     openssl("genrsa", "-out", str(rsa), "2048")
     openssl("ecparam", "-name", "secp256k1", "-genkey", "-noout", "-out", str(other_curve))
@@ -251,9 +251,8 @@ def test_private_key_that_can_not_sign_is_refused_with_the_remedy(
         assert str(path) in str(caught.value)
 
 
-def test_public_key_that_can_not_check_is_refused_with_the_remedy(
-    folder: Path, keys: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_public_key_that_can_not_check_is_refused_with_the_remedy(folder, keys, tmp_path):
+    """The remedy fits what is wrong with it."""
     text = tmp_path / "text.pub"
     text.write_text("-----BEGIN PUBLIC KEY-----\nnone\n-----END PUBLIC KEY-----\n")
     _, bundle = sign_folder(folder, keys[0])
@@ -262,22 +261,22 @@ def test_public_key_that_can_not_check_is_refused_with_the_remedy(
     assert "which a consumer never needs; write the public key with" in refusal(folder, bundle, keys[0])
 
 
-def test_empty_folder_is_not_signed(tmp_path: Path, keys: tuple[Path, Path]) -> None:
+def test_empty_folder_is_not_signed(tmp_path, keys):
+    """A signature of nothing says nothing."""
     (tmp_path / "empty").mkdir()
     with pytest.raises(SignatureError, match="no file in it"):
         sign_folder(tmp_path / "empty", keys[0])
 
 
-def test_without_the_extra_the_error_says_what_to_install(
-    folder: Path, keys: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_extra_the_error_says_what_to_install(folder, keys, monkeypatch):
+    """Signing is optional."""
     monkeypatch.setitem(sys.modules, "model_signing", None)  # as if it were not installed
     for call in (lambda: sign_folder(folder, keys[0]), lambda: verify_folder(folder, b"", keys[1])):
         with pytest.raises(SignatureError, match=r"pip install 'peewee-tts\[signing\]'"):
             call()
 
 
-def test_signing_names_no_path_of_the_publisher(folder: Path, keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_signing_names_no_path_of_the_publisher(folder, keys, tmp_path):
     """T13: what is published tells nothing of the machine that signed."""
     moved = tmp_path / "a-private-project"
     shutil.copytree(folder, moved)

@@ -2,8 +2,6 @@ import itertools
 import json
 import multiprocessing
 import shutil
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,17 +10,15 @@ from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedRele
 from peewee_model.release.manifest import read_manifest
 from peewee_model.store.folder import FolderBackend
 from peewee_model.store.reference import Reference, parse_reference
-from peewee_model.store.store import Store, open_store
-
-Sign = Callable[..., str]
+from peewee_model.store.store import open_store
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
+def store(tmp_path):
     return open_store(str(tmp_path / "store"))
 
 
-def another(folder: Path, sign: Sign, text: str) -> Path:
+def another(folder, sign, text):
     """A copy of a release with another model card, so of another version."""
     copy = folder.parent / f"release-{text}"
     shutil.copytree(folder, copy)
@@ -31,7 +27,7 @@ def another(folder: Path, sign: Sign, text: str) -> Path:
     return copy
 
 
-def tree(folder: Path) -> dict[str, bytes]:
+def tree(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -45,27 +41,32 @@ def tree(folder: Path) -> dict[str, bytes]:
         ("s3://bucket/prefix@0123456789abcdef", Reference("s3://bucket/prefix", "0123456789abcdef")),
     ],
 )
-def test_reference_is_split_at_its_last_at_sign(text: str, reference: Reference) -> None:
+def test_reference_is_split_at_its_last_at_sign(text, reference):
+    """A folder's name may have one."""
     assert parse_reference(text) == reference
 
 
-def test_reference_tells_a_version_from_a_channel() -> None:
+def test_reference_tells_a_version_from_a_channel():
+    """By its form alone."""
     assert parse_reference("store@0123456789abcdef").is_version
     assert not parse_reference("store@0123456789abcde").is_version
 
 
 @pytest.mark.parametrize("text", ["", "@stable"])
-def test_reference_without_a_store_is_refused(text: str) -> None:
+def test_reference_without_a_store_is_refused(text):
+    """The error shows the form."""
     with pytest.raises(ReleaseNotFoundError, match="store@stable"):
         parse_reference(text)
 
 
-def test_store_of_another_kind_is_refused_by_name() -> None:
+def test_store_of_another_kind_is_refused_by_name():
+    """`gs://` is not a folder."""
     with pytest.raises(ReleaseNotFoundError, match=r"gs://.*s3://bucket/prefix"):
         open_store("gs://bucket/prefix")
 
 
-def test_published_release_is_fetched_by_channel_and_by_version(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_published_release_is_fetched_by_channel_and_by_version(store, bare_release):
+    """Both names give the same files."""
     folder, version = bare_release
     published, numbered = store.publish(folder, "stable", "gate passed")
     assert published == version
@@ -76,7 +77,8 @@ def test_published_release_is_fetched_by_channel_and_by_version(store: Store, ba
         assert tree(found) == tree(folder)
 
 
-def test_publishing_twice_changes_nothing(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_publishing_twice_changes_nothing(store, bare_release):
+    """No file and no entry."""
     folder, _ = bare_release
     first = store.publish(folder, "stable", "once")
     before = tree(Path(store.address))
@@ -84,9 +86,8 @@ def test_publishing_twice_changes_nothing(store: Store, bare_release: tuple[Path
     assert tree(Path(store.address)) == before
 
 
-def test_channel_entry_names_its_predecessor_author_and_reason(
-    store: Store, bare_release: tuple[Path, str], sign: Sign, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_channel_entry_names_its_predecessor_author_and_reason(store, bare_release, sign, monkeypatch):
+    """The history is a chain."""
     monkeypatch.setenv("PEEWEE_PUBLISHER", "ada")
     folder, version = bare_release
     store.publish(folder, "stable", "first")
@@ -99,7 +100,8 @@ def test_channel_entry_names_its_predecessor_author_and_reason(
     assert [numbered.number for numbered in store.history("stable")] == [1, 2]
 
 
-def test_publishing_again_does_not_undo_a_rollback(store: Store, bare_release: tuple[Path, str], sign: Sign) -> None:
+def test_publishing_again_does_not_undo_a_rollback(store, bare_release, sign):
+    """The channel stays where a person put it."""
     folder, version = bare_release
     store.publish(folder, "stable", "first")
     second = another(folder, sign, "second")
@@ -111,9 +113,8 @@ def test_publishing_again_does_not_undo_a_rollback(store: Store, bare_release: t
     assert len(store.history("stable")) == 3
 
 
-def test_publishing_an_earlier_release_again_makes_it_current(
-    store: Store, bare_release: tuple[Path, str], sign: Sign
-) -> None:
+def test_publishing_an_earlier_release_again_makes_it_current(store, bare_release, sign):
+    """It is what the publisher wants now."""
     folder, version = bare_release
     store.publish(folder, "stable", "first")
     store.publish(another(folder, sign, "second"), "stable", "second")
@@ -122,7 +123,8 @@ def test_publishing_an_earlier_release_again_makes_it_current(
     assert store.resolve("stable") == version
 
 
-def test_unknown_channel_or_version_lists_what_exists(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_unknown_channel_or_version_lists_what_exists(store, bare_release):
+    """The error shows what could be chosen."""
     with pytest.raises(ReleaseNotFoundError, match="no channel 'stable'; it has: none"):
         store.resolve("stable")
     folder, version = bare_release
@@ -137,12 +139,14 @@ def test_unknown_channel_or_version_lists_what_exists(store: Store, bare_release
 
 
 @pytest.mark.parametrize("channel", ["", "../up", "Stable", "a b", "0123456789abcdef", "-", "a/b"])
-def test_name_that_can_be_no_channels_is_refused(store: Store, bare_release: tuple[Path, str], channel: str) -> None:
+def test_name_that_can_be_no_channels_is_refused(store, bare_release, channel):
+    """It would be a path or a version."""
     with pytest.raises(ReleaseError, match="can't be a channel"):
         store.publish(bare_release[0], channel, "gate passed")
 
 
-def test_release_damaged_in_the_store_is_refused(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_release_damaged_in_the_store_is_refused(store, bare_release):
+    """Whoever fetches it gets an error that names the file."""
     folder, version = bare_release
     store.publish(folder, "stable", "gate passed")
     path = Path(store.address) / "releases" / version / "vocoder/model.safetensors"
@@ -151,7 +155,8 @@ def test_release_damaged_in_the_store_is_refused(store: Store, bare_release: tup
         store.fetch("stable")
 
 
-def test_damaged_release_is_not_published(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_damaged_release_is_not_published(store, bare_release):
+    """The error comes before the copy."""
     folder, _ = bare_release
     (folder / "MODEL_CARD.md").write_text("# A voicE\n")
     with pytest.raises(TamperedReleaseError) as caught:
@@ -162,7 +167,8 @@ def test_damaged_release_is_not_published(store: Store, bare_release: tuple[Path
     assert store.channels() == []
 
 
-def test_half_a_release_in_the_store_is_named(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_half_a_release_in_the_store_is_named(store, bare_release):
+    """A release without its manifest."""
     folder, version = bare_release
     store.publish(folder, "stable", "gate passed")
     target = Path(store.address) / "releases" / version
@@ -173,22 +179,22 @@ def test_half_a_release_in_the_store_is_named(store: Store, bare_release: tuple[
         store.publish(folder, "stable", "gate passed")
 
 
-def test_damaged_channel_entry_is_named(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_damaged_channel_entry_is_named(store, bare_release):
+    """The error names the entry's file."""
     store.publish(bare_release[0], "stable", "gate passed")
     (Path(store.address) / "channels/stable/00000001.json").write_text("{")
     with pytest.raises(TamperedReleaseError, match=r"channels/stable/00000001\.json"):
         store.fetch("stable")
 
 
-def test_unwritable_store_is_one_named_error(tmp_path: Path, bare_release: tuple[Path, str]) -> None:
+def test_unwritable_store_is_one_named_error(tmp_path, bare_release):
+    """The folder's name is in it."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ReleaseError, match="can't be written"):
         open_store(str(tmp_path / "file")).publish(bare_release[0], "stable", "gate passed")
 
 
-def test_release_whose_files_are_links_is_published_as_files(
-    store: Store, bare_release: tuple[Path, str], tmp_path: Path
-) -> None:
+def test_release_whose_files_are_links_is_published_as_files(store, bare_release, tmp_path):
     """DVC may check an output out as links into its cache."""
     folder, version = bare_release
     for path in [path for path in folder.rglob("*") if path.is_file()]:
@@ -200,10 +206,11 @@ def test_release_whose_files_are_links_is_published_as_files(
     assert store.fetch("stable")[1] == version
 
 
-def test_verify_reads_every_byte_and_tells_how_far_it_is(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_verify_reads_every_byte_and_tells_how_far_it_is(store, bare_release):
+    """The callback's bytes add up to the size."""
     folder, version = bare_release
     store.publish(folder, "stable", "gate passed")
-    told: list[int] = []
+    told = []
     assert store.verify(version, progress=told.append) == store.read_manifest(version)
     assert sum(told) == sum(len(data) for name, data in tree(folder).items() if name != "manifest.json")
     (Path(store.address) / "releases" / version / "extra.json").write_text("{}")
@@ -211,7 +218,8 @@ def test_verify_reads_every_byte_and_tells_how_far_it_is(store: Store, bare_rele
         store.verify(version)
 
 
-def test_single_file_is_read_and_checked(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_single_file_is_read_and_checked(store, bare_release):
+    """Its hash is in the manifest."""
     folder, version = bare_release
     store.publish(folder, "stable", "gate passed")
     assert store.read_file(version, "MODEL_CARD.md") == b"# A voice\n"
@@ -222,9 +230,7 @@ def test_single_file_is_read_and_checked(store: Store, bare_release: tuple[Path,
         store.read_file(version, "features.json")
 
 
-def test_entry_that_the_listing_does_not_show_yet_counts(
-    store: Store, bare_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_entry_that_the_listing_does_not_show_yet_counts(store, bare_release, monkeypatch):
     """Listings of some servers lag behind; the object's own key never does."""
     store.publish(bare_release[0], "stable", "gate passed")
     names = FolderBackend.names
@@ -235,12 +241,11 @@ def test_entry_that_the_listing_does_not_show_yet_counts(
     assert store.append("stable", bare_release[1], "promote", "again").number == 2
 
 
-def test_entry_whose_answer_was_lost_is_recognised_as_ones_own(
-    store: Store, bare_release: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_entry_whose_answer_was_lost_is_recognised_as_ones_own(store, bare_release, monkeypatch):
+    """It is not written twice."""
     put = FolderBackend.put_if_absent
 
-    def lose_the_answer(self: FolderBackend, key: str, data: bytes) -> bool:
+    def lose_the_answer(self, key, data):
         put(self, key, data)
         return False
 
@@ -250,16 +255,15 @@ def test_entry_whose_answer_was_lost_is_recognised_as_ones_own(
     assert len(store.history("stable")) == 1
 
 
-def _append_many(address: str, version: str, name: str, rounds: int, barrier: "threading.Barrier") -> None:
+def _append_many(address, version, name, rounds, barrier):
     store = open_store(address)
     barrier.wait()
     for round_ in range(rounds):
         store.append("stable", version, "promote", f"{name}:{round_}")
 
 
-def test_four_processes_appending_at_once_lose_nothing(
-    store: Store, bare_release: tuple[Path, str], sign: Sign
-) -> None:
+def test_four_processes_appending_at_once_lose_nothing(store, bare_release, sign):
+    """Each entry has a number of its own."""
     folder, version = bare_release
     store.publish(folder, "stable", "start")
     versions = [version, *(store.publish(another(folder, sign, text), "other", text)[0] for text in "abc")]
@@ -287,12 +291,13 @@ def test_four_processes_appending_at_once_lose_nothing(
     assert not list((Path(store.address) / ".incoming").iterdir())
 
 
-def _publish(address: str, folder: Path, barrier: "threading.Barrier") -> None:
+def _publish(address, folder, barrier):
     barrier.wait()
     open_store(address).publish(folder, "stable", "race")
 
 
-def test_four_processes_publishing_one_release_make_one(store: Store, bare_release: tuple[Path, str]) -> None:
+def test_four_processes_publishing_one_release_make_one(store, bare_release):
+    """Nobody fails, and there is one release."""
     folder, version = bare_release
     context = multiprocessing.get_context("fork")
     barrier = context.Barrier(4)

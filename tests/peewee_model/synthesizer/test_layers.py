@@ -4,12 +4,14 @@ import torch
 from peewee_model.synthesizer.layers import MaskedBatchNorm, dropout, length_mask
 
 
-def test_length_mask_marks_what_is_valid() -> None:
+def test_length_mask_marks_what_is_valid():
+    """True for valid positions, False for padding."""
     assert length_mask(torch.tensor([2, 0, 3]), 3).tolist() == [[True, True, False], [False] * 3, [True] * 3]
 
 
 @pytest.mark.parametrize("generator", [None, torch.Generator().manual_seed(0)])
-def test_dropout_keeps_the_mean_and_drops_the_share(generator: torch.Generator | None) -> None:
+def test_dropout_keeps_the_mean_and_drops_the_share(generator):
+    """As torch's does, from numbers of our own."""
     torch.manual_seed(0)
     values = torch.ones(100_000, requires_grad=True)
     dropped = dropout(values, 0.3, generator)
@@ -20,7 +22,7 @@ def test_dropout_keeps_the_mean_and_drops_the_share(generator: torch.Generator |
     assert dropout(values, 0.0) is values
 
 
-def test_masked_batch_norm_equals_batch_norm_of_the_valid_positions() -> None:
+def test_masked_batch_norm_equals_batch_norm_of_the_valid_positions():
     """Values, gradients and running statistics; with a mean far from zero, where variances are hard."""
     torch.manual_seed(0)
     valid = torch.randn(1, 5, 40) * 2 + 10

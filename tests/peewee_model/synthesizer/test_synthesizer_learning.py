@@ -3,7 +3,6 @@
 What it is asked for afterwards are texts that it has not seen, spoken freely. A model that was not trained fails.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean
 
@@ -11,10 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from peewee_model.synthesizer.config import SynthesizerConfig
 from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.options import InferOptions
-from peewee_model.synthesizer.synthesizer import InferOutput, Synthesizer, n_decoder_steps
+from peewee_model.synthesizer.synthesizer import n_decoder_steps
 from pipeline.alignment import alignment_figures
 from pipeline.training.synthesizer.losses import synthesizer_losses
 from tests.peewee_model.synthesizer.conftest import LOSS
@@ -34,7 +32,7 @@ class Batch:
 
 
 class Language:
-    def __init__(self) -> None:
+    def __init__(self):
         draw = torch.Generator().manual_seed(5)
         durations = torch.randint(3, 8, (N_SYMBOLS,), generator=draw).tolist()
         self.sounds = [
@@ -42,7 +40,7 @@ class Language:
             for n in durations
         ]
 
-    def draw(self, n_items: int, seed: int) -> Batch:
+    def draw(self, n_items, seed):
         draw = torch.Generator().manual_seed(seed)
         lengths = torch.randint(4, 12, (n_items,), generator=draw).tolist()
         texts = [[*torch.randint(1, END, (n,), generator=draw).tolist(), END] for n in lengths]
@@ -58,7 +56,7 @@ class Language:
         return Batch(tokens, token_lengths, mel, mel_lengths, voices)
 
 
-def speak(model: Synthesizer, batch: Batch, voices: Tensor) -> InferOutput:
+def speak(model, batch, voices):
     model.eval()
     return model.infer(
         batch.tokens,
@@ -69,7 +67,7 @@ def speak(model: Synthesizer, batch: Batch, voices: Tensor) -> InferOutput:
     )
 
 
-def read_well(output: InferOutput, batch: Batch) -> bool:
+def read_well(output, batch):
     """Attention along the diagonal, over all the text; no item cut off; nearly all of about the right length."""
     figures = alignment_figures(output.alignment, n_decoder_steps(output.mel_lengths, FACTOR), batch.token_lengths)
     right_lengths = ((output.mel_lengths / batch.mel_lengths - 1).abs() < 0.25).float().mean()
@@ -82,7 +80,7 @@ def read_well(output: InferOutput, batch: Batch) -> bool:
     )
 
 
-def mel_error(output: InferOutput, batch: Batch) -> float:
+def mel_error(output, batch):
     """Mean absolute error frame by frame, as far as both go; after mistakes in timing it is large."""
     errors = []
     for item, lengths in enumerate(zip(output.mel_lengths.tolist(), batch.mel_lengths.tolist(), strict=True)):
@@ -91,7 +89,7 @@ def mel_error(output: InferOutput, batch: Batch) -> float:
     return mean(errors)
 
 
-def train(model: Synthesizer, language: Language) -> None:
+def train(model, language):
     sounds = torch.cat(language.sounds, dim=1)
     model.set_mel_statistics(sounds.mean(dim=1), sounds.std(dim=1))
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
@@ -109,14 +107,13 @@ def train(model: Synthesizer, language: Language) -> None:
 
 
 @pytest.fixture(scope="module")
-def language() -> Language:
+def language():
     return Language()
 
 
 @pytest.mark.parametrize("arch", ["tacotron2", "non_attentive"])
-def test_model_learns_to_read_unseen_texts_in_the_right_voice(
-    make_config: Callable[..., SynthesizerConfig], language: Language, arch: str
-) -> None:
+def test_model_learns_to_read_unseen_texts_in_the_right_voice(make_config, language, arch):
+    """Each network, in a few hundred steps."""
     model = make_synthesizer(
         make_config(
             arch,

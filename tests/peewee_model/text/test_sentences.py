@@ -27,7 +27,8 @@ from peewee_model.text.sentences import split_sentences
         (" \n ", []),
     ],
 )
-def test_text_is_split_at_the_ends_of_sentences_only(text: str, pieces: list[str]) -> None:
+def test_text_is_split_at_the_ends_of_sentences_only(text, pieces):
+    """A dot of an abbreviation is no end."""
     assert split_sentences(text) == pieces
 
 
@@ -40,18 +41,21 @@ def test_text_is_split_at_the_ends_of_sentences_only(text: str, pieces: list[str
         ("abcdefghij", 4, ["abcd", "efgh", "ij"]),
     ],
 )
-def test_long_sentence_is_split_at_a_clause_else_a_word_else_anywhere(text: str, limit: int, pieces: list[str]) -> None:
+def test_long_sentence_is_split_at_a_clause_else_a_word_else_anywhere(text, limit, pieces):
+    """The best place that there is."""
     assert split_sentences(text, limit) == pieces
 
 
-def test_limit_below_one_is_an_error() -> None:
+def test_limit_below_one_is_an_error():
+    """No piece could be that short."""
     with pytest.raises(ConfigError, match="max_characters is 0"):
         split_sentences("one", 0)
 
 
 @settings(max_examples=1_000, derandomize=True, deadline=None, database=None)
 @given(st.text(alphabet="abI .,!?:'\n5", max_size=80), st.integers(1, 30))
-def test_no_letter_is_lost_and_no_piece_is_too_long(text: str, limit: int) -> None:
+def test_no_letter_is_lost_and_no_piece_is_too_long(text, limit):
+    """For any text and limit."""
     pieces = split_sentences(text, limit)
     assert "".join("".join(pieces).split()) == "".join(text.split())
     assert all(piece and len(piece) <= limit for piece in pieces)

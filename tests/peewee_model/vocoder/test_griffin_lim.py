@@ -23,6 +23,7 @@ def magnitudes(samples, config):
 
 
 def test_mel_survives_the_way_to_samples_and_back(griffin_lim, mel_config, voiced):
+    """The mel of what was made is the mel that was given."""
     mel = log_mel(voiced, mel_config)
     samples = griffin_lim.synthesize(torch.from_numpy(mel))
     again = log_mel(samples, mel_config)
@@ -35,6 +36,7 @@ def test_mel_survives_the_way_to_samples_and_back(griffin_lim, mel_config, voice
 
 
 def test_inverted_filter_bank_gives_the_bands_back(griffin_lim, mel_config, voiced):
+    """No band is lost."""
     bands = np.exp(log_mel(voiced, mel_config))
     spectrum = griffin_lim.invert_filter_bank(torch.from_numpy(np.log(bands))).numpy()
     audible = np.sqrt(np.maximum(bands**2 - mel_config.log_floor**2, 0))
@@ -43,6 +45,7 @@ def test_inverted_filter_bank_gives_the_bands_back(griffin_lim, mel_config, voic
 
 
 def test_phases_are_as_consistent_as_librosa_s(griffin_lim, mel_config, voiced):
+    """Librosa's are the reference."""
     wanted = magnitudes(voiced, mel_config)
     ours = griffin_lim.reconstruct_phases(torch.from_numpy(wanted)).numpy()
     theirs = librosa.griffinlim(
@@ -54,6 +57,7 @@ def test_phases_are_as_consistent_as_librosa_s(griffin_lim, mel_config, voiced):
 
 
 def test_momentum_converges_faster_than_none(griffin_lim, mel_config, voiced):
+    """It is why there is one."""
     wanted = magnitudes(voiced, mel_config)
     error = []
     for momentum in (0.0, 0.99):
@@ -64,12 +68,14 @@ def test_momentum_converges_faster_than_none(griffin_lim, mel_config, voiced):
 
 
 def test_silence_stays_silent(griffin_lim, mel_config):
+    """No hum from an empty mel."""
     mel = log_mel(np.zeros(12000, dtype=np.float32), mel_config)
     samples = griffin_lim.synthesize(torch.from_numpy(mel))
     assert np.abs(samples).max() < 1e-4  # below -80 dB, where a recording counts as silent
 
 
 def test_a_pause_between_words_stays_silent(griffin_lim, mel_config, voiced):
+    """Loud neighbours do not fill it."""
     pause = np.zeros(12000, dtype=np.float32)
     samples = griffin_lim.synthesize(torch.from_numpy(log_mel(np.concatenate([voiced, pause, voiced]), mel_config)))
     middle = samples[len(voiced) + 2048 : len(voiced) + 10000]
@@ -78,6 +84,7 @@ def test_a_pause_between_words_stays_silent(griffin_lim, mel_config, voiced):
 
 @pytest.mark.parametrize("n_frames", [1, 2, 3])
 def test_length_is_kept_when_there_are_few_frames(griffin_lim, voiced, mel_config, n_frames):
+    """Less than a window, too."""
     mel = torch.from_numpy(log_mel(voiced, mel_config)[:, :n_frames])
     samples = griffin_lim.synthesize(mel)
     assert samples.shape == ((n_frames - 1) * 256,)
@@ -86,16 +93,19 @@ def test_length_is_kept_when_there_are_few_frames(griffin_lim, voiced, mel_confi
 
 @pytest.mark.parametrize("shape", [(40, 10), (80, 0), (80,), (1, 80, 10)])
 def test_another_shape_is_refused(griffin_lim, shape):
+    """With what was given and what is wanted."""
     with pytest.raises(ShapeError, match="80 bands"):
         griffin_lim.synthesize(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("level", [-60.0, 8.0])
 def test_samples_are_finite_for_mels_no_recording_has(griffin_lim, level):
+    """A model may give anything."""
     assert np.isfinite(griffin_lim.synthesize(torch.full((80, 20), level))).all()
 
 
 def test_saved_and_loaded_gives_the_same_samples(griffin_lim, mel_config, voiced, tmp_path):
+    """The folder holds all that it needs."""
     mel = torch.from_numpy(log_mel(voiced[:9000], mel_config))
     save_model(tmp_path, griffin_lim, griffin_lim.config)
     loaded = load_vocoder(tmp_path)
@@ -104,6 +114,7 @@ def test_saved_and_loaded_gives_the_same_samples(griffin_lim, mel_config, voiced
 
 
 def test_unknown_architecture_is_a_named_error(tmp_path):
+    """A newer release in an older package."""
     (tmp_path / "config.json").write_text('{"arch": "wavenet"}')
     with pytest.raises(ConfigError, match="griffin_lim"):
         load_vocoder(tmp_path)

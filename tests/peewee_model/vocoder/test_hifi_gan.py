@@ -55,6 +55,7 @@ def generator(config):
     [(V1, 13.92), ({**V1, "upsample_initial_channels": 128}, 0.92), (V3, 1.46)],
 )
 def test_parameters_number_as_in_the_paper(mel_config, sizes, millions):
+    """The network is the published one."""
     with torch.device("meta"):
         generator = HiFiGan(HiFiGanConfig(arch="hifi_gan", mel=mel_config, **sizes))
     assert sum(p.numel() for p in generator.parameters()) / 1e6 == pytest.approx(millions, abs=0.012)
@@ -62,6 +63,7 @@ def test_parameters_number_as_in_the_paper(mel_config, sizes, millions):
 
 @pytest.mark.parametrize("n_frames", [1, 2, 7, 40])
 def test_length_is_that_between_frame_centres(generator, mel_config, n_frames):
+    """A mel of T frames has (T - 1) hops."""
     samples = generator.synthesize(torch.randn(80, n_frames))
     assert samples.shape == ((n_frames - 1) * 256,)
     if n_frames > 1:
@@ -69,6 +71,7 @@ def test_length_is_that_between_frame_centres(generator, mel_config, n_frames):
 
 
 def test_length_is_kept_when_the_hop_is_odd(mel_config):
+    """Padding is not half of it then."""
     mel = mel_config.model_copy(update={"hop_length": 225})
     sizes = {**TINY, "upsample_rates": (15, 15), "upsample_kernel_sizes": (31, 31)}
     generator = HiFiGan(HiFiGanConfig(arch="hifi_gan", mel=mel, **sizes))
@@ -91,6 +94,7 @@ def test_samples_stand_where_their_frame_is_centred(generator):
 
 
 def test_frames_beyond_the_receptive_field_change_nothing(generator):
+    """What makes speaking in pieces possible."""
     mel = torch.randn(1, 80, 60)
     longer = torch.cat([mel, torch.randn(1, 80, 30)], dim=2)
     with torch.no_grad():
@@ -100,12 +104,14 @@ def test_frames_beyond_the_receptive_field_change_nothing(generator):
 
 
 def test_other_utterances_of_a_batch_change_nothing(generator):
+    """There is no normalisation over a batch."""
     mel = torch.randn(3, 80, 20)
     with torch.no_grad():
         torch.testing.assert_close(generator(mel)[1:2], generator(mel[1:2]))
 
 
 def test_hop_that_is_not_the_upsampling_is_refused(mel_config):
+    """The error says by what the network upsamples."""
     mel = mel_config.model_copy(update={"hop_length": 300})
     with pytest.raises(ConfigError) as refused:
         HiFiGan(HiFiGanConfig(arch="hifi_gan", mel=mel, **V1))
@@ -127,17 +133,20 @@ def test_hop_that_is_not_the_upsampling_is_refused(mel_config):
     ],
 )
 def test_contradictory_sizes_are_refused(mel_config, changes, message):
+    """Before a week of training."""
     with pytest.raises(ValidationError, match=message):
         HiFiGanConfig(arch="hifi_gan", mel=mel_config, **{**TINY, **changes})
 
 
 @pytest.mark.parametrize("shape", [(1, 40, 10), (1, 80, 0), (80, 10)])
 def test_another_shape_is_refused(generator, shape):
+    """With what was given and what is wanted."""
     with pytest.raises(ShapeError, match="80 bands"):
         generator(torch.zeros(shape))
 
 
 def test_weight_norm_comes_off_without_a_trace(generator):
+    """The release has plain weights and the same samples."""
     mel = torch.randn(1, 80, 10)
     names = set(generator.state_dict())
     with torch.no_grad():
@@ -153,6 +162,7 @@ def test_weight_norm_comes_off_without_a_trace(generator):
 
 
 def test_saved_and_loaded_gives_the_same_samples(generator, config, tmp_path):
+    """The folder holds all that it needs."""
     mel = torch.randn(80, 12)
     save_model(tmp_path, generator, config)
     loaded = load_vocoder(tmp_path)
@@ -161,6 +171,7 @@ def test_saved_and_loaded_gives_the_same_samples(generator, config, tmp_path):
 
 
 def test_weights_of_other_sizes_are_refused(generator, config, tmp_path):
+    """The error names the field."""
     save_model(tmp_path, generator, config.model_copy(update={"upsample_initial_channels": 32}))
     with pytest.raises(ShapeError, match=r"config\.json asks for"):
         load_vocoder(tmp_path)

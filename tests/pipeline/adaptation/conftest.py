@@ -2,8 +2,6 @@
 
 import io
 import wave
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ TEXTS = (
 )  # fmt: skip
 
 
-def recording(seconds: float, pitch: float = 120.0, rate: int = 16000) -> bytes:
+def recording(seconds, pitch=120.0, rate=16000):
     """A WAV file: harmonics under an envelope of syllables."""
     t = np.arange(int(seconds * rate)) / rate
     signal = sum(np.sin(2 * np.pi * k * pitch * t) / k for k in range(1, 12))
@@ -31,10 +29,10 @@ def recording(seconds: float, pitch: float = 120.0, rate: int = 16000) -> bytes:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Callable[..., Path]:
+def folder(tmp_path):
     """`folder(n, seconds)` makes a folder of recordings with a text beside each, and the current folder a project."""
 
-    def make(n: int = 12, seconds: float = 6.0) -> Path:
+    def make(n=12, seconds=6.0):
         made = tmp_path / "me"
         made.mkdir()
         for number in range(n):

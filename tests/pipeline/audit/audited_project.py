@@ -26,7 +26,7 @@ run(stage)
 SUBSETS = ("train-clean", "dev-clean")
 
 
-def make(folder: Path) -> tuple[str, str]:
+def make(folder):
     """Make the project and run it twice; the second release came of the first, and is what the workspace holds.
 
     Returns:
@@ -51,7 +51,7 @@ def make(folder: Path) -> tuple[str, str]:
     return first, second
 
 
-def run(folder: Path, *command: str) -> str:
+def run(folder, *command):
     """Run a program in the project, with the stand-ins for python."""
     environment = {
         **os.environ,
@@ -66,16 +66,16 @@ def run(folder: Path, *command: str) -> str:
     return done.stdout
 
 
-def reproduce(folder: Path) -> str:
+def reproduce(folder):
     """Commit what changed, reproduce, and name the release."""
     run(folder, "git", "add", ".")
     run(folder, "git", "commit", "-qm", "a run")
     run(folder, "dvc", "repro", "-q")
-    version: str = yaml.safe_load((folder / "receipts/publish.json").read_text())["version"]
+    version = yaml.safe_load((folder / "receipts/publish.json").read_text())["version"]
     return version
 
 
-def change(folder: Path, section: str, **values: object) -> None:
+def change(folder, section, **values):
     """Change parameters of a section's training."""
     path = folder / "params.yaml"
     document = yaml.safe_load(path.read_text())
@@ -83,7 +83,7 @@ def change(folder: Path, section: str, **values: object) -> None:
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def start_from(folder: Path, version: str) -> None:
+def start_from(folder, version):
     """Let the synthesizer's training start from a release of the project's own store."""
     path = folder / "params.yaml"
     document = yaml.safe_load(path.read_text())
@@ -91,7 +91,7 @@ def start_from(folder: Path, version: str) -> None:
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def _name_archives(folder: Path) -> None:
+def _name_archives(folder):
     """Let params.yaml name archives of ours; their URLs count from the project's folder."""
     (folder / "sources").mkdir()
     sources = []

@@ -1,7 +1,6 @@
 """A project of stand-ins whose stages depend on a folder of code: made in seconds, for audits of one thing."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
@@ -18,7 +17,7 @@ MADE = ("data", "links", "models", "reports", "dvc.lock", ".dvc/cache")
 CODE = {"code/one.py": "one = 1\nprint(one)\n", "code/two.py": "two = 2\n", "code/deep/three.py": "three = 3\n"}
 
 
-def make(folder: Path) -> None:
+def make(folder):
     """Make the project, commit it, and let DVC run its stages up to `evaluate`."""
     from dvc.repo import Repo
 
@@ -38,7 +37,7 @@ def make(folder: Path) -> None:
             repo.reproduce(["evaluate"])
 
 
-def fill(project: Path, made: Path) -> Path:
+def fill(project, made):
     """Put what the stages made into a checkout."""
     for name in MADE:
         source = made / name
@@ -46,7 +45,7 @@ def fill(project: Path, made: Path) -> Path:
     return project
 
 
-def read_record(release: Path) -> Record:
+def read_record(release):
     """Read what a release says of itself."""
     manifest, version = read_manifest(release)
     return Record(

@@ -1,9 +1,6 @@
 """Releases whose data is a small table of utterances, published into a folder."""
 
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -13,10 +10,8 @@ from peewee_model.store.store import open_store
 from pipeline.tables import UTTERANCES, write_shard
 from tests.peewee_model.releases import write_manifest, write_release
 
-Row = Mapping[str, Any]
 
-
-def utterance(identifier: str, speaker: str, split: str = "train", duration_s: float = 2.0, **changes: Any) -> Row:
+def utterance(identifier, speaker, split="train", duration_s=2.0, **changes):
     """One row of the table of utterances."""
     return {
         "utterance_id": identifier,
@@ -34,22 +29,14 @@ def utterance(identifier: str, speaker: str, split: str = "train", duration_s: f
     } | changes
 
 
-def write_utterances(path: Path, rows: Sequence[Row] | pa.Table, rows_per_group: int = 8192) -> None:
+def write_utterances(path, rows, rows_per_group=8192):
     """Write the table as ingest does: sorted by speaker and utterance."""
     if not isinstance(rows, pa.Table):
         rows = sorted(rows, key=lambda row: (row["speaker_id"], row["utterance_id"]))
     write_shard(path, UTTERANCES, rows, rows_per_group=rows_per_group)
 
 
-def publish(
-    folder: Path,
-    store: str,
-    rows: Sequence[Row] | pa.Table,
-    channel: str = "stable",
-    files: Mapping[str, str] | None = None,
-    with_features: bool = True,
-    **manifest: Any,
-) -> str:
+def publish(folder, store, rows, channel="stable", files=None, with_features=True, **manifest):
     """Publish a release trained on these utterances, and return its version.
 
     Args:
@@ -76,6 +63,6 @@ def publish(
     return version
 
 
-def as_exclusions(speakers: Sequence[str] = (), utterances: Sequence[str] = ()) -> str:
+def as_exclusions(speakers=(), utterances=()):
     """What `exclusions.json` holds."""
     return json.dumps({"speakers": list(speakers), "utterances": list(utterances)})

@@ -31,7 +31,7 @@ EACH = 4
 SUBSET = {"train": "train-clean", "validation": "train-clean", "test": "dev-clean"}
 
 
-def run(stage: str) -> None:
+def run(stage):
     """Do what a stage does, in small."""
     outs = load_stages()[stage]
     params = yaml.safe_load(Path("params.yaml").read_text())
@@ -49,12 +49,12 @@ def run(stage: str) -> None:
     write_link(stage, outs)
 
 
-def archive(subset: str) -> bytes:
+def archive(subset):
     """An archive that nobody unpacks here."""
     return f"archive of {subset}\n".encode() * 200
 
 
-def rows() -> list[dict[str, object]]:
+def rows():
     """The corpus."""
     return [
         {
@@ -69,7 +69,7 @@ def rows() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def download(params: dict) -> None:
+def download(params):
     """Copy the archives."""
     folder = Path("data/archives")
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def download(params: dict) -> None:
         shutil.copyfile(source["url"].removeprefix("file:"), folder / name)
 
 
-def ingest(params: dict) -> None:
+def ingest(params):
     """Write the corpus, leaving out who is excluded."""
     from pipeline.corpora.exclusions import read_exclusions
 
@@ -100,7 +100,7 @@ def ingest(params: dict) -> None:
     Path("data/summary.json").write_text(json.dumps({"parts": parts, "speakers": speakers, "rejected": {}}))
 
 
-def extract_mels(params: dict) -> None:
+def extract_mels(params):
     """Write mels; one shard of theirs is a block that has a twin of the same MD5."""
     for kind in ("acoustic", "speaker"):
         shutil.rmtree(f"data/mels/{kind}", ignore_errors=True)
@@ -113,7 +113,7 @@ def extract_mels(params: dict) -> None:
     Path("data/mels/speaker/part-00001.parquet").write_bytes(COLLISION[0])
 
 
-def model(name: str, params: dict) -> None:
+def model(name, params):
     """Write a model whose weights depend on its parameters."""
     scratch = Path("scratch")
     shutil.rmtree(scratch, ignore_errors=True)
@@ -128,7 +128,7 @@ def model(name: str, params: dict) -> None:
     shutil.rmtree(scratch)
 
 
-def embed_speakers(params: dict) -> None:
+def embed_speakers(params):
     """Write embeddings."""
     folder = Path("data/speakers")
     shutil.rmtree(folder, ignore_errors=True)
@@ -137,7 +137,7 @@ def embed_speakers(params: dict) -> None:
     (folder / "utterances.parquet").write_bytes(b"utterances" * 20)
 
 
-def evaluate(params: dict) -> None:
+def evaluate(params):
     """Write reports."""
     for name in ("audio", "plots"):
         shutil.rmtree(f"reports/{name}", ignore_errors=True)

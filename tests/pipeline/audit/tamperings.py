@@ -7,10 +7,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,20 +36,20 @@ class Scene:
     """What the workspace holds; the second."""
 
     @property
-    def store(self) -> Path:
+    def store(self):
         return self.root / "store"
 
-    def release(self, name: str = "", version: str = "") -> Path:
+    def release(self, name="", version=""):
         return self.store / "releases" / (version or self.version) / name
 
-    def features(self, name: str) -> Path:
+    def features(self, name):
         receipt = json.loads((self.root / "receipts/publish.json").read_text())
         return self.store / "features" / receipt["features"] / name
 
-    def entry(self, number: int) -> Path:
+    def entry(self, number):
         return self.store / f"channels/stable/{number:08d}.json"
 
-    def object(self, place: str, product: str) -> Path:
+    def object(self, place, product):
         """Where DVC's cache or remote has a product, or the listing of a folder."""
         for stage in yaml.safe_load((self.root / "dvc.lock").read_text())["stages"].values():
             for out in stage.get("outs", []):
@@ -63,14 +61,11 @@ class Scene:
                     return self._object(place, names[product])
         raise KeyError(product)
 
-    def _object(self, place: str, md5: str) -> Path:
+    def _object(self, place, md5):
         return self.root / place / "files/md5" / md5[:2] / md5[2:]
 
 
-Change = Callable[[Scene], str | None]
-
-
-def write(path: Path, data: bytes) -> None:
+def write(path, data):
     """Put other bytes into a file, which then looks as old as before."""
     status = path.stat()
     path.chmod(0o644)
@@ -78,21 +73,21 @@ def write(path: Path, data: bytes) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def flip(path: Path) -> None:
+def flip(path):
     """Flip one bit in the middle of a file."""
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     write(path, bytes(data))
 
 
-def replace(path: Path, old: str, new: str) -> None:
+def replace(path, old, new):
     """Replace a text in a file."""
     text = path.read_text()
     assert old in text, f"{path}: no {old}"
     write(path, text.replace(old, new, 1).encode())
 
 
-def edit_table(path: Path, change: Callable[[list[dict[str, Any]]], object]) -> None:
+def edit_table(path, change):
     """Change rows of a Parquet file; what comes out is a good table again."""
     table = pq.read_table(path)
     rows = table.to_pylist()
@@ -104,26 +99,26 @@ def edit_table(path: Path, change: Callable[[list[dict[str, Any]]], object]) -> 
     write(path, data)
 
 
-def edit_yaml(path: Path, change: Callable[[Any], object]) -> None:
+def edit_yaml(path, change):
     """Change a YAML document."""
     document = yaml.safe_load(path.read_text())
     change(document)
     write(path, yaml.safe_dump(document, sort_keys=False).encode())
 
 
-def swap_speakers(rows: list[dict[str, Any]]) -> None:
+def swap_speakers(rows):
     """Give two speakers each other's name."""
     names = {"toy_ada": "toy_bob", "toy_bob": "toy_ada"}
     for row in rows:
         row["speaker_id"] = names.get(row["speaker_id"], row["speaker_id"])
 
 
-def everywhere(scene: Scene, product: str) -> list[Path]:
+def everywhere(scene, product):
     """All copies that the project has of a product."""
     return [scene.root / product, scene.object(CACHE, product), scene.object(REMOTE, product)]
 
 
-def forged(scene: Scene, change: Callable[[Path, dict[str, Any]], object]) -> str:
+def forged(scene, change):
     """Publish a release of one's own making, changed and then described by a good manifest; give its version."""
     folder = scene.root / "forged"
     shutil.copytree(scene.release(), folder)
@@ -141,61 +136,61 @@ def forged(scene: Scene, change: Callable[[Path, dict[str, Any]], object]) -> st
     return version_of(data)
 
 
-def edit_json(path: Path, change: Callable[[Any], object]) -> None:
+def edit_json(path, change):
     """Change a JSON document."""
     document = json.loads(path.read_text())
     change(document)
     write(path, (json.dumps(document, sort_keys=True, indent=1) + "\n").encode())
 
 
-def lineage(manifest: dict[str, Any], stage: str, side: str, path: str) -> dict[str, Any]:
+def lineage(manifest, stage, side, path):
     """One edge of a manifest."""
-    found: dict[str, Any] = next(edge for edge in manifest["lineage"][stage][side] if edge["path"] == path)
+    found = next(edge for edge in manifest["lineage"][stage][side] if edge["path"] == path)
     return found
 
 
-def _gone(scene: Scene, product: str) -> None:
+def _gone(scene, product):
     """Take a folder's file away everywhere."""
     shutil.rmtree((scene.root / product).parent)
     for place in (CACHE, REMOTE):
         scene.object(place, product).unlink()
 
 
-def _source(scene: Scene, change: Callable[[Path], object]) -> None:
+def _source(scene, change):
     """Change where an archive comes from, with no copy of it left."""
     _gone(scene, ARCHIVE)
     change(scene.root / "sources/train-clean.tar.gz")
 
 
-def _truncated_log(scene: Scene) -> None:
+def _truncated_log(scene):
     scene.entry(2).unlink()
 
 
-def _rolled_back(scene: Scene) -> None:
+def _rolled_back(scene):
     replace(scene.entry(2), f'"version": "{scene.version}"', f'"version": "{scene.first}"')
 
 
-def _appended(scene: Scene, **changes: str) -> None:
+def _appended(scene, **changes):
     entry = json.loads(scene.entry(2).read_text())
     entry |= {"action": "promote", "version": scene.first, "previous": scene.version, "nonce": "0" * 32} | changes
     scene.entry(3).write_text(json.dumps(entry))
 
 
-def _gap(scene: Scene) -> None:
+def _gap(scene):
     open_store(str(scene.store)).append("stable", scene.first, "rollback", "worse")
     scene.entry(2).unlink()
 
 
-def _listing(scene: Scene, place: str) -> None:
+def _listing(scene, place):
     path = scene.object(place, "data/corpus")
     write(path, json.dumps(json.loads(path.read_text())[:1]).encode())
 
 
-def _features_list(scene: Scene) -> None:
+def _features_list(scene):
     edit_json(scene.features(MANIFEST), lambda document: document["files"].pop("mels/speaker/part-00000.parquet"))
 
 
-def _claim_exclusion(folder: Path, manifest: dict[str, Any]) -> None:
+def _claim_exclusion(folder, manifest):
     path = folder / "exclusions.json"
     write(path, json.dumps({"speakers": ["toy_ada"], "utterances": []}).encode())
     edit_json(
@@ -206,8 +201,8 @@ def _claim_exclusion(folder: Path, manifest: dict[str, Any]) -> None:
     )
 
 
-WORKSPACE: dict[str, tuple[Change, str]] = {
-    f"bit of {path} flipped": (lambda scene, path=path: flip(scene.root / path), f"workspace: {path}: ")  # type: ignore[misc]
+WORKSPACE = {
+    f"bit of {path} flipped": (lambda scene, path=path: flip(scene.root / path), f"workspace: {path}: ")
     for path in (
         ARCHIVE, CORPUS, UTTERANCES, "data/rejected.parquet", "data/summary.json",
         "data/mels/acoustic/part-00000.parquet", "data/speakers/speakers.parquet", WEIGHTS,
@@ -271,9 +266,9 @@ WORKSPACE: dict[str, tuple[Change, str]] = {
         "receipts/publish.json",
     ),
 }  # fmt: skip
-DVC: dict[str, tuple[Change, str]] = {
+DVC = {
     f"bit of {path} flipped in {place}": (
-        lambda scene, path=path, place=place: flip(scene.object(place, path)),  # type: ignore[misc]
+        lambda scene, path=path, place=place: flip(scene.object(place, path)),
         f"{'cache' if place == CACHE else 'remote'}: {path} (",
     )
     for path in (ARCHIVE, CORPUS, WEIGHTS, "links/train_encoder.json", "data/mels/acoustic/part-00000.parquet")
@@ -341,7 +336,7 @@ DVC: dict[str, tuple[Change, str]] = {
         "workspace: dvc.yaml: ingest.deps exclusions.csv: ",
     ),
 }
-STORE: dict[str, tuple[Change, str]] = {
+STORE = {
     "weights changed in the store": (lambda scene: flip(scene.release("encoder/model.safetensors")), "encoder/model"),
     "file added in the store": (lambda scene: scene.release("a.json").write_text("{}") and None, "/a.json: "),
     "file removed in the store": (lambda scene: scene.release("reports/gate.json").unlink(), "reports/gate.json: "),
@@ -394,7 +389,7 @@ STORE: dict[str, tuple[Change, str]] = {
     ),
     "entry that is none": (lambda scene: write(scene.entry(1), b"{}"), "channels/stable/00000001.json: "),
 }
-SIGNATURE: dict[str, tuple[Change, str]] = {
+SIGNATURE = {
     "signature altered": (lambda scene: flip(next((scene.store / "signatures").rglob("*.json"))), "store: signatures/"),
     "signature gone": (lambda scene: shutil.rmtree(scene.store / "signatures"), "store: signatures/"),
     "signature of the other release": (
@@ -405,7 +400,7 @@ SIGNATURE: dict[str, tuple[Change, str]] = {
         "store: signatures/",
     ),
 }
-FORGERIES: dict[str, tuple[Change, str]] = {
+FORGERIES = {
     "release of other archives": (
         lambda scene: forged(scene, lambda folder, manifest: manifest["corpora"][0].update(sha256="0" * 64)),
         "record: manifest.json: corpora toy train-clean: ",
@@ -485,6 +480,6 @@ TAMPERINGS = WORKSPACE | DVC | STORE | SIGNATURE | FORGERIES
 """By name: the change, and a part of the line that must be said of it."""
 
 
-def md5_of(path: Path) -> str:
+def md5_of(path):
     """MD5 of a file."""
     return hashlib.md5(path.read_bytes()).hexdigest()

@@ -1,7 +1,6 @@
 """`peewee-tts audit diff`."""
 
 import json
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -28,7 +27,7 @@ AFTER = [
 ]
 
 
-def provenance(lock: str, tmp_path: Path) -> str:
+def provenance(lock, tmp_path):
     (tmp_path / "requirements.lock").write_text(lock)
     entry = hash_file(tmp_path / "requirements.lock")
     code = CodeEntry(commit=None, modified=())
@@ -38,12 +37,12 @@ def provenance(lock: str, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> tuple[str, str, str]:
+def store(tmp_path):
     """A store of two releases that differ in everything, and their versions."""
     address = str(tmp_path / "store")
     stage = {"cmd": "python -m pipeline train_encoder", "deps": [], "params": {}}
 
-    def made(md5: str) -> dict[str, object]:
+    def made(md5):
         out = {"path": "models/encoder", "algorithm": "md5", "hash": md5, "size": 1, "n_files": 1}
         return {"train_encoder": {**stage, "outs": [out]}}
 
@@ -66,7 +65,7 @@ def store(tmp_path: Path) -> tuple[str, str, str]:
     return address, before, after
 
 
-def test_diff_names_utterances_speakers_and_hours(store: tuple[str, str, str]) -> None:
+def test_diff_names_utterances_speakers_and_hours(store):
     """Added, removed, and changed by each aspect alone."""
     address, before, after = store
     difference = compare(open_store(address), "stable", "candidate")
@@ -108,7 +107,7 @@ def test_diff_names_the_one_aspect_that_changed(tmp_path, column, aspect):
     assert {name: names for name, names in changed.items() if names} == {aspect: ("toy_1_a",)}
 
 
-def test_diff_names_parameters_code_dependencies_metrics_and_stages(store: tuple[str, str, str]) -> None:
+def test_diff_names_parameters_code_dependencies_metrics_and_stages(store):
     """What is the same is not named."""
     difference = compare(open_store(store[0]), store[1], store[2])
     assert difference.params == (Change("encoder.training.steps", 400, 800), Change("gone", 1, None))
@@ -122,7 +121,7 @@ def test_diff_names_parameters_code_dependencies_metrics_and_stages(store: tuple
     assert [change.name for change in difference.files] == ["features.json", "provenance.json"]
 
 
-def test_diff_of_a_release_with_itself_is_empty(store: tuple[str, str, str]) -> None:
+def test_diff_of_a_release_with_itself_is_empty(store):
     """Nothing is named, and the table says so."""
     difference = compare(open_store(store[0]), "stable", "stable")
     assert difference.data is not None
@@ -130,7 +129,7 @@ def test_diff_of_a_release_with_itself_is_empty(store: tuple[str, str, str]) -> 
     assert not any((difference.code, difference.params, difference.metrics, difference.stages, difference.files))
 
 
-def test_diff_prints_a_table_and_json(store: tuple[str, str, str]) -> None:
+def test_diff_prints_a_table_and_json(store):
     """Both tell the same."""
     told = CliRunner().invoke(app, ["diff", "stable", "candidate", "--store", store[0]])
     assert told.exit_code == 0
@@ -143,7 +142,7 @@ def test_diff_prints_a_table_and_json(store: tuple[str, str, str]) -> None:
     assert document["params"][0] == {"name": "encoder.training.steps", "before": 400, "after": 800}
 
 
-def test_diff_without_the_tables_tells_the_rest_and_fails(tmp_path: Path) -> None:
+def test_diff_without_the_tables_tells_the_rest_and_fails(tmp_path):
     """A release published without features can't be compared by its data; that is said, and is no success."""
     address = str(tmp_path / "store")
     one = publish(tmp_path / "one", address, BEFORE, params={"a": 1})
@@ -153,13 +152,13 @@ def test_diff_without_the_tables_tells_the_rest_and_fails(tmp_path: Path) -> Non
     assert isinstance(told.exception, PeeweeError) and "no features" in str(told.exception)
 
 
-def test_diff_of_an_unknown_version_names_it(store: tuple[str, str, str]) -> None:
+def test_diff_of_an_unknown_version_names_it(store):
     """The error lists what there is."""
     with pytest.raises(ReleaseNotFoundError, match=f"no release {'0' * 16}; it has: "):
         compare(open_store(store[0]), "0" * 16, "stable")
 
 
-def test_flatten_numbers_mappings_in_lists_and_keeps_other_lists() -> None:
+def test_flatten_numbers_mappings_in_lists_and_keeps_other_lists():
     """By hand."""
     document = {"a": {"b": [1, 2]}, "c": [{"d": 1}, {"d": 2}], "e": None, "f": {}}
     assert flatten(document) == {"a.b": [1, 2], "c.0.d": 1, "c.1.d": 2, "e": None}

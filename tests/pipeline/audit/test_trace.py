@@ -25,7 +25,7 @@ BOB = [utterance(f"toy_bob_{n}", "toy_bob", split="test") for n in range(3)]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> tuple[str, list[str]]:
+def store(tmp_path):
     """Three releases: with Ada and Bob, retrained on the same, and without Ada; `stable` is rolled back at the end."""
     address = str(tmp_path / "store")
     versions = [
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> tuple[str, list[str]]:
     return address, versions
 
 
-def test_trace_of_a_speaker_names_releases_split_amount_and_channels(store: tuple[str, list[str]]) -> None:
+def test_trace_of_a_speaker_names_releases_split_amount_and_channels(store):
     """Which releases hold her, how much of her, and which channel means them."""
     found = {appearance.version: appearance for appearance in trace(open_store(store[0]), "speaker", "toy_ada")}
     first, second, third = (found[version] for version in store[1])
@@ -55,14 +55,14 @@ def test_trace_of_a_speaker_names_releases_split_amount_and_channels(store: tupl
     assert third.channels == (Span("stable", 3, DAYS[3], DAYS[4]),)
 
 
-def test_trace_of_an_utterance(store: tuple[str, list[str]]) -> None:
+def test_trace_of_an_utterance(store):
     """One row of one split."""
     for appearance in trace(open_store(store[0]), "utterance", "toy_bob_1"):
         assert appearance.shares == (Share("test", 1, 2.0),)
     assert not any(appearance.shares for appearance in trace(open_store(store[0]), "utterance", "toy_bob_9"))
 
 
-def test_trace_reads_each_features_version_once(store: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trace_reads_each_features_version_once(store, monkeypatch):
     """Two of the three releases were trained on the same."""
     asked = []
     check = store_folder.check_file
@@ -71,7 +71,7 @@ def test_trace_reads_each_features_version_once(store: tuple[str, list[str]], mo
     assert len(asked) == len(set(asked)) == 2
 
 
-def test_trace_skips_row_groups_by_their_statistics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trace_skips_row_groups_by_their_statistics(tmp_path, monkeypatch):
     """Row groups that can't hold the speaker are damaged, which only a reader of them would notice."""
     path = tmp_path / "utterances.parquet"
     rows = [utterance(f"toy_{speaker}_{n:03d}", f"toy_{speaker}") for speaker in "abcd" for n in range(50)]
@@ -94,7 +94,7 @@ def test_trace_skips_row_groups_by_their_statistics(tmp_path: Path, monkeypatch:
         read_utterances(path, ["split"], speaker_id="toy_a")
 
 
-def test_trace_prints_lines_and_json(store: tuple[str, list[str]]) -> None:
+def test_trace_prints_lines_and_json(store):
     """Both tell which channel means what."""
     told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
     assert told.exit_code == 0
@@ -106,7 +106,7 @@ def test_trace_prints_lines_and_json(store: tuple[str, list[str]]) -> None:
     assert sorted(holding) == sorted(store[1][:2])
 
 
-def test_trace_that_can_not_search_a_release_says_so_and_fails(store: tuple[str, list[str]], tmp_path: Path) -> None:
+def test_trace_that_can_not_search_a_release_says_so_and_fails(store, tmp_path):
     """An answer with a gap must not look like a whole one."""
     version = publish(tmp_path / "4", store[0], [*ADA, utterance("toy_x_1", "toy_x")], with_features=False)
     told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
@@ -114,12 +114,12 @@ def test_trace_that_can_not_search_a_release_says_so_and_fails(store: tuple[str,
     assert isinstance(told.exception, NotAllSeenError) and "1 of 4 releases" in str(told.exception)
 
 
-def parent_of(version: str, store: str = "store", parent: dict[str, object] | None = None) -> dict[str, object]:
+def parent_of(version, store="store", parent=None):
     """As a manifest has it."""
     return {"version": version, "store": store, "parts": ["synthesizer"], "corpora": [], "parent": parent}
 
 
-def test_trace_follows_to_the_releases_that_training_started_from(store: tuple[str, list[str]], tmp_path: Path) -> None:
+def test_trace_follows_to_the_releases_that_training_started_from(store, tmp_path):
     """Ada is not in the data of the fourth and the fifth, but their weights learned of her."""
     address, (first, *_) = store
     child = publish(tmp_path / "4", address, BOB, "adapted", parent=parent_of(first, address))
@@ -140,7 +140,7 @@ def test_trace_follows_to_the_releases_that_training_started_from(store: tuple[s
     assert {item["version"] for item in document["releases"] if item["inherits"]} == {child, grandchild}
 
 
-def test_trace_without_the_parent_is_no_whole_answer(store: tuple[str, list[str]], tmp_path: Path) -> None:
+def test_trace_without_the_parent_is_no_whole_answer(store, tmp_path):
     """It is in another store: that one is named, and the exit code is not 0."""
     version = publish(tmp_path / "4", store[0], BOB, "adapted", parent=parent_of("0" * 16, "elsewhere"))
     told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
@@ -148,9 +148,7 @@ def test_trace_without_the_parent_is_no_whole_answer(store: tuple[str, list[str]
     assert f"{version}  not in its data" in told.output and f"came from {'0' * 16}, unknown" in told.output
 
 
-def test_exclude_names_releases_that_came_of_one_that_holds_the_speaker(
-    store: tuple[str, list[str]], project: Path, tmp_path: Path
-) -> None:
+def test_exclude_names_releases_that_came_of_one_that_holds_the_speaker(store, project, tmp_path):
     """Withdrawn consent reaches the heirs."""
     address, (first, *_) = store
     child = publish(tmp_path / "4", address, BOB, "adapted", parent=parent_of(first, address))
@@ -160,14 +158,14 @@ def test_exclude_names_releases_that_came_of_one_that_holds_the_speaker(
 
 
 @pytest.mark.parametrize("question", [[], ["--speaker", "a", "--utterance", "b"]])
-def test_trace_asks_for_one_of_both(question: list[str]) -> None:
+def test_trace_asks_for_one_of_both(question):
     """Neither, or two, is a one-line error."""
     told = CliRunner().invoke(app, ["trace", *question])
     assert "name one" in str(told.exception)
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path, monkeypatch):
     """A folder with a list of exclusions, tracked by git."""
     folder = tmp_path / "project"
     folder.mkdir()
@@ -178,9 +176,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_exclude_adds_a_line_and_says_which_releases_hold_the_speaker(
-    store: tuple[str, list[str]], project: Path
-) -> None:
+def test_exclude_adds_a_line_and_says_which_releases_hold_the_speaker(store, project):
     """Git shows one line more; what comes next is told."""
     asked = ["exclude", "--speaker", "toy_ada", "--reason", "consent withdrawn", "--store", store[0]]
     told = CliRunner().invoke(app, asked)
@@ -193,7 +189,7 @@ def test_exclude_adds_a_line_and_says_which_releases_hold_the_speaker(
     assert store[1][2] not in told.output
 
 
-def test_exclude_of_an_unknown_id_says_so(store: tuple[str, list[str]], project: Path) -> None:
+def test_exclude_of_an_unknown_id_says_so(store, project):
     """It may be a slip of the pen; or somebody who never was in a release."""
     asked = ["exclude", "--utterance", "toy_adda_1", "--reason", "noise", "--store", store[0], "--json"]
     assert json.loads(CliRunner().invoke(app, asked).output)["held_by"] == []
@@ -201,7 +197,7 @@ def test_exclude_of_an_unknown_id_says_so(store: tuple[str, list[str]], project:
     assert "check the spelling" in CliRunner().invoke(app, asked[:-1]).output
 
 
-def test_exclude_twice_is_refused(store: tuple[str, list[str]], project: Path) -> None:
+def test_exclude_twice_is_refused(store, project):
     """The first reason stays."""
     asked = ["exclude", "--speaker", "toy_ada", "--reason", "one", "--store", store[0]]
     assert CliRunner().invoke(app, asked).exit_code == 0
@@ -209,7 +205,7 @@ def test_exclude_twice_is_refused(store: tuple[str, list[str]], project: Path) -
     assert isinstance(told.exception, PeeweeError) and "excluded already" in str(told.exception)
 
 
-def test_exclude_without_a_store_still_excludes(project: Path, tmp_path: Path) -> None:
+def test_exclude_without_a_store_still_excludes(project, tmp_path):
     """Withdrawn consent does not wait for a server."""
     asked = ["exclude", "--speaker", "toy_ada", "--reason", "withdrawn", "--store", "ftp://nowhere"]
     told = CliRunner().invoke(app, asked)
@@ -217,7 +213,7 @@ def test_exclude_without_a_store_still_excludes(project: Path, tmp_path: Path) -
     assert read_exclusions().speakers == {"toy_ada"}
 
 
-def test_exclude_outside_the_repository_says_where_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exclude_outside_the_repository_says_where_to_run(tmp_path, monkeypatch):
     """It does not make a list that nobody reads."""
     monkeypatch.chdir(tmp_path)
     told = CliRunner().invoke(app, ["exclude", "--speaker", "toy_ada", "--reason", "withdrawn"])

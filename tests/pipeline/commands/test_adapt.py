@@ -9,7 +9,6 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
@@ -57,7 +56,7 @@ SMALL = {
 """So that untrained weights get through."""
 
 
-def write_parent(folder: Path, store: str) -> str:
+def write_parent(folder, store):
     """Publish a release of random weights as `stable`, and return its version."""
     for name, model in (("encoder", make_encoder()), ("synthesizer", make_synthesizer()), ("vocoder", make_vocoder())):
         save_model(folder / name, model, model.config)
@@ -66,7 +65,7 @@ def write_parent(folder: Path, store: str) -> str:
     return version
 
 
-def write_speech(folder: Path, n: int = 36) -> Path:
+def write_speech(folder, n=36):
     """A voice of the mini corpus reads to somebody, who keeps the files."""
     folder.mkdir()
     for number, sentence in enumerate(training_sentences()[:n]):
@@ -75,7 +74,7 @@ def write_speech(folder: Path, n: int = 36) -> Path:
     return folder
 
 
-def run(*arguments: Any) -> Any:
+def run(*arguments):
     """The command that `peewee-tts` finds by its entry point."""
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["peewee_tts.commands"]
     app = typer.Typer()
@@ -83,7 +82,7 @@ def run(*arguments: Any) -> Any:
     return CliRunner().invoke(app, list(map(str, arguments)))
 
 
-def enter_project(folder: Path, patch: pytest.MonkeyPatch) -> None:
+def enter_project(folder, patch):
     """A copy of this project with nothing in it that was run, as the current folder."""
     folder.mkdir()
     for name in ("dvc.yaml", "params.yaml", "exclusions.csv", "requirements.lock", ".dvcignore"):
@@ -96,7 +95,7 @@ def enter_project(folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     loaded = profile.load_overlay
 
-    def smaller(name: str, *arguments: Any) -> dict[str, Any]:
+    def smaller(name, *arguments):
         found = loaded(name, *arguments)
         if name == "adapt":
             profile.merge(found, SMALL)
@@ -107,7 +106,7 @@ def enter_project(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def adapted(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def adapted(tmp_path_factory):
     """The command, run once: its answer, and the version of the parent. The current folder is the project."""
     from dvc.repo import Repo
 
@@ -202,7 +201,7 @@ def test_parameters_of_an_adaptation_name_no_machine(adapted):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def project(tmp_path, monkeypatch):
     """A project in which nothing was run, with a parent in its store; the parent's version."""
     enter_project(tmp_path / "project", monkeypatch)
     return write_parent(tmp_path / "parent", "store")

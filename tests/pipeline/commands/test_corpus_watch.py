@@ -2,11 +2,8 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
@@ -17,31 +14,31 @@ from pipeline.commands.corpus_watch import compare, main, parse_hash_list
 MD5, SHA256 = "0" * 32, "1" * 64
 
 
-def source(url: str, subset: str = "a", sha256: str = SHA256) -> dict[str, Any]:
+def source(url, subset="a", sha256=SHA256):
     return {"corpus": "c", "subset": subset, "url": url, "md5": MD5, "sha256": sha256, "licence": "CC0"}
 
 
 class Look:
     """A folder with params.yaml, and looks at its sources, each knowing the last."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder, capsys):
         self.folder, self.capsys = folder, capsys
-        self.seen: Any = {}
+        self.seen = {}
 
-    def name(self, *sources: dict[str, Any]) -> None:
+    def name(self, *sources):
         (self.folder / "params.yaml").write_text(yaml.safe_dump({"corpus": {"sources": list(sources)}}))
 
-    def __call__(self, *arguments: str) -> dict[str, Any]:
+    def __call__(self, *arguments):
         code = main(["--known", json.dumps(self.seen), *arguments])
         said = self.capsys.readouterr()
         assert code == 0, said.err
-        found: dict[str, Any] = json.loads(said.out.strip().splitlines()[-1])
+        found = json.loads(said.out.strip().splitlines()[-1])
         self.seen = found["seen"]
         return found
 
 
 @pytest.fixture
-def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Look:
+def look(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name in ("PEEWEE_REPOSITORY", "PEEWEE_HASH_LISTS", "PEEWEE_CORPUS_INBOX", "PEEWEE_RESULT"):
         monkeypatch.delenv(name, raising=False)
@@ -49,7 +46,7 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+def site(tmp_path):
     """A web server, and the folder that it serves."""
     folder = tmp_path / "site"
     folder.mkdir()
@@ -137,7 +134,7 @@ def test_sources_are_read_at_a_revision(look, tmp_path):
     repository = tmp_path / "repository"
     repository.mkdir()
 
-    def git(*arguments: str) -> str:
+    def git(*arguments):
         command = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 

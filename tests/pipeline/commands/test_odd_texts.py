@@ -51,6 +51,7 @@ class Voice:
 
 
 def test_anything_but_speech_and_our_own_errors_is_a_crash(caplog):
+    """Any other error counts."""
     caplog.set_level(logging.CRITICAL)
     outcomes = list(speak_odd_texts(Voice(), [RECORDING], ["", "7", "00", "007", "hi"]))
     assert [item.what for item in outcomes] == ["refused", "crashed", "crashed", "spoken", "spoken"]
@@ -58,7 +59,8 @@ def test_anything_but_speech_and_our_own_errors_is_a_crash(caplog):
     assert outcomes[1].told == "ZeroDivisionError: seven"
 
 
-def test_command_counts_and_fails_on_a_crash(tmp_path: Path, monkeypatch, capsys):
+def test_command_counts_and_fails_on_a_crash(tmp_path, monkeypatch, capsys):
+    """The exit code is what a check reads."""
     monkeypatch.setattr(cloner.VoiceCloner, "load", lambda reference: Voice())
     (tmp_path / "voice.flac").write_bytes(RECORDING)
     arguments = ["--release", "store@stable", "--reference", str(tmp_path / "voice.flac")]
@@ -71,7 +73,8 @@ def test_command_counts_and_fails_on_a_crash(tmp_path: Path, monkeypatch, capsys
     ("release", "recording", "told"),
     [("nowhere@stable", "voice.flac", "nowhere"), ("store@stable", "absent.wav", "absent.wav can't be read")],
 )
-def test_command_says_what_it_can_not_use(tmp_path: Path, monkeypatch, capsys, release, recording, told):
+def test_command_says_what_it_can_not_use(tmp_path, monkeypatch, capsys, release, recording, told):
+    """In one line."""
     monkeypatch.chdir(tmp_path)
     Path("voice.flac").write_bytes(RECORDING)
     if release == "store@stable":

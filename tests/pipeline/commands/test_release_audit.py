@@ -33,7 +33,7 @@ def audit(made, monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("PEEWEE_SCRATCH", str(tmp_path / "scratch"))
     monkeypatch.delenv("PEEWEE_RESULT", raising=False)
 
-    def run(*arguments: str):
+    def run(*arguments):
         code = main(list(arguments))
         out, said = capsys.readouterr()
         assert list((tmp_path / "scratch").iterdir()) == []

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Project:
+def finished(tmp_path_factory):
     """A project in which the run `first` was done and sealed."""
     folder = tmp_path_factory.mktemp("finished")
     project = make_project(folder, str(folder / "remote"))
@@ -29,7 +29,7 @@ def finished(tmp_path_factory) -> Project:
 
 
 @pytest.fixture
-def project(finished, tmp_path) -> Project:
+def project(finished, tmp_path):
     """The same project, for a test of its own."""
     shutil.copytree(finished.folder, tmp_path / "project")
     copy = Project(tmp_path / "project", str(tmp_path / "project" / "remote"))
@@ -38,13 +38,13 @@ def project(finished, tmp_path) -> Project:
     return copy
 
 
-def by_hand(project: Project, folder: Path) -> str:
+def by_hand(project, folder):
     """The version that comes out if all stages are run in one folder, one after the other, without DVC or worker."""
     subprocess.run(["git", "clone", "--quiet", str(project.origin), str(folder)], check=True)
     for stage in GRAPH:
         env = project.env(PEEWEE_STORE=str(folder / "store"))
         subprocess.run([sys.executable, "-m", "pipeline", stage], cwd=folder, env=env, check=True)
-    version: str = json.loads((folder / "receipts/publish.json").read_text())["version"]
+    version = json.loads((folder / "receipts/publish.json").read_text())["version"]
     return version
 
 

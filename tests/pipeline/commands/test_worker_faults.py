@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.runs.process import descendants
 from pipeline.runs.records import Records
-from tests.pipeline.commands.worker_project import Project, make_project, wait
+from tests.pipeline.commands.worker_project import make_project, wait
 
 pytestmark = pytest.mark.system
 
@@ -20,7 +20,7 @@ N_KILLED = 20 if FULL else 1
 
 
 @pytest.fixture(scope="module")
-def gathered(tmp_path_factory) -> Project:
+def gathered(tmp_path_factory):
     """A project in which the first stage is done."""
     folder = tmp_path_factory.mktemp("gathered")
     project = make_project(folder, str(folder / "remote"))
@@ -30,7 +30,7 @@ def gathered(tmp_path_factory) -> Project:
 
 
 @pytest.fixture
-def project(gathered) -> Project:
+def project(gathered):
     """The same, and its stages behave."""
     for path in gathered.trace.iterdir():
         path.unlink()

@@ -10,7 +10,7 @@ import pytest
 from pipeline.graph.stages import load_stages
 from pipeline.runs.records import Records
 from tests.closure import ROOT
-from tests.pipeline.commands.worker_project import Project, children_cpu_s, make_project
+from tests.pipeline.commands.worker_project import children_cpu_s, make_project
 
 pytestmark = pytest.mark.system
 
@@ -27,7 +27,7 @@ STAGES = load_stages(ROOT / "dvc.yaml")
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Project:
+def project(tmp_path_factory):
     folder = tmp_path_factory.mktemp("graph")
     project = make_project(folder, str(folder / "remote"))
     for path in (project.source / "pipeline/stages").glob("[a-z]*.py"):

@@ -164,34 +164,34 @@ class Project:
     cpu_s: list[float] = field(default_factory=list)
 
     @property
-    def origin(self) -> Path:
+    def origin(self):
         return self.folder / "origin.git"
 
     @property
-    def source(self) -> Path:
+    def source(self):
         return self.folder / "source"
 
     @property
-    def trace(self) -> Path:
+    def trace(self):
         return self.folder / "trace"
 
-    def env(self, **more: str) -> dict[str, str]:
+    def env(self, **more):
         return {
             **os.environ, "PEEWEE_REMOTE": self.remote, "PEEWEE_STORE": str(self.folder / "releases"),
             "PEEWEE_SCRATCH": str(self.folder / "scratch"), "PEEWEE_REPOSITORY": str(self.origin),
             "TRACE": str(self.trace), "PEEWEE_CHECKPOINTS_S": "0.2", "PEEWEE_GRACE_S": "20", **self.extra, **more,
         }  # fmt: skip
 
-    def start(self, *arguments: str, **more: str) -> subprocess.Popen:
+    def start(self, *arguments, **more):
         return subprocess.Popen(
             [sys.executable, "-m", "pipeline.commands.worker", *arguments], cwd=ROOT, env=self.env(**more), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
-    def call(self, *arguments: str, **more: str) -> Done:
+    def call(self, *arguments, **more):
         return wait(self.start(*arguments, **more))
 
-    def must(self, *arguments: str, **more: str) -> dict:
+    def must(self, *arguments, **more):
         """Call a worker that is to succeed. Notes the seconds of CPU that it and its stage took."""
         before = children_cpu_s()
         done = self.call(*arguments, **more)
@@ -199,53 +199,53 @@ class Project:
         self.cpu_s.append(round(children_cpu_s() - before, 2))
         return done.answer
 
-    def run_all(self, run: str, *plan: str) -> dict[str, dict]:
+    def run_all(self, run, *plan):
         """A whole run, as an orchestrator would do it."""
         self.must("plan", "--run", run, *plan)
         return {stage: self.must("run", stage, "--run", run) for stage in GRAPH}
 
-    def ran(self) -> list[str]:
+    def ran(self):
         """Stages whose commands ran, in order."""
         path = self.trace / "ran"
         return path.read_text().split() if path.exists() else []
 
-    def forget_trace(self) -> None:
+    def forget_trace(self):
         (self.trace / "ran").unlink(missing_ok=True)
 
-    def tell(self, stage: str, **how: object) -> None:
+    def tell(self, stage, **how):
         """How a stage is to behave from now on."""
         (self.trace / f"{stage}.json").write_text(json.dumps(how))
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments):
         done = subprocess.run(["git", *arguments], cwd=self.source, capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
-    def commit(self, message: str) -> str:
+    def commit(self, message):
         """Commit everything, and push it."""
         self.git("add", "--all", "--force")
         self.git("commit", "--quiet", "--message", message)
         self.git("push", "--quiet", "origin", "HEAD:main")
         return self.git("rev-parse", "HEAD")
 
-    def references(self) -> dict[str, str]:
+    def references(self):
         """Branches and tags of the origin."""
         lines = self.git("ls-remote", str(self.origin)).splitlines()
         return {name: commit for commit, name in (line.split("\t") for line in lines) if name != "HEAD"}
 
 
-def children_cpu_s() -> float:
+def children_cpu_s():
     """Seconds of CPU that the processes which we started and waited for have taken."""
     taken = resource.getrusage(resource.RUSAGE_CHILDREN)
     return taken.ru_utime + taken.ru_stime
 
 
-def wait(worker: subprocess.Popen) -> Done:
+def wait(worker):
     out, log = worker.communicate(timeout=120)
     lines = out.strip().splitlines()
     return Done(worker.returncode, json.loads(lines[-1]) if worker.returncode == 0 else {}, log)
 
 
-def make_project(folder: Path, remote: str, **extra: str) -> Project:
+def make_project(folder, remote, **extra):
     project = Project(folder, remote, extra)
     project.trace.mkdir()
     source = project.source

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 
 from pipeline.corpora.exclusions import ExclusionError, read_exclusions
@@ -8,18 +6,19 @@ HEADER = "kind,id,reason\n"
 
 
 @pytest.fixture
-def listed(tmp_path: Path) -> Path:
+def listed(tmp_path):
     """An empty list."""
     path = tmp_path / "exclusions.csv"
     path.write_text(HEADER)
     return path
 
 
-def test_repository_ships_with_an_empty_list(repository: Path) -> None:
+def test_repository_ships_with_an_empty_list(repository):
+    """Nobody has been excluded from the mini corpus."""
     assert read_exclusions(repository / "exclusions.csv").entries == ()
 
 
-def test_list_tells_speakers_from_utterances(listed: Path) -> None:
+def test_list_tells_speakers_from_utterances(listed):
     """A reason may hold commas and quotes, as CSV has them."""
     listed.write_text(HEADER + 'speaker,libritts_84,"withdrawn, by ""letter"""\nutterance,libritts_1_2_3_4,a name\n')
     found = read_exclusions(listed)
@@ -48,14 +47,16 @@ def test_list_tells_speakers_from_utterances(listed: Path) -> None:
         (HEADER + 'speaker,a_1,"x"y\n', "line 2: .*; correct the quotes"),
     ],
 )
-def test_malformed_line_is_named_by_its_number(listed: Path, content: str, message: str) -> None:
+def test_malformed_line_is_named_by_its_number(listed, content, message):
+    """An editor can go there."""
     listed.write_text(content, encoding="utf-8", newline="")
     with pytest.raises(ExclusionError, match=message) as caught:
         read_exclusions(listed)
     assert "\n" not in str(caught.value)
 
 
-def test_missing_or_wrongly_encoded_list_is_named(listed: Path) -> None:
+def test_missing_or_wrongly_encoded_list_is_named(listed):
+    """A missing list is not an empty list."""
     listed.write_bytes(HEADER.encode() + b"speaker,a_1,\xff\n")
     with pytest.raises(ExclusionError, match="is not UTF-8"):
         read_exclusions(listed)

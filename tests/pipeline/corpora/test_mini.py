@@ -22,19 +22,20 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def archive() -> bytes:
+def archive():
     out = io.BytesIO()
     mini.write_archive("dev-clean", out)
     return out.getvalue()
 
 
 @pytest.fixture(scope="module")
-def members(archive: bytes) -> dict[str, bytes]:
+def members(archive):
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
         return {member.name: tar.extractfile(member).read() for member in tar}
 
 
-def test_archive_has_same_bytes_in_another_process_and_after_other_speech(archive: bytes) -> None:
+def test_archive_has_same_bytes_in_another_process_and_after_other_speech(archive):
+    """Its SHA-256 is in params.yaml."""
     speak("Something else was said before.", voice="en-gb", variant="m1", pitch=40, rate=150)
     again = io.BytesIO()
     mini.write_archive("dev-clean", again)
@@ -44,7 +45,8 @@ def test_archive_has_same_bytes_in_another_process_and_after_other_speech(archiv
     assert len(digests) == 1
 
 
-def test_archive_is_laid_out_as_libritts(members: dict[str, bytes]) -> None:
+def test_archive_is_laid_out_as_libritts(members):
+    """The same reader reads both."""
     wavs = sorted(name for name in members if name.endswith(".wav"))
     assert len(wavs) == 160
     for name in wavs:
@@ -61,11 +63,13 @@ def test_archive_is_laid_out_as_libritts(members: dict[str, bytes]) -> None:
     assert "LibriTTS/SPEAKERS.txt" in members
 
 
-def test_licence_says_that_the_speech_is_synthetic(members: dict[str, bytes]) -> None:
+def test_licence_says_that_the_speech_is_synthetic(members):
+    """Nobody may take it for recordings."""
     assert b"SYNTHETIC" in members["LibriTTS/LICENSE.txt"]
 
 
-def test_utterances_are_audible_short_and_unclipped(members: dict[str, bytes]) -> None:
+def test_utterances_are_audible_short_and_unclipped(members):
+    """What ingest would refuse is not in it."""
     for name, data in members.items():
         if name.endswith(".wav"):
             with wave.open(io.BytesIO(data)) as reader:
@@ -75,7 +79,8 @@ def test_utterances_are_audible_short_and_unclipped(members: dict[str, bytes]) -
             assert mini.PEAK - 2 <= np.abs(samples.astype(int)).max() <= mini.PEAK, name
 
 
-def test_held_out_voices_use_no_variant_of_the_training_voices() -> None:
+def test_held_out_voices_use_no_variant_of_the_training_voices():
+    """Else a test voice would be known."""
     train = {voice.variant for voice in mini.VOICES if voice.subset == mini.TRAIN}
     held_out = [voice.variant for voice in mini.VOICES if voice.subset == mini.HELD_OUT]
     assert len(held_out) == len(set(held_out)) == 10
@@ -83,12 +88,14 @@ def test_held_out_voices_use_no_variant_of_the_training_voices() -> None:
     assert train | set(held_out) <= set(variants())
 
 
-def test_voices_are_at_least_sixteen_and_no_two_alike() -> None:
+def test_voices_are_at_least_sixteen_and_no_two_alike():
+    """The encoder has enough of them to tell apart."""
     settings = {(voice.accent, voice.variant, voice.pitch) for voice in mini.VOICES}
     assert len(settings) == len(mini.VOICES) == len({voice.speaker_id for voice in mini.VOICES}) >= 16
 
 
-def test_held_out_sentences_are_read_by_held_out_voices_only() -> None:
+def test_held_out_sentences_are_read_by_held_out_voices_only():
+    """Else a test text would be known."""
     unseen = {spoken for _, spoken in held_out_sentences()}
     read = {subset: {reading.sentence[1] for reading in mini.plan(subset)} for subset in (mini.TRAIN, mini.HELD_OUT)}
     assert unseen == set(HELD_OUT)
@@ -97,18 +104,21 @@ def test_held_out_sentences_are_read_by_held_out_voices_only() -> None:
     assert read[mini.HELD_OUT] - unseen <= read[mini.TRAIN]
 
 
-def test_every_sentence_as_printed_normalises_to_what_is_spoken() -> None:
+def test_every_sentence_as_printed_normalises_to_what_is_spoken():
+    """Text and speech agree."""
     for printed, spoken in [*training_sentences(), *held_out_sentences()]:
         assert normalize(printed) == normalize(spoken)
 
 
-def test_unknown_subset_is_an_error_that_names_the_subsets() -> None:
+def test_unknown_subset_is_an_error_that_names_the_subsets():
+    """The error shows what could be chosen."""
     with pytest.raises(ConfigError, match=r"test-other.*train-clean and dev-clean"):
         list(mini.plan("test-other"))
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 200_001])
-def test_stored_gzip_is_read_back_by_gzip(size: int) -> None:
+def test_stored_gzip_is_read_back_by_gzip(size):
+    """It is a gzip file, though nothing is compressed."""
     data = bytes(index * 7 % 251 for index in range(size))
     out = io.BytesIO()
     file = mini.StoredGzip(out)

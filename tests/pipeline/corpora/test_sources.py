@@ -31,6 +31,7 @@ def sources(tmp_path, *changes):
 
 
 def test_archive_is_named_after_corpus_and_subset(tmp_path):
+    """Two URLs with one file name do not meet."""
     (source,) = sources(tmp_path, {})
     assert source.archive_name == "libritts-dev-clean.tar.gz"
 
@@ -43,6 +44,7 @@ def test_archive_is_named_after_corpus_and_subset(tmp_path):
     ],
 )  # fmt: skip
 def test_known_forms_of_url_are_accepted(url, tmp_path):
+    """All that a transport can read."""
     assert sources(tmp_path, {"url": url})[0].url == url
 
 
@@ -54,6 +56,7 @@ def test_known_forms_of_url_are_accepted(url, tmp_path):
     ],
 )  # fmt: skip
 def test_other_forms_of_url_are_errors_that_name_the_key(url, tmp_path):
+    """The key of params.yaml, with its number."""
     with pytest.raises(ConfigError, match=r"corpus\.sources\.0\.url") as raised:
         sources(tmp_path, {"url": url})
     assert "s3cret" not in str(raised.value)
@@ -67,6 +70,7 @@ def test_other_forms_of_url_are_errors_that_name_the_key(url, tmp_path):
     ],
 )  # fmt: skip
 def test_bad_value_is_an_error_that_names_the_key(key, value, tmp_path):
+    """The key of params.yaml, with its number."""
     with pytest.raises(ConfigError, match=rf"corpus\.sources\.0\.{key}"):
         sources(tmp_path, {key: value})
 
@@ -79,6 +83,7 @@ def test_two_sources_of_one_archive_name_are_an_error(tmp_path):
 
 
 def test_no_source_is_an_error(tmp_path):
+    """There would be nothing to train on."""
     with pytest.raises(ConfigError, match=r"corpus\.sources: no archive"):
         sources(tmp_path)
 

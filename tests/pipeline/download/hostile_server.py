@@ -5,13 +5,12 @@ A behaviour is a function `(rng, variant, payload) -> Case`; `variant` walks thr
 
 import contextlib
 import email.utils
-import random
 import socket
 import struct
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -26,7 +25,7 @@ class Exchange(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "HostileServer"
 
-    def do_GET(self) -> None:
+    def do_GET(self):
         span = self.headers.get("Range")
         self.start = int(span.removeprefix("bytes=").removesuffix("-")) if span else None
         self.if_range = self.headers.get("If-Range")
@@ -36,10 +35,10 @@ class Exchange(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):  # the client may leave whenever it likes
             self.server.script(self)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format, *args):
         pass
 
-    def answer(self, status: int, body: bytes = b"", **headers: object) -> None:
+    def answer(self, status, body=b"", **headers):
         """Answer with a length unless `Content_Length=None` says not to; underscores stand for hyphens."""
         headers = {"Content_Length": len(body), "Connection": "close", **headers}
         self.send_response(status)
@@ -49,18 +48,18 @@ class Exchange(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def drop(self, reset: bool = False) -> None:
+    def drop(self, reset=False):
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
 
-    def hold(self) -> None:
+    def hold(self):
         """Say nothing more until the client leaves."""
         self.connection.settimeout(30)
         with contextlib.suppress(OSError):
             self.connection.recv(1)
 
-    def serve(self, payload: bytes, etag: str = '"v1"', upto: int | None = None, **headers: object) -> None:
+    def serve(self, payload, etag='"v1"', upto=None, **headers):
         """Answer as a good server does, but for stopping after `upto` bytes of the body."""
         start = self.start if self.if_range in (None, etag) else None
         if start is None:
@@ -87,22 +86,22 @@ class HostileServer(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script):
         super().__init__(("127.0.0.1", 0), Exchange)
         self.script = script
-        self.requests: list[tuple[str, int | None, str | None]] = []
-        self.mistakes: list[str] = []
+        self.requests = []
+        self.mistakes = []
 
     @property
-    def url(self) -> str:
+    def url(self):
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request, client_address):
         self.mistakes.append(traceback.format_exc())  # of a script: that a client leaves is suppressed before
 
 
 @contextlib.contextmanager
-def serving(script: Script) -> Iterator[HostileServer]:
+def serving(script):
     server = HostileServer(script)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
@@ -132,10 +131,10 @@ class Case:
     stall_s: float = 10.0
 
 
-def ignored_range(rng: random.Random, variant: int, payload: bytes) -> Case:
+def ignored_range(rng, variant, payload):
     cut = rng.randrange(1000, len(payload))
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if x.number == 0:
             x.serve(payload, upto=cut)
         else:
@@ -144,12 +143,12 @@ def ignored_range(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script)
 
 
-def shifted_206(rng: random.Random, variant: int, payload: bytes) -> Case:
+def shifted_206(rng, variant, payload):
     cut = rng.randrange(1000, len(payload) - 2000)
     shift = rng.choice([-1, 1]) * rng.randrange(1, 900)
     lies = variant % 2
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if x.start is None:
             x.serve(payload, upto=cut if x.number == 0 else None)
         else:
@@ -161,12 +160,12 @@ def shifted_206(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script)
 
 
-def changed_etag(rng: random.Random, variant: int, payload: bytes) -> Case:
+def changed_etag(rng, variant, payload):
     old = rng.randbytes(len(payload) + (0, 700, -700)[variant % 3])
     cut = rng.randrange(1000, len(old) - 1000)
     heeds = variant % 2 == 0
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if x.number == 0:
             x.serve(old, upto=cut)
         else:
@@ -175,8 +174,8 @@ def changed_etag(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script)
 
 
-def range_416_complete(rng: random.Random, variant: int, payload: bytes) -> Case:
-    def script(x: Exchange) -> None:
+def range_416_complete(rng, variant, payload):
+    def script(x):
         if x.number == 0:  # everything, but not the last chunk that says so
             x.answer(200, Content_Length=None, Transfer_Encoding="chunked", ETag='"v1"')
             size = rng.randrange(1000, 50_000)
@@ -189,11 +188,11 @@ def range_416_complete(rng: random.Random, variant: int, payload: bytes) -> Case
     return Case(script)
 
 
-def range_416_short(rng: random.Random, variant: int, payload: bytes) -> Case:
+def range_416_short(rng, variant, payload):
     old = payload + rng.randbytes(5000) if variant % 2 else rng.randbytes(len(payload) + 5000)
     cut = len(payload) + rng.randrange(1, 4000)
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if x.number == 0:
             x.serve(old, upto=cut)
         elif x.start is not None:
@@ -204,11 +203,11 @@ def range_416_short(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script)
 
 
-def no_length(rng: random.Random, variant: int, payload: bytes) -> Case:
+def no_length(rng, variant, payload):
     cut = rng.randrange(1000, len(payload))
     kind = ("whole", "cut once", "always cut", "chunked", "cut, then 206 without length")[variant % 5]
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if kind == "chunked":
             x.answer(200, Content_Length=None, Transfer_Encoding="chunked")
             x.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(payload), payload))
@@ -222,11 +221,11 @@ def no_length(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script, ChecksumError if kind == "always cut" else None)
 
 
-def drops(rng: random.Random, variant: int, payload: bytes) -> Case:
+def drops(rng, variant, payload):
     n = rng.randrange(1, 8)
     heals = variant % 5 != 4
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if not heals:
             x.serve(payload, upto=0)
         elif x.number < n:
@@ -238,11 +237,11 @@ def drops(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script, None if heals else UnreachableError)
 
 
-def stalls(rng: random.Random, variant: int, payload: bytes) -> Case:
+def stalls(rng, variant, payload):
     cut = rng.randrange(1000, len(payload) - 1000)
     kind = ("body", "head", "trickle", "body", "for ever")[variant % 5]
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if kind == "for ever" or (kind == "head" and x.number == 0):
             x.hold()
         elif x.number == 0:
@@ -258,7 +257,7 @@ def stalls(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script, UnreachableError if kind == "for ever" else None, stall_s=0.3)
 
 
-def _asks_to_wait(status: int, rng: random.Random, variant: int, payload: bytes) -> Case:
+def _asks_to_wait(status, rng, variant, payload):
     cut = rng.randrange(1000, len(payload) - 1000)
     n = rng.randrange(1, 4)
     kind = ("seconds", "date", "nothing", "for ever", "next year")[variant % 5]
@@ -269,7 +268,7 @@ def _asks_to_wait(status: int, rng: random.Random, variant: int, payload: bytes)
         "next year": str(365 * 86400),
     }.get(kind)
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if x.number == 0:
             x.serve(payload, upto=cut)
         elif kind in ("for ever", "next year") or x.number <= n:
@@ -282,19 +281,19 @@ def _asks_to_wait(status: int, rng: random.Random, variant: int, payload: bytes)
     return Case(script, UnreachableError if hopeless else None, keeps=True, waits=waits)
 
 
-def too_many_429(rng: random.Random, variant: int, payload: bytes) -> Case:
+def too_many_429(rng, variant, payload):
     return _asks_to_wait(429, rng, variant, payload)
 
 
-def unavailable_503(rng: random.Random, variant: int, payload: bytes) -> Case:
+def unavailable_503(rng, variant, payload):
     return _asks_to_wait(503, rng, variant, payload)
 
 
-def redirect(rng: random.Random, variant: int, payload: bytes) -> Case:
+def redirect(rng, variant, payload):
     hops, cut, seen = rng.randrange(1, 5), rng.randrange(1000, len(payload)), [0]
     loops = variant % 5 == 4
 
-    def script(x: Exchange) -> None:
+    def script(x):
         at = int(x.path.removeprefix("/hop").partition("?")[0]) if x.path.startswith("/hop") else 0
         if loops or at < hops:
             to = f"/hop{at + 1}?token=hush-hush"
@@ -307,13 +306,13 @@ def redirect(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script, RefusedError if loops else None)
 
 
-def web_page(rng: random.Random, variant: int, payload: bytes) -> Case:
+def web_page(rng, variant, payload):
     cut = rng.randrange(1000, len(payload))
     late = variant % 2 == 1
     label = ("text/html; charset=utf-8", "application/octet-stream", "text/html")[variant % 3]
     page = PAGE if variant % 3 != 2 else b"Sorry, no such thing here. " * 20
 
-    def script(x: Exchange) -> None:
+    def script(x):
         if late and x.number == 0:
             x.serve(payload, upto=cut)
         else:
@@ -322,11 +321,11 @@ def web_page(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script, WebPageError, keeps=late)
 
 
-def extra_bytes(rng: random.Random, variant: int, payload: bytes) -> Case:
+def extra_bytes(rng, variant, payload):
     junk, cut = rng.randbytes(rng.randrange(1, 3000)), rng.randrange(1000, len(payload))
     kind = ("after the length", "counted once", "counted always", "without length", "after a 206")[variant % 5]
 
-    def script(x: Exchange) -> None:
+    def script(x):
         match kind:
             case "after the length":
                 x.answer(200, payload + junk, Content_Length=len(payload))
@@ -344,11 +343,11 @@ def extra_bytes(rng: random.Random, variant: int, payload: bytes) -> Case:
     return Case(script, ChecksumError if kind in ("counted always", "without length") else None)
 
 
-def missing_bytes(rng: random.Random, variant: int, payload: bytes) -> Case:
+def missing_bytes(rng, variant, payload):
     lost, cut = rng.randrange(1, 900), rng.randrange(1000, len(payload) - 1000)
     kind = ("announced", "not announced once", "not announced", "in the middle", "in a 206")[variant % 5]
 
-    def script(x: Exchange) -> None:
+    def script(x):
         whole = x.number > 0
         match kind:
             case "announced":

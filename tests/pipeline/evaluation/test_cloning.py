@@ -50,12 +50,14 @@ def test_clones_stand_between_own_and_others_recordings():
 
 @pytest.mark.parametrize(("speakers", "seen"), [(("a", "a"), ()), (("a", "b", "b"), ("a",)), (("a",), ("a",))])
 def test_fewer_than_two_unseen_speakers_have_no_bounds(speakers, seen):
+    """There is no other voice to compare with."""
     n = len(speakers)
     heard = Heard({"ground_truth": at(*range(n)), "synthesized": at(*range(n))}, at(*range(n)), at(*range(n)))
     assert cloned_voices(spoken(*speakers, seen=seen), heard) == []
 
 
 def test_voice_of_several_recordings_is_their_mean_by_length():
+    """As the cloner joins its clips."""
     assert blend(at(0, 90), [1.0, 1.0]) == pytest.approx(at(45)[0], abs=1e-6)
     assert blend(at(0, 90), [3.0, 0.0]) == pytest.approx(at(0)[0], abs=1e-6)
     assert blend(at(37), [2.5]) == pytest.approx(at(37)[0], abs=1e-6)

@@ -13,6 +13,7 @@ def ripple(k, amplitude, n_frames=6, n_mels=40):
 
 
 def test_cepstra_are_a_cosine_series_without_level():
+    """The first coefficient is loudness."""
     found = mel_cepstra(ripple(3, 0.7) + 5)
     assert found.shape == (13, 6)
     assert found[2] == pytest.approx(0.7, abs=1e-6)
@@ -28,6 +29,7 @@ def test_distortion_is_the_root_mean_square_difference_in_decibels():
 
 
 def test_distortion_ignores_loudness_and_pace():
+    """The warp and the missing level see to it."""
     rng = np.random.default_rng(0)
     mel = rng.normal(size=(40, 20)).astype(np.float32)
     slower = np.repeat(mel, 2, axis=1) - 3
@@ -36,6 +38,7 @@ def test_distortion_ignores_loudness_and_pace():
 
 
 def test_fine_structure_beyond_the_cepstra_is_ignored():
+    """Harmonics are no timbre."""
     assert mel_cepstral_distortion(ripple(14, 1.0), ripple(1, 0.0)) == pytest.approx(0, abs=1e-5)
 
 
@@ -52,6 +55,7 @@ def all_paths(n, m):
 
 @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 5), (5, 1), (4, 5), (5, 3)])
 def test_warp_finds_the_cheapest_of_all_paths(n, m):
+    """Compared with a search through all."""
     for seed in range(5):
         cost = np.random.default_rng(seed).random((n, m))
         rows, columns = warp(cost)

@@ -24,6 +24,7 @@ def config(n_sentences, max_words):
     [(40, 40, list(range(1, 41))), (5, 9, [1, 3, 5, 7, 9]), (1, 40, [1]), (4, 1, [1, 1, 1, 1]), (4, 2, [1, 1, 2, 2])],
 )
 def test_sentences_rise_evenly_to_the_longest(n_sentences, max_words, lengths):
+    """Every length is tried."""
     sentences = make_sentences(TEXTS, config(n_sentences, max_words), seed=1)
     assert [len(text.split()) for text in sentences] == lengths
     for text in sentences:
@@ -32,6 +33,7 @@ def test_sentences_rise_evenly_to_the_longest(n_sentences, max_words, lengths):
 
 
 def test_sentences_are_running_words_of_the_texts_and_the_same_for_the_same_seed():
+    """Made of words that the corpus has."""
     sentences = make_sentences(TEXTS, config(10, 12), seed=3)
     said = "".join(character for text in sentences for character in text if character.isalpha())
     running = {"".join(c for c in text if c.isalpha()) for text in TEXTS}
@@ -72,6 +74,7 @@ def test_length_is_held_against_the_speakers_pace():
 
 
 def test_figures_are_summed_up_by_ten_words():
+    """One row each in the card."""
     voice = Voice("a", np.zeros(1, np.float32), 0.1)
     texts = [" ".join(["ab"] * n_words) for n_words in (1, 10, 11, 35)]
     reader = Reader([10_000, 300, 330, 1_050])

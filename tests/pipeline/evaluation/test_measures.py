@@ -34,6 +34,7 @@ def test_error_rate_is_held_against_that_of_copy_synthesis():
 
 
 def test_ratio_to_a_flawless_copy_is_not_defined():
+    """Nothing is divided by 0."""
     found = summarize([row("copy_synthesis", "abcd efgh", cer=0.0), synthesized("abcd", 5 / 9)], {}, 10, 1)
     assert "cer_ratio" not in found["synthesized"]
 

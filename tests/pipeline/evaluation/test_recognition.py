@@ -5,6 +5,7 @@ from pipeline.evaluation.recognition import PocketSphinx, plain_words, transcrip
 
 
 def test_words_are_compared_without_case_and_punctuation():
+    """A recogniser writes neither."""
     assert plain_words(" ‘Don’t,’ she said -- twice!") == "don't she said twice"
     assert plain_words("L'été_là") == "l'été là"
 
@@ -17,6 +18,7 @@ def test_transcription_error_rates_are_edits_over_all_references():
 
 
 def test_nothing_heard_is_all_wrong():
+    """An empty hypothesis has an error rate of 1."""
     assert transcription_error_rates(["go on"], [""]) == (1.0, 1.0)
 
 

@@ -32,6 +32,7 @@ def choose(found, **changes):
 def test_reference_takes_as_much_as_is_asked_and_leaves_an_enrolment(
     n_utterances, reference_s, n_references, n_enrolment
 ):
+    """Speech of a speaker is never on both sides."""
     sentences = choose(overview({"a": n_utterances}), reference_s=reference_s, n_enrolment=5)
     assert len(sentences) == n_utterances
     for item in sentences:
@@ -41,6 +42,7 @@ def test_reference_takes_as_much_as_is_asked_and_leaves_an_enrolment(
 
 
 def test_speakers_take_turns_and_say_whether_they_were_seen():
+    """Each has about as many samples."""
     sentences = choose(overview({"a": 4, "b": 3, "c": 2}, trained=("b", "x")), n_sentences=5)
     assert [item.speaker_id for item in sentences] == ["a", "b", "a", "b", "a"]
     assert [item.is_seen for item in sentences] == [False, True, False, True, False]
@@ -49,5 +51,6 @@ def test_speakers_take_turns_and_say_whether_they_were_seen():
 
 
 def test_nobody_with_three_utterances_is_an_error():
+    """A reference, an enrolment and a sample are three."""
     with pytest.raises(EvaluationError, match="three utterances"):
         choose(overview({"a": 2, "b": 2}))

@@ -29,6 +29,7 @@ def test_embedding_is_resemblyzers_own(verifier):
 
 
 def test_same_voice_is_nearer_than_another(verifier):
+    """For an encoder that is not ours."""
     low, low_again, high = (verifier.embed(buzz(p, s, 24_000), 24_000) for p, s in [(110, 2.5), (112, 3.5), (260, 3.0)])
     assert low @ low_again > low @ high + 0.05
     assert np.linalg.norm(low) == pytest.approx(1, abs=1e-5)
@@ -36,4 +37,5 @@ def test_same_voice_is_nearer_than_another(verifier):
 
 @pytest.mark.parametrize("samples", [np.zeros(16_000), np.zeros(0), 1e-4 * np.ones(300)])
 def test_what_holds_no_voice_gives_finite_numbers(verifier, samples):
+    """Silence, no samples at all, a constant."""
     assert np.isfinite(verifier.embed(samples.astype(np.float32), 16_000)).all()

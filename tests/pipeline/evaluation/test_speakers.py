@@ -26,12 +26,14 @@ SAME = np.array([True, True, True, False, False, False, False])
     ],
 )
 def test_equal_error_rate_is_the_hand_computed_one(scores, rate, threshold):
+    """On scores that can be followed on paper."""
     found, at = equal_error_rate(np.array(scores), SAME)
     assert found == pytest.approx(rate)
     assert at == pytest.approx(threshold)
 
 
 def test_equal_error_rate_of_identical_scores_is_a_half():
+    """Nothing can be told apart."""
     assert equal_error_rate(np.full(7, 0.3), SAME)[0] == pytest.approx(0.5)
 
 
@@ -44,12 +46,14 @@ def test_detection_cost_is_the_hand_computed_one():
 
 
 def test_trials_are_all_pairs_if_they_are_few():
+    """Nothing is drawn that could be counted."""
     trials = make_trials(["a", "b", "a", "c"], 6, seed=1)
     assert list(zip(trials.first, trials.second, strict=True)) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
     assert trials.same.tolist() == [False, True, False, False, False, False]
 
 
 def test_trials_are_a_balanced_sample_without_repetition_if_pairs_are_many():
+    """As many of the same speaker as of others."""
     speakers = [f"s{i % 10}" for i in range(200)]
     trials = make_trials(speakers, 1000, seed=1)
     again, other = make_trials(speakers, 1000, seed=1), make_trials(speakers, 1000, seed=2)
@@ -71,17 +75,20 @@ def test_trials_end_where_pairs_of_two_speakers_do():
 
 @pytest.mark.parametrize("speakers", [["a", "a", "a"], ["a", "b"], ["a"], []])
 def test_trials_without_both_kinds_are_refused(speakers):
+    """There is no rate."""
     with pytest.raises(EvaluationError, match="held-out utterances"):
         make_trials(speakers, 100, seed=1)
 
 
 def test_score_is_the_cosine_whatever_the_lengths():
+    """Embeddings need not be normalised."""
     trials = make_trials(["a", "a", "b"], 10, seed=1)
     scores = score_trials(np.array([[3, 0], [0, 2], [1, 1]], dtype=np.float32), trials)
     assert scores == pytest.approx([0, 2**-0.5, 2**-0.5])
 
 
 def test_bootstrap_interval_holds_the_rate_and_is_a_point_if_nothing_errs():
+    """Its ends are on both sides of the rate."""
     speakers = [f"s{i // 6}" for i in range(60)]
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(10, 4)).repeat(6, axis=0)
@@ -95,6 +102,7 @@ def test_bootstrap_interval_holds_the_rate_and_is_a_point_if_nothing_errs():
 
 
 def test_det_curve_keeps_its_ends_and_falls():
+    """It is short enough for a plot."""
     rng = np.random.default_rng(0)
     same = rng.random(5000) < 0.5
     accept, reject, thresholds = det_curve(rng.normal(size=5000) + same, same, 100)
@@ -104,6 +112,7 @@ def test_det_curve_keeps_its_ends_and_falls():
 
 
 def test_speaker_map_keeps_voices_together_and_is_the_same_each_time():
+    """The picture is an output with a hash."""
     rng = np.random.default_rng(0)
     voices = np.repeat(np.eye(3, 16), 12, axis=0) + 0.05 * rng.normal(size=(36, 16))
     layout = speaker_map(voices.astype(np.float32), seed=1)
@@ -116,6 +125,7 @@ def test_speaker_map_keeps_voices_together_and_is_the_same_each_time():
 
 @pytest.mark.parametrize("n_utterances", [2, 3, 4])
 def test_speaker_map_of_few_utterances_is_finite(n_utterances):
+    """Fewer than it has neighbours."""
     layout = speaker_map(np.eye(n_utterances, 8, dtype=np.float32), seed=1)
     assert layout.shape == (n_utterances, 2)
     assert np.isfinite(layout).all()

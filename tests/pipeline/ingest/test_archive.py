@@ -12,7 +12,6 @@ import tarfile
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +23,13 @@ from pipeline.ingest.archive_error import KINDS, ArchiveError
 NAME = "LibriTTS/train-clean/1/2/1_2_000000_000000.wav"
 
 
-def info(
-    name: str = NAME, *, size: int = 4, kind: bytes = tarfile.REGTYPE, mode: int = 0o644, link: str = ""
-) -> tarfile.TarInfo:
+def info(name=NAME, *, size=4, kind=tarfile.REGTYPE, mode=0o644, link=""):
     made = tarfile.TarInfo(name)
     made.size, made.type, made.mode, made.linkname = size, kind, mode, link
     return made
 
 
-def tar(*members: tarfile.TarInfo, form: int = tarfile.PAX_FORMAT, content: bytes = b"data") -> bytes:
+def tar(*members, form=tarfile.PAX_FORMAT, content=b"data"):
     """Pack members as they are told, sizes and names that no honest writer would write included."""
     out = io.BytesIO()
     for member in (info("LibriTTS/LICENSE.txt"), *members):
@@ -43,7 +40,7 @@ def tar(*members: tarfile.TarInfo, form: int = tarfile.PAX_FORMAT, content: byte
     return out.getvalue()
 
 
-def patched(raw: bytes, offset: int, value: bytes, header: int = 1024) -> bytes:
+def patched(raw, offset, value, header=1024):
     """Write into the second member's header and set its checksum right."""
     block = bytearray(raw[header : header + 512])
     block[offset : offset + len(value)] = value
@@ -52,7 +49,7 @@ def patched(raw: bytes, offset: int, value: bytes, header: int = 1024) -> bytes:
     return raw[:header] + bytes(block) + raw[header + 512 :]
 
 
-def pax(*records: tuple[str, str]) -> bytes:
+def pax(*records):
     """A pax header before a plain member, with records that Python's writer would refuse."""
     body = b""
     for key, value in records:
@@ -66,7 +63,7 @@ def pax(*records: tuple[str, str]) -> bytes:
 
 
 @functools.cache
-def million_members() -> bytes:
+def million_members():
     """Write 10^6 headers of empty files."""
     block = np.frombuffer(info("LibriTTS/000000", size=0).tobuf(tarfile.USTAR_FORMAT), np.uint8).copy()
     block[148:156] = 32
@@ -84,7 +81,7 @@ def million_members() -> bytes:
 
 
 @functools.cache
-def bomb() -> bytes:
+def bomb():
     """Write 1 GB of zeros, in members of allowed sizes, as 1 MB."""
     press = zlib.compressobj(4, wbits=31)
     out = []
@@ -94,11 +91,11 @@ def bomb() -> bytes:
     return b"".join([*out, press.compress(bytes(1024)), press.flush()])
 
 
-def packed(raw: bytes) -> bytes:
+def packed(raw):
     return gzip.compress(raw, 1, mtime=0)
 
 
-def damaged_middle(data: bytes) -> bytes:
+def damaged_middle(data):
     return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 0xFF]) + data[len(data) // 2 + 1 :]
 
 
@@ -106,7 +103,7 @@ NOISE = np.random.default_rng(0).bytes(300_000)
 LONG = "LibriTTS/" + "/".join(["d" * 250] * 16) + "/x.wav"
 GOOD = tar(info())
 
-HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
+HOSTILE = {
     "parent": ("outside", lambda: packed(tar(info("LibriTTS/../../evil.wav")))),
     "absolute": ("outside", lambda: packed(tar(info("/tmp/evil.wav")))),
     "drive letter": ("outside", lambda: packed(tar(info("C:/evil.wav")))),
@@ -174,9 +171,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 @pytest.fixture(scope="module", params=sorted(HOSTILE))
-def hostile(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Path, str]]:
+def hostile(request, tmp_path_factory):
     kind, make = HOSTILE[request.param]
     path = tmp_path_factory.mktemp("hostile") / "archives" / "evil-train.tar.gz"
     path.parent.mkdir()
@@ -214,7 +209,8 @@ CONFIG = """{"min_duration_s": 0.5, "max_duration_s": 20, "min_sample_rate": 160
 "split": {"by_subset": {}, "within": {}, "validation_fraction": 0.1, "test_fraction": 0.0, "seed": 1}}"""
 
 
-def test_hostile_archive_is_a_named_error_and_writes_nothing(hostile: tuple[str, Path, str]) -> None:
+def test_hostile_archive_is_a_named_error_and_writes_nothing(hostile):
+    """Bombs, links, paths that climb, cut files."""
     kind, path, sha256 = hostile
     root = path.parent.parent
     start = time.process_time()
@@ -231,7 +227,7 @@ HEAVY = ("bomb", "million members", "header bloat", "symlink", "parent")
 
 
 @pytest.mark.parametrize("name", HEAVY)
-def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(name: str, tmp_path: Path) -> None:
+def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(name, tmp_path):
     """The whole stage, alone in a process, so that its peak of memory can be told; seconds of processor time."""
     kind, make = HOSTILE[name]
     data = make()
@@ -253,12 +249,13 @@ def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(name: str, t
     ]
 
 
-def test_every_kind_of_error_is_described() -> None:
+def test_every_kind_of_error_is_described():
+    """A new kind needs a sentence."""
     assert {kind for kind, _ in HOSTILE.values()} == set(KINDS)
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
-def test_regular_files_are_read_whatever_the_writer(form: int, tmp_path: Path) -> None:
+def test_regular_files_are_read_whatever_the_writer(form, tmp_path):
     """Folders are passed over, `./` and long names are understood in all three forms of tar."""
     long = f"LibriTTS/{'s' * 90}/{'c' * 90}/x.wav"
     path = tmp_path / "good.tar.gz"
@@ -270,13 +267,15 @@ def test_regular_files_are_read_whatever_the_writer(form: int, tmp_path: Path) -
     assert members == [Member(NAME, 5, b"audio"), Member(long, 300_000, NOISE), Member("LibriTTS/empty.txt", 0, b"")]
 
 
-def test_utf8_name_and_folded_twins_of_other_names_are_read(tmp_path: Path) -> None:
+def test_utf8_name_and_folded_twins_of_other_names_are_read(tmp_path):
+    """Names that only a case-blind file system confuses."""
     path = tmp_path / "good.tar.gz"
     path.write_bytes(packed(tar(info("LibriTTS/é.wav"), info("LibriTTS/A.wav"), info("LibriTTS/b.wav"))))
     assert [member.name for member in read_members(path)][1:] == ["LibriTTS/é.wav", "LibriTTS/A.wav", "LibriTTS/b.wav"]
 
 
-def test_large_member_is_passed_over_in_little_memory(tmp_path: Path) -> None:
+def test_large_member_is_passed_over_in_little_memory(tmp_path):
+    """It is never held whole."""
     path = tmp_path / "large.tar.gz"
     big = info(size=MAX_MEMBER_BYTES + 1)
     raw = big.tobuf() + NOISE * 56 + bytes(-(300_000 * 56) % 512)
@@ -291,9 +290,10 @@ def test_large_member_is_passed_over_in_little_memory(tmp_path: Path) -> None:
     assert peak < 4 << 20
 
 
-def test_progress_sums_to_the_archives_size(tmp_path: Path) -> None:
+def test_progress_sums_to_the_archives_size(tmp_path):
+    """The bar ends at 100 %."""
     path = tmp_path / "good.tar.gz"
     path.write_bytes(packed(GOOD))
-    seen: list[int] = []
+    seen = []
     list(read_members(path, progress=seen.append))
     assert sum(seen) == path.stat().st_size

@@ -4,8 +4,6 @@ import json
 import random
 import tarfile
 from collections import Counter
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -21,12 +19,11 @@ from pipeline.ingest.prepare import IngestConfig
 
 RATE = 16_000
 TEXT = "Hello there, my good friend."
-Files = dict[str, bytes]
 SPLIT = {"by_subset": {"dev": "test"}, "within": {}, "validation_fraction": 0.25, "test_fraction": 0.0, "seed": 1}
 
 
-def config(**changed: Any) -> IngestConfig:
-    values: dict[str, Any] = {
+def config(**changed):
+    values = {
         "min_duration_s": 0.5,
         "max_duration_s": 20.0,
         "min_sample_rate": 16_000,
@@ -41,15 +38,15 @@ def config(**changed: Any) -> IngestConfig:
     return IngestConfig.model_validate(values | changed)
 
 
-def recording(seed: int, duration_s: float = 1.5) -> bytes:
+def recording(seed, duration_s=1.5):
     noise = np.random.default_rng(seed).normal(0, 0.1, round(duration_s * RATE)).clip(-0.9, 0.9)
     buffer = io.BytesIO()
     soundfile.write(buffer, noise, RATE, format="WAV", subtype="PCM_16")
     return buffer.getvalue()
 
 
-def corpus_files(subset: str, speakers: range, n_utterances: int = 3) -> Files:
-    files: Files = {"LibriTTS/LICENSE.txt": b"none", "LibriTTS/speakers.tsv": b"READER\n"}
+def corpus_files(subset, speakers, n_utterances=3):
+    files = {"LibriTTS/LICENSE.txt": b"none", "LibriTTS/speakers.tsv": b"READER\n"}
     for speaker in speakers:
         for number in range(n_utterances):
             stem = f"LibriTTS/{subset}/{speaker}/7/{speaker}_7_{number:06d}_000000"
@@ -62,13 +59,11 @@ def corpus_files(subset: str, speakers: range, n_utterances: int = 3) -> Files:
 class Corpus:
     """A folder with archives, as `download` leaves it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root):
         self.root = root
-        self.sources: list[Source] = []
+        self.sources = []
 
-    def add(
-        self, subset: str, files: Files, seed: int | None = None, corpus: str = "tiny", ids: str | None = None
-    ) -> None:
+    def add(self, subset, files, seed=None, corpus="tiny", ids=None):
         names = list(files)
         if seed is not None:
             random.Random(seed).shuffle(names)
@@ -84,7 +79,7 @@ class Corpus:
             Source(corpus=corpus, subset=subset, url="file:x", md5=None, sha256=sha256, licence="none", ids=ids)
         )
 
-    def ingest(self, workers: int = 1, excluded: tuple[Exclusion, ...] = (), **changed: Any) -> None:
+    def ingest(self, workers=1, excluded=(), **changed):
         ingest_corpus(
             self.sources,
             config(**changed),
@@ -98,24 +93,25 @@ class Corpus:
             workers=workers,
         )
 
-    def rows(self) -> dict[str, dict[str, Any]]:
+    def rows(self):
         return {row["utterance_id"]: row for row in tables.iter_rows(self.root / "corpus")}
 
-    def rejected(self) -> list[tuple[str, str]]:
+    def rejected(self):
         rows = list(tables.iter_rows(self.root / "rejected.parquet"))
         return [(row["member"].rpartition("/")[2], row["reason"]) for row in rows]
 
-    def hashes(self) -> dict[str, str]:
+    def hashes(self):
         found = [*self.root.glob("corpus/*"), *self.root.glob("*.parquet")]
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
 @pytest.fixture
-def tiny(tmp_path: Path) -> Corpus:
+def tiny(tmp_path):
     return Corpus(tmp_path)
 
 
-def test_row_holds_what_the_archive_does(tiny: Corpus) -> None:
+def test_row_holds_what_the_archive_does(tiny):
+    """Text, speaker, samples and their hash."""
     tiny.add("train", corpus_files("train", range(1, 5)))
     tiny.ingest()
     rows = tiny.rows()
@@ -131,7 +127,8 @@ def test_row_holds_what_the_archive_does(tiny: Corpus) -> None:
     assert tiny.rejected() == []
 
 
-def test_silence_at_the_edges_is_cut_and_told(tiny: Corpus) -> None:
+def test_silence_at_the_edges_is_cut_and_told(tiny):
+    """The row says how much."""
     files = corpus_files("train", range(1, 3), 1)
     samples, _ = soundfile.read(io.BytesIO(recording(1)))
     buffer = io.BytesIO()
@@ -145,7 +142,8 @@ def test_silence_at_the_edges_is_cut_and_told(tiny: Corpus) -> None:
     assert row["trimmed_s"] + row["duration_s"] == pytest.approx(3.5)
 
 
-def test_order_of_members_archives_and_number_of_workers_change_no_byte(tmp_path: Path) -> None:
+def test_order_of_members_archives_and_number_of_workers_change_no_byte(tmp_path):
+    """The table has a hash."""
     train, dev = corpus_files("train", range(1, 9), 8), corpus_files("dev", range(20, 23))
     train["LibriTTS/train/1/7/1_7_000000_000000.wav"] = b""
     train["LibriTTS/odd.bin"] = b""
@@ -161,12 +159,12 @@ def test_order_of_members_archives_and_number_of_workers_change_no_byte(tmp_path
     assert made[0] == made[1] == made[2]
 
 
-def test_speakers_are_in_one_split_only(tiny: Corpus) -> None:
+def test_speakers_are_in_one_split_only(tiny):
     """Speaker 8 is heard in both archives, so the test split takes all of what they say."""
     tiny.add("train", corpus_files("train", range(1, 9)))
     tiny.add("dev", {**corpus_files("dev", range(20, 23)), **corpus_files("dev", range(8, 9), 4)})
     tiny.ingest()
-    splits: dict[str, set[str]] = {}
+    splits = {}
     for row in tiny.rows().values():
         splits.setdefault(row["speaker_id"], set()).add(row["split"])
     assert all(len(found) == 1 for found in splits.values())
@@ -174,7 +172,8 @@ def test_speakers_are_in_one_split_only(tiny: Corpus) -> None:
     assert splits["tiny_8"] == splits["tiny_20"] == {"test"}
 
 
-def test_unpaired_duplicate_and_unspeakable_files_are_rows_with_reasons(tiny: Corpus) -> None:
+def test_unpaired_duplicate_and_unspeakable_files_are_rows_with_reasons(tiny):
+    """A bad file does not stop the run."""
     files = corpus_files("train", range(1, 9))
     stem = "LibriTTS/train/1/7/1_7_"
     del files[f"{stem}000000_000000.wav"]
@@ -215,14 +214,16 @@ def test_unpaired_duplicate_and_unspeakable_files_are_rows_with_reasons(tiny: Co
     assert sum(part["hours"] for part in summary["parts"]) == pytest.approx(20 * 1.5 / 3600, abs=1e-5)
 
 
-def test_original_text_is_normalised_where_nothing_else_is(tiny: Corpus) -> None:
+def test_original_text_is_normalised_where_nothing_else_is(tiny):
+    """A corpus may lack the normalised text."""
     files = corpus_files("train", range(1, 4))
     tiny.add("train", {name: data for name, data in files.items() if ".normalized." not in name})
     tiny.ingest()
     assert {row["normalized_text"] for row in tiny.rows().values()} == {TEXT.lower()}
 
 
-def test_too_many_refused_stop_the_run_and_say_why(tiny: Corpus) -> None:
+def test_too_many_refused_stop_the_run_and_say_why(tiny):
+    """More than the allowed fraction is no accident."""
     files = corpus_files("train", range(1, 5), 5)
     for number in range(3):
         files[f"LibriTTS/train/1/7/1_7_{number:06d}_000000.wav"] = b"" if number else b"noise"
@@ -239,7 +240,8 @@ def test_too_many_refused_stop_the_run_and_say_why(tiny: Corpus) -> None:
     assert not list((tiny.root / "scratch").glob("*"))
 
 
-def test_archive_other_than_the_one_in_params_leaves_nothing(tiny: Corpus) -> None:
+def test_archive_other_than_the_one_in_params_leaves_nothing(tiny):
+    """No table of the wrong data."""
     tiny.add("train", corpus_files("train", range(1, 3)))
     tiny.ingest()
     tiny.sources[0] = tiny.sources[0].model_copy(update={"sha256": "0" * 64})
@@ -248,26 +250,30 @@ def test_archive_other_than_the_one_in_params_leaves_nothing(tiny: Corpus) -> No
     assert {path.name for path in tiny.root.rglob("*") if path.is_file()} == {"tiny-train.tar.gz"}
 
 
-def test_missing_archive_names_the_remedy(tiny: Corpus) -> None:
+def test_missing_archive_names_the_remedy(tiny):
+    """The stage that makes it."""
     tiny.add("train", corpus_files("train", range(1, 3)))
     (tiny.root / "archives/tiny-train.tar.gz").unlink()
     with pytest.raises(IngestError, match="dvc repro download"):
         tiny.ingest()
 
 
-def test_archive_of_another_subset_names_the_key(tiny: Corpus) -> None:
+def test_archive_of_another_subset_names_the_key(tiny):
+    """The key of params.yaml that is wrong."""
     tiny.add("dev", corpus_files("train", range(1, 3)))
     with pytest.raises(IngestError, match=r"tiny-dev.tar.gz holds LibriTTS/train/.*corpus.sources"):
         tiny.ingest()
 
 
-def test_nobody_left_to_train_on_is_an_error(tiny: Corpus) -> None:
+def test_nobody_left_to_train_on_is_an_error(tiny):
+    """Before the stages that train."""
     tiny.add("dev", corpus_files("dev", range(1, 3)))
     with pytest.raises(IngestError, match="by_subset"):
         tiny.ingest()
 
 
-def test_same_ids_of_two_corpora_are_two_voices(tiny: Corpus) -> None:
+def test_same_ids_of_two_corpora_are_two_voices(tiny):
+    """The corpus is part of a speaker's id."""
     for corpus in ("one", "two"):
         tiny.add("train", corpus_files("train", range(1, 3)), corpus=corpus)
     tiny.ingest()
@@ -275,7 +281,7 @@ def test_same_ids_of_two_corpora_are_two_voices(tiny: Corpus) -> None:
     assert {row["speaker_id"] for row in tiny.rows().values()} == {"one_1", "one_2", "two_1", "two_2"}
 
 
-def test_utterances_are_the_corpus_without_audio_sorted_by_speaker(tiny: Corpus) -> None:
+def test_utterances_are_the_corpus_without_audio_sorted_by_speaker(tiny):
     """Every row of every shard, once; statistics on the columns that a search goes by."""
     tiny.add("train", corpus_files("train", range(1, 12), 5))
     tiny.ingest()
@@ -288,9 +294,7 @@ def test_utterances_are_the_corpus_without_audio_sorted_by_speaker(tiny: Corpus)
     assert (statistics.min, statistics.max) == (min(ids), max(ids))
 
 
-def test_excluded_speakers_and_utterances_are_named_and_nowhere_else(
-    tiny: Corpus, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_excluded_speakers_and_utterances_are_named_and_nowhere_else(tiny, caplog):
     """Not decoded (one recording is damaged), not counted as bad, not drawn for a split; a stranger is only logged."""
     files = corpus_files("train", range(1, 9))
     files["LibriTTS/train/3/7/3_7_000000_000000.wav"] = b"damaged"
@@ -318,7 +322,7 @@ def test_excluded_speakers_and_utterances_are_named_and_nowhere_else(
     ]
 
 
-def test_split_of_the_others_does_not_depend_on_who_is_excluded(tiny: Corpus) -> None:
+def test_split_of_the_others_does_not_depend_on_who_is_excluded(tiny):
     """As if the excluded speaker had never been in the archive."""
     tiny.add("train", corpus_files("train", range(1, 9)))
     tiny.ingest(excluded=(Exclusion("speaker", "tiny_3", "x"),))
@@ -330,14 +334,14 @@ def test_split_of_the_others_does_not_depend_on_who_is_excluded(tiny: Corpus) ->
     assert (tiny.root / "utterances.parquet").read_bytes() == (without.root / "utterances.parquet").read_bytes()
 
 
-def test_everybody_excluded_says_so(tiny: Corpus) -> None:
+def test_everybody_excluded_says_so(tiny):
     """Nothing is left: the message counts what was excluded."""
     tiny.add("train", corpus_files("train", range(1, 3)))
     with pytest.raises(IngestError, match=r"18 excluded, such as LibriTTS/train/1"):
         tiny.ingest(excluded=(Exclusion("speaker", "tiny_1", "x"), Exclusion("speaker", "tiny_2", "x")))
 
 
-def test_recorded_speech_is_read_whole(tiny: Corpus, shared_data: Path) -> None:
+def test_recorded_speech_is_read_whole(tiny, shared_data):
     """The archives of real speech beside the repository: LibriTTS's own layout by another writer."""
     (tiny.root / "archives").mkdir()
     for subset in ("train-clean", "dev-clean"):
@@ -362,7 +366,7 @@ def test_recorded_speech_is_read_whole(tiny: Corpus, shared_data: Path) -> None:
     assert parts["train"]["hours"] + parts["validation"]["hours"] == pytest.approx(16.5 / 60, rel=0.15)
 
 
-def test_one_speaker_is_held_out_by_utterance(tiny: Corpus) -> None:
+def test_one_speaker_is_held_out_by_utterance(tiny):
     """In the table and in the summary, which counts the speaker once."""
     tiny.add("train", corpus_files("train", range(1, 2), 6))
     tiny.ingest(split=SPLIT | {"by_subset": {}, "within": {"tiny": {"validation": 1, "test": 2}}})
@@ -374,7 +378,7 @@ def test_one_speaker_is_held_out_by_utterance(tiny: Corpus) -> None:
     assert summary["speakers"] == [{"corpus": "tiny", "subset": "train", "n_speakers": 1}]
 
 
-def test_corpora_that_share_ids_share_their_speakers(tiny: Corpus) -> None:
+def test_corpora_that_share_ids_share_their_speakers(tiny):
     """One person in two corpora is one speaker in one split; the same utterance twice is read once."""
     tiny.add("train", corpus_files("train", range(1, 5), 2), corpus="one", ids="people")
     tiny.add("train", corpus_files("train", range(4, 6), 3), corpus="two", ids="people")

@@ -28,13 +28,13 @@ MINI = {
 }  # fmt: skip
 
 
-def corpus(source: dict[str, Any]) -> CorpusEntry:
+def corpus(source):
     named = {name: source[name] for name in ("corpus", "subset", "sha256", "licence")}
     url = source["url"].replace("ada:hunter2", "***").replace("sig=hunter2", "***")
     return CorpusEntry(**named, url=url, n_speakers=2, n_utterances=N_ROWS, hours=1.5, splits={})
 
 
-def row(schema: pa.Schema, index: int) -> dict[str, Any]:
+def row(schema, index):
     """A value of each column's kind."""
     values = {pa.string(): f"text {index}", pa.int32(): index, pa.float64(): index / 4}
     floats = np.arange(6, dtype=np.float32) + index
@@ -51,14 +51,14 @@ class Place:
 
 
 @pytest.fixture
-def mel(repository: Path) -> dict[str, Any]:
+def mel(repository):
     params = yaml.safe_load((repository / "params.yaml").read_text())
-    found: dict[str, Any] = params["mel"]
+    found = params["mel"]
     return found
 
 
 @pytest.fixture
-def place(tmp_path: Path, mel: dict[str, Any]) -> Place:
+def place(tmp_path, mel):
     made = tmp_path / "made"
     tables.write_shard(
         made / "utterances.parquet", tables.UTTERANCES, [row(tables.UTTERANCES, index) for index in range(N_ROWS)]
@@ -85,7 +85,7 @@ def place(tmp_path: Path, mel: dict[str, Any]) -> Place:
     return Place(folder, release / CROISSANT, json.loads(text))
 
 
-def load(path: Path) -> Any:
+def load(path):
     """Read a description; mlcroissant raises on what is an error to it."""
     dataset = mlc.Dataset(str(path))
     issues = dataset.metadata.ctx.issues
@@ -95,7 +95,8 @@ def load(path: Path) -> Any:
     return dataset
 
 
-def test_description_is_valid_for_mlcroissant(place: Place) -> None:
+def test_description_is_valid_for_mlcroissant(place):
+    """The format's own library reads it."""
     metadata = load(place.croissant).metadata
     assert metadata.name == "libritts + mini: utterances and mels"
     assert metadata.version == f"1.0.0+{place.features.name}"
@@ -109,7 +110,7 @@ def test_description_is_valid_for_mlcroissant(place: Place) -> None:
     assert "SYNTHETIC" in metadata.description
 
 
-def test_utterances_are_read_from_the_store_and_checked(place: Place) -> None:
+def test_utterances_are_read_from_the_store_and_checked(place):
     """From where the description stands in a release, with no setting and no download."""
     records = list(load(place.croissant).records("utterances"))
     assert len(records) == N_ROWS
@@ -120,7 +121,8 @@ def test_utterances_are_read_from_the_store_and_checked(place: Place) -> None:
         assert list(plain) == tables.UTTERANCES.names
 
 
-def test_changed_table_is_not_read(place: Place) -> None:
+def test_changed_table_is_not_read(place):
+    """Its hash is in the description."""
     with (place.features / "utterances.parquet").open("ab") as file:
         file.write(b"x")
     with pytest.raises(mlc.GenerationError, match=r"Download\(utterances\.parquet\)") as caught:
@@ -129,7 +131,8 @@ def test_changed_table_is_not_read(place: Place) -> None:
 
 
 @pytest.mark.parametrize("name", ["mels/acoustic", "mels/speaker"])
-def test_mels_are_read_beside_the_tables(place: Place, name: str) -> None:
+def test_mels_are_read_beside_the_tables(place, name):
+    """As columns of numbers."""
     shutil.copy(place.croissant, place.features / CROISSANT)
     records = list(load(place.features / CROISSANT).records(name))
     expected = list(tables.iter_rows(place.features / name))
@@ -139,7 +142,7 @@ def test_mels_are_read_beside_the_tables(place: Place, name: str) -> None:
         assert np.array_equal(found[f"{name}/mel"], wanted["mel"])
 
 
-def test_record_sets_have_the_columns_of_the_tables(place: Place) -> None:
+def test_record_sets_have_the_columns_of_the_tables(place):
     """Names and types come from the schemas; a column more there is a field more here."""
     kinds = {"sc:Text": pa.string(), "cr:Int32": pa.int32(), "cr:Float64": pa.float64(), "cr:Float32": pa.float32()}
     for record_set in place.document["recordSet"]:
@@ -152,7 +155,8 @@ def test_record_sets_have_the_columns_of_the_tables(place: Place) -> None:
         assert record_set["key"] == {"@id": f"{record_set['@id']}/utterance_id"}
 
 
-def test_archives_have_hash_and_address_without_secrets(place: Place) -> None:
+def test_archives_have_hash_and_address_without_secrets(place):
+    """A reader can get them."""
     files = {item["@id"]: item for item in place.document["distribution"]}
     archive = files["libritts-dev-clean.tar.gz"]
     assert archive["sha256"] == "ab" * 32
@@ -161,7 +165,7 @@ def test_archives_have_hash_and_address_without_secrets(place: Place) -> None:
     assert "hunter2" not in place.croissant.read_text()
 
 
-def test_features_json_vouches_for_every_shard(place: Place) -> None:
+def test_features_json_vouches_for_every_shard(place):
     """The file sets have no hashes of their own; the file that has them all is listed with its hash."""
     files = {item["@id"]: item for item in place.document["distribution"]}
     listed = hash_file(place.croissant.parent / "features.json")
@@ -169,7 +173,8 @@ def test_features_json_vouches_for_every_shard(place: Place) -> None:
     assert files["features.json"]["contentSize"] == f"{listed.size} B"
 
 
-def test_same_input_in_another_order_gives_the_same_bytes(mel: dict[str, Any]) -> None:
+def test_same_input_in_another_order_gives_the_same_bytes(mel):
+    """It is a file of a release."""
     names = ["utterances.parquet", "mels/speaker/part-00000.parquet"]
     written = {
         write_croissant(
@@ -184,7 +189,8 @@ def test_same_input_in_another_order_gives_the_same_bytes(mel: dict[str, Any]) -
     assert [item["@id"] for item in json.loads(text)["recordSet"]] == ["utterances", "mels/speaker"]
 
 
-def test_unknown_corpus_is_described_by_what_params_say(mel: dict[str, Any]) -> None:
+def test_unknown_corpus_is_described_by_what_params_say(mel):
+    """Nothing is made up."""
     source = LIBRITTS | {"corpus": "ours", "licence": "All rights reserved"}
     features = FeaturesManifest(files={"utterances.parquet": FileEntry(sha256="1" * 64, size=1)})
     params = {"corpus": {"sources": [source]}}

@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import Any
 
 import pytest
 import yaml
@@ -12,7 +11,6 @@ from peewee_model.release.manifest import CodeEntry, CorpusEntry, FileEntry, Par
 from pipeline.evaluation.gate import AtLeast, AtMost, check_gate, gate_document
 from pipeline.evaluation.measures import Measurement, summarize
 from pipeline.evaluation.metrics import labels
-from pipeline.evaluation.sentences import Row
 from pipeline.release.model_card import write_model_card
 
 MEL = {"acoustic": {"sample_rate": 24000}, "speaker": {"sample_rate": 16000}}
@@ -21,15 +19,15 @@ PARAMS = {
     "evaluate": {"speech": {"recognizer": "pocketsphinx", "verifier": "resemblyzer"}},
 }
 FEATURES = FeaturesManifest(files={"utterances.parquet": FileEntry(sha256="1" * 64, size=1)})
-SPLITS: dict[str, Any] = {
+SPLITS = {
     "train": {"n_speakers": 3, "n_utterances": 30, "hours": 0.5},
     "test": {"n_speakers": 1, "n_utterances": 10, "hours": 0.25},
 }
 SPEAKER = {"eer": 0.044, "eer_low": 0.005, "eer_high": 0.101, "n_trials": 12720, "n_speakers": 10}
 
 
-def corpus(**changes: Any) -> CorpusEntry:
-    entry: dict[str, Any] = {
+def corpus(**changes):
+    entry = {
         "corpus": "libritts", "subset": "train-clean-100", "url": "https://example.org/train.tar.gz",
         "sha256": "ab" * 32, "licence": "CC BY 4.0", "n_speakers": 4, "n_utterances": 40, "hours": 0.75,
         "splits": SPLITS,
@@ -40,8 +38,8 @@ def corpus(**changes: Any) -> CorpusEntry:
 SYNTHETIC = corpus(corpus="mini", subset="train-clean", url="mini:train-clean", licence="CC0-1.0; synthetic speech")
 
 
-def card(*corpora: CorpusEntry, **changes: Any) -> str:
-    arguments: dict[str, Any] = {
+def card(*corpora, **changes):
+    arguments = {
         "metrics": {"speaker": SPEAKER},
         "gate": {"passed": True, "failures": [], "checks": []},
         "mel": MEL,
@@ -54,7 +52,7 @@ def card(*corpora: CorpusEntry, **changes: Any) -> str:
     return write_model_card(corpora or (corpus(),), **arguments)
 
 
-def speech(*rows: Row) -> dict[str, Any]:
+def speech(*rows):
     """As `evaluate` sums it up, by its own code, so that the names are those of today."""
     rows = rows or ("ground_truth", "copy_synthesis", "synthesized")
     measurements = [
@@ -67,18 +65,19 @@ def speech(*rows: Row) -> dict[str, Any]:
         for index in range(4)
         for row in rows
     ]  # fmt: skip
-    rates: dict[Row, float] = {"ground_truth": 0.0, "copy_synthesis": 0.01, "parent": 0.4, "synthesized": 0.29}
+    rates = {"ground_truth": 0.0, "copy_synthesis": 0.01, "parent": 0.4, "synthesized": 0.29}
     return {"n_sentences": 4} | summarize(measurements, rates, n_bootstrap=10, seed=0)
 
 
-def head_of(text: str) -> dict[str, Any]:
+def head_of(text):
     start, head, _ = text.split("---\n", 2)
     assert start == ""
-    found: dict[str, Any] = yaml.safe_load(head)
+    found = yaml.safe_load(head)
     return found
 
 
-def test_head_is_what_model_hubs_read() -> None:
+def test_head_is_what_model_hubs_read():
+    """YAML with licence, language and tags."""
     head = head_of(card())
     assert head["license"] == "cc-by-4.0"
     assert head["language"] == "en"
@@ -90,14 +89,16 @@ def test_head_is_what_model_hubs_read() -> None:
     assert head_of(card(corpus(licence="All rights reserved: yes\n---\nlicense: mit")))["license"] == "other"
 
 
-def test_synthetic_corpus_is_named_as_such_and_a_recorded_one_is_not() -> None:
+def test_synthetic_corpus_is_named_as_such_and_a_recorded_one_is_not():
+    """Nobody may take one for the other."""
     assert "**Trained on SYNTHETIC speech.**" in card(SYNTHETIC)
     assert "| mini train-clean (SYNTHETIC) | 4 | 40 | 0.75 |" in card(SYNTHETIC)
     assert "synthetic-training-data" in head_of(card(SYNTHETIC))["tags"]
     assert "SYNTHETIC" not in card()
 
 
-def test_corpus_has_source_licence_splits_and_citation() -> None:
+def test_corpus_has_source_licence_splits_and_citation():
+    """What a licence asks for."""
     text = card()
     assert (
         "| [libritts train-clean-100](https://example.org/train.tar.gz) | 4 | 40 | 0.75 | "
@@ -108,7 +109,8 @@ def test_corpus_has_source_licence_splits_and_citation() -> None:
     assert "zen2019libritts" in text
 
 
-def test_figures_stand_beside_those_of_the_recording() -> None:
+def test_figures_stand_beside_those_of_the_recording():
+    """A number alone says little."""
     text = card(metrics={"speaker": SPEAKER, "speech": speech()})
     assert "equal error rate 4.4 % (95 % interval 0.5 % to 10.1 %); 12,720 trials; 10 speakers." in text
     rows = {line.split(" | ")[0].strip("|* "): line.count("|") for line in text.splitlines() if "| " in line}
@@ -126,7 +128,8 @@ def test_figures_stand_beside_those_of_the_recording() -> None:
     "metrics",
     [{}, {"speaker": None, "speech": None}, {"speaker": {}, "speech": {"synthesized": {"cer": None}}}, {"n": 3}],
 )
-def test_what_was_not_measured_is_said_and_nothing_is_made_up(metrics: dict[str, Any]) -> None:
+def test_what_was_not_measured_is_said_and_nothing_is_made_up(metrics):
+    """With the reason."""
     text = card(metrics=metrics)
     assert "Speaker encoder: not measured." in text
     assert "Speech: not measured." in text
@@ -134,7 +137,8 @@ def test_what_was_not_measured_is_said_and_nothing_is_made_up(metrics: dict[str,
     assert "None" not in text
 
 
-def test_cloning_stands_between_its_bounds_and_lengths_are_summed_up() -> None:
+def test_cloning_stands_between_its_bounds_and_lengths_are_summed_up():
+    """Another voice below, the same voice above."""
     voices = {
         row: {"similarity_reference": value, "similarity_reference_low": value - 0.1, "similarity_reference_high": 0.9}
         for row, value in (("synthesized", 0.7), ("same_speaker", 0.8), ("other_speakers", 0.5))
@@ -154,14 +158,16 @@ def test_cloning_stands_between_its_bounds_and_lengths_are_summed_up() -> None:
     assert "unseen speakers" not in text and "words," not in text and "Speaker encoder: not measured, so." in text
 
 
-def test_columns_that_nobody_measured_are_left_out() -> None:
+def test_columns_that_nobody_measured_are_left_out():
+    """An empty column is noise."""
     text = card(metrics={"speech": {"n_sentences": 2, "synthesized": {"coverage": 0.5}}})
     assert "| | coverage ↑ |" in text
     assert "resemblyzer" not in text
     assert "pocketsphinx" not in text
 
 
-def test_gate_that_did_not_pass_is_told() -> None:
+def test_gate_that_did_not_pass_is_told():
+    """On the card, where users look."""
     config = {"speaker.eer": AtMost(max=0.1), "speech.synthesized.coverage": AtLeast(min=0.8)}
     document = gate_document(check_gate(config, {"speaker": SPEAKER}))
     text = card(gate=json.loads(json.dumps(document)))
@@ -170,13 +176,14 @@ def test_gate_that_did_not_pass_is_told() -> None:
     assert "- speaker.eer is 0.044, the gate asks for <= 0.1" in text
 
 
-def test_exclusions_are_counted_and_nobody_is_named() -> None:
+def test_exclusions_are_counted_and_nobody_is_named():
+    """A name would undo the exclusion."""
     text = card(exclusions={"speakers": ["libritts_84", "libritts_85"], "utterances": ["libritts_1_2_3"]})
     assert "2 speakers, 1 utterances" in text
     assert "libritts_84" not in text
 
 
-def test_card_tells_how_to_load_and_check_without_naming_its_own_version() -> None:
+def test_card_tells_how_to_load_and_check_without_naming_its_own_version():
     """It is a part of what the version is a hash of."""
     text = card()
     assert 'VoiceCloner.load("STORE@VERSION")' in text
@@ -185,7 +192,8 @@ def test_card_tells_how_to_load_and_check_without_naming_its_own_version() -> No
     assert hashes == {FEATURES.version}
 
 
-def test_code_that_differs_from_its_commit_is_told() -> None:
+def test_code_that_differs_from_its_commit_is_told():
+    """The commit alone does not give the release again."""
     assert f"Made by commit `{'c' * 40}`. " in card()
     changed = tuple(f"pipeline/{name}.py" for name in "abcdefg")
     text = card(code=CodeEntry(commit="c" * 40, modified=changed))
@@ -194,7 +202,8 @@ def test_code_that_differs_from_its_commit_is_told() -> None:
     assert "no commit names" in card(code=CodeEntry(commit=None, modified=()))
 
 
-def test_words_of_a_licence_can_not_break_the_table() -> None:
+def test_words_of_a_licence_can_not_break_the_table():
+    """A pipe or a line break in params.yaml."""
     rows = [line for line in card(corpus(licence="mine | all\nmine")).splitlines() if line.startswith("| [libritts")]
     assert rows[0].endswith("| 0.75 | mine / all mine |")
 
@@ -214,7 +223,7 @@ PARENT = ParentEntry(
 )
 
 
-def test_parents_and_what_they_were_made_of_are_credited() -> None:
+def test_parents_and_what_they_were_made_of_are_credited():
     """Theirs and their parents', each corpus once; their licences count for the release."""
     own = corpus(corpus="adapt", sha256="ef" * 32)
     text = card(own, parent=PARENT)
@@ -233,14 +242,14 @@ def test_parents_and_what_they_were_made_of_are_credited() -> None:
     assert "started from" not in card(own)
 
 
-def test_corpus_of_parent_and_child_is_credited_once() -> None:
+def test_corpus_of_parent_and_child_is_credited_once():
     """Trained further on the same."""
     text = card(parent=ParentEntry(version="a" * 16, store="s", parts=("encoder",), corpora=(corpus(),), parent=None))
     assert text.count("| [libritts train-clean-100]") == 1
     assert "learned of these too" not in text
 
 
-def test_parent_stands_above_what_came_of_it() -> None:
+def test_parent_stands_above_what_came_of_it():
     """Before and after, on the same sentences."""
     text = card(metrics={"speech": speech("ground_truth", "copy_synthesis", "parent", "synthesized")})
     rows = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if " | 0.900 | " in line]
@@ -257,12 +266,12 @@ def test_parent_stands_above_what_came_of_it() -> None:
         ({"n_seen_speakers": 2, "n_speakers": 5}, "trained on; of 2 of 5 speakers, other sentences were."),
     ],
 )
-def test_seen_speakers_are_told(counts: dict[str, int], told: str) -> None:
+def test_seen_speakers_are_told(counts, told):
     """A voice that was trained on is an easier one."""
     assert told in card(metrics={"speech": counts | speech()})
 
 
-def test_card_names_the_network_that_speaks() -> None:
+def test_card_names_the_network_that_speaks():
     """Tacotron 2 unless durations time it; releases from before there was a choice do not say."""
     timed = PARAMS | {"synthesizer": {"architecture": {"arch": "non_attentive"}}}
     metrics = {"speaker": SPEAKER, "speech": speech()}

@@ -1,9 +1,6 @@
 """The statement of where a release comes from: what it says, and that it is read strictly."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from google.protobuf.json_format import Parse
@@ -26,12 +23,12 @@ PARAMS = {"corpus": {"sources": [SOURCE]}, "encoder": {"steps": 400, "rate": 1.0
 COMMANDS = {"download": "python -m pipeline download", "ingest": "python -m pipeline ingest"}
 
 
-def entry(digit: str) -> FileEntry:
+def entry(digit):
     return FileEntry(sha256=digit * 64, size=1)
 
 
-def statement(**changes: Any) -> str:
-    arguments: dict[str, Any] = {
+def statement(**changes):
+    arguments = {
         "files": {"encoder/config.json": entry("1"), "links.json": entry("2"), "features.json": entry("3")},
         "params": PARAMS,
         "lineage": {name: StageEntry(cmd=cmd, deps=(), params={}, outs=()) for name, cmd in COMMANDS.items()},
@@ -42,14 +39,16 @@ def statement(**changes: Any) -> str:
     return write_provenance(**(arguments | changes))
 
 
-def test_statement_is_valid_for_the_in_toto_library() -> None:
+def test_statement_is_valid_for_the_in_toto_library():
+    """The format is not our own."""
     parsed = Parse(statement(), StatementPb())
     Statement.copy_from_pb(parsed).validate()
     assert parsed.predicate_type == "https://slsa.dev/provenance/v1"
     assert [subject.name for subject in parsed.subject] == ["encoder/config.json", "features.json", "links.json"]
 
 
-def test_what_was_written_is_what_is_read() -> None:
+def test_what_was_written_is_what_is_read():
+    """Every field survives."""
     found = read_provenance(statement().encode())
     assert found.subjects == {
         "encoder/config.json": "1" * 64, "features.json": "3" * 64, "links.json": "2" * 64,
@@ -61,7 +60,8 @@ def test_what_was_written_is_what_is_read() -> None:
     assert found.versions.keys() == {"peewee-tts"}
 
 
-def test_dependencies_are_archives_project_files_and_the_commit() -> None:
+def test_dependencies_are_archives_project_files_and_the_commit():
+    """All that a rebuild needs."""
     found = read_provenance(statement().encode()).dependencies
     assert list(found) == ["libritts-dev-clean.tar.gz", "dvc.yaml", "requirements.lock", "repository"]
     archive, code = found["libritts-dev-clean.tar.gz"], found["repository"]
@@ -72,12 +72,13 @@ def test_dependencies_are_archives_project_files_and_the_commit() -> None:
     assert code.annotations == {"modified": ["pipeline/ingest/corpus_table.py"]}
 
 
-def test_release_made_outside_git_names_no_code() -> None:
+def test_release_made_outside_git_names_no_code():
+    """Nothing is made up."""
     found = read_provenance(statement(code=CodeEntry(commit=None, modified=())).encode())
     assert "repository" not in found.dependencies
 
 
-def test_same_run_gives_the_same_bytes_in_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_run_gives_the_same_bytes_in_another_folder(tmp_path, monkeypatch):
     """No clock, host, user or folder gets in."""
     written = []
     for name in ("one", "two"):
@@ -93,22 +94,23 @@ def test_same_run_gives_the_same_bytes_in_another_folder(tmp_path: Path, monkeyp
     assert hash_project(tmp_path / "one").keys() == {"requirements.lock"}
 
 
-def test_infinite_parameter_is_refused() -> None:
+def test_infinite_parameter_is_refused():
+    """JSON has none."""
     with pytest.raises(ProvenanceError, match="NaN or infinite"):
         statement(params=PARAMS | {"x": float("nan")})
 
 
-def change(edit: Callable[[Any], object]) -> bytes:
+def change(edit):
     document = json.loads(statement())
     edit(document)
     return json.dumps(document).encode()
 
 
-def definition(document: Any) -> Any:
+def definition(document):
     return document["predicate"]["buildDefinition"]
 
 
-DAMAGES: dict[str, tuple[bytes | Callable[[Any], object], str]] = {
+DAMAGES = {
     "empty": (b"", "no in-toto statement"),
     "not text": (b"\xff\xfe", "no in-toto statement"),
     "a list": (b"[]", "no in-toto statement"),
@@ -145,7 +147,8 @@ DAMAGES: dict[str, tuple[bytes | Callable[[Any], object], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_statement_that_is_not_ours_or_not_whole_is_refused_by_name(damage: str) -> None:
+def test_statement_that_is_not_ours_or_not_whole_is_refused_by_name(damage):
+    """A reader does not guess."""
     edit, message = DAMAGES[damage]
     data = edit if isinstance(edit, bytes) else change(edit)
     with pytest.raises(ProvenanceError, match=message) as caught:

@@ -1,7 +1,6 @@
 """What the worker's child leaves behind when something goes wrong."""
 
 import hashlib
-from pathlib import Path
 
 import pytest
 
@@ -35,7 +34,7 @@ def clone(tmp_path, monkeypatch):
     return folder
 
 
-def reproduce(remote: Path):
+def reproduce(remote):
     from dvc.repo import Repo
 
     outcomes = remote.parent / "outcomes"

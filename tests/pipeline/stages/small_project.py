@@ -6,8 +6,6 @@ stage leaves its link, hashed here by hand.
 """
 
 import hashlib
-from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -90,7 +88,7 @@ REPORTS = [
 ]  # fmt: skip
 MELS = ["data/mels/acoustic", "data/mels/speaker"]
 TABLES = ["data/corpus", "data/rejected.parquet", "data/summary.json", "data/utterances.parquet"]
-GRAPH: dict[str, tuple[list[str], list[str], list[str]]] = {
+GRAPH = {
     "download": ([], ["corpus"], ["data/archives"]),
     "ingest": (["data/archives", "exclusions.csv"], ["corpus", "ingest"], TABLES),
     "extract_mels": (["data/corpus"], [], MELS),
@@ -109,9 +107,9 @@ PARAMS = {
 }
 
 
-def write_graph(folder: Path) -> None:
+def write_graph(folder):
     """Write dvc.yaml: stand-ins, and our own `bundle` and `publish`."""
-    stages: dict[str, Any] = {}
+    stages = {}
     for name, (deps, params, outs) in GRAPH.items():
         stages[name] = {"cmd": f"{PYTHON} make.py {name}", "deps": [*deps, "make.py"]}
         if params:
@@ -135,7 +133,7 @@ def write_graph(folder: Path) -> None:
     (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
 
 
-def make_project(folder: Path) -> None:
+def make_project(folder):
     """Make the repository, committed, with nothing run."""
     from dvc.repo import Repo
 

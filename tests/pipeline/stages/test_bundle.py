@@ -2,14 +2,13 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from peewee_model.errors import ConfigError
 from peewee_model.release.features import parse_features
-from peewee_model.release.manifest import FileEntry, hash_file, read_manifest
+from peewee_model.release.manifest import hash_file, read_manifest
 from peewee_model.release.verification import verify_release
 from peewee_model.store.store import open_store
 from pipeline.release.bundle import BundleError
@@ -23,7 +22,7 @@ from tests.stand_in_graph import git
 
 
 @pytest.fixture(scope="module")
-def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def evaluated(tmp_path_factory):
     """A git and DVC project in which everything up to `evaluate` was run by DVC."""
     from dvc.repo import Repo
 
@@ -37,7 +36,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(evaluated, tmp_path, monkeypatch):
     """The current folder: a copy of that project."""
     folder = tmp_path / "project"
     shutil.copytree(evaluated, folder, symlinks=True)
@@ -45,13 +44,14 @@ def project(evaluated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return folder
 
 
-def edit_lock(change: Any) -> None:
+def edit_lock(change):
     lock = yaml.safe_load(Path("dvc.lock").read_text())
     change(lock["stages"])
     Path("dvc.lock").write_text(yaml.safe_dump(lock))
 
 
-def test_bundle_holds_models_reports_samples_and_card(project: Path) -> None:
+def test_bundle_holds_models_reports_samples_and_card(project):
+    """And the manifest has what the lock and the reports say."""
     bundle()
     manifest, version = read_manifest(Path("release"))
     assert verify_release(Path("release"), version) == manifest
@@ -74,7 +74,8 @@ def test_bundle_holds_models_reports_samples_and_card(project: Path) -> None:
     assert corpus.splits["test"] == {"n_speakers": 1, "n_utterances": 10, "hours": 0.25}
 
 
-def test_lineage_holds_every_ancestor_with_the_hashes_of_dvc_lock(project: Path) -> None:
+def test_lineage_holds_every_ancestor_with_the_hashes_of_dvc_lock(project):
+    """The audit follows them."""
     bundle()
     manifest, _ = read_manifest(Path("release"))
     locked = yaml.safe_load(Path("dvc.lock").read_text())["stages"]
@@ -87,7 +88,7 @@ def test_lineage_holds_every_ancestor_with_the_hashes_of_dvc_lock(project: Path)
     assert manifest.lineage["ingest"].params == {"corpus": {"sources": [SOURCE]}, "ingest": {"seed": 1}}
 
 
-def test_small_numbers_stay_numbers(project: Path) -> None:
+def test_small_numbers_stay_numbers(project):
     """DVC writes 1e-06, which YAML 1.1 reads as a string."""
     lock = Path("dvc.lock").read_text()
     assert "seed: 1\n" in lock
@@ -95,14 +96,16 @@ def test_small_numbers_stay_numbers(project: Path) -> None:
     assert read_lineage("bundle")["ingest"].params["ingest"] == {"seed": 1e-6}
 
 
-def test_bundle_twice_gives_the_same_bytes(project: Path) -> None:
+def test_bundle_twice_gives_the_same_bytes(project):
+    """The version is a hash of them."""
     bundle()
     first = {path: path.read_bytes() for path in Path("release").rglob("*") if path.is_file()}
     bundle()
     assert {path: path.read_bytes() for path in Path("release").rglob("*") if path.is_file()} == first
 
 
-def test_commit_is_named_and_so_is_code_that_differs_from_it(project: Path) -> None:
+def test_commit_is_named_and_so_is_code_that_differs_from_it(project):
+    """A file that no stage reads does not count."""
     bundle()
     code = read_manifest(Path("release"))[0].code
     assert (code.commit, code.modified) == (git(project, "rev-parse", "HEAD"), ())
@@ -114,19 +117,21 @@ def test_commit_is_named_and_so_is_code_that_differs_from_it(project: Path) -> N
     assert read_manifest(Path("release"))[0].code.modified == ("make.py",)
 
 
-def test_bundle_outside_git_names_no_commit(project: Path) -> None:
+def test_bundle_outside_git_names_no_commit(project):
+    """A release is possible without git."""
     shutil.rmtree(".git")
     bundle()
     assert read_manifest(Path("release"))[0].code.commit is None
 
 
-def test_card_says_plainly_that_the_corpus_is_synthetic(project: Path) -> None:
+def test_card_says_plainly_that_the_corpus_is_synthetic(project):
+    """And not if a source is a recording."""
     bundle()
     card = Path("release/MODEL_CARD.md").read_text()
     assert "SYNTHETIC" in card
     source = SOURCE | {"url": "https://example.org/train.tar.gz"}
 
-    def record(stages: Any) -> None:
+    def record(stages):
         for name in ("download", "ingest"):
             stages[name]["params"]["params.yaml"]["corpus"]["sources"] = [source]
 
@@ -135,13 +140,13 @@ def test_card_says_plainly_that_the_corpus_is_synthetic(project: Path) -> None:
     assert "SYNTHETIC" not in Path("release/MODEL_CARD.md").read_text()
 
 
-def products(path: str) -> dict[str, FileEntry]:
+def products(path):
     """Hash what stands at a path, one file after the other."""
     found = [file for file in Path(path).rglob("*") if file.is_file()] if Path(path).is_dir() else [Path(path)]
     return {str(file): hash_file(file) for file in found}
 
 
-def test_links_join_what_every_stage_made(project: Path) -> None:
+def test_links_join_what_every_stage_made(project):
     """Every file of every output, whoever reads it; and nothing else."""
     bundle()
     links = parse_release_links(Path("release/links.json").read_bytes(), "release/links.json")
@@ -151,7 +156,7 @@ def test_links_join_what_every_stage_made(project: Path) -> None:
     assert links.products["data/archives/mini-train.tar.gz"].sha256 == SOURCE["sha256"]
 
 
-def test_features_are_the_tables_by_their_names_in_a_dataset(project: Path) -> None:
+def test_features_are_the_tables_by_their_names_in_a_dataset(project):
     """As the store has them: without `data/`, and none but utterances and mels."""
     bundle()
     features = parse_features(Path("release/features.json").read_bytes(), "release/features.json")
@@ -164,7 +169,7 @@ def test_features_are_the_tables_by_their_names_in_a_dataset(project: Path) -> N
     assert features.version in Path("release/MODEL_CARD.md").read_text()
 
 
-def test_bundle_needs_neither_archives_nor_corpus_nor_mels(project: Path) -> None:
+def test_bundle_needs_neither_archives_nor_corpus_nor_mels(project):
     """A worker pulls only what the stage depends on."""
     bundle()
     first = Path("release/manifest.json").read_bytes()
@@ -174,7 +179,7 @@ def test_bundle_needs_neither_archives_nor_corpus_nor_mels(project: Path) -> Non
     assert Path("release/manifest.json").read_bytes() == first
 
 
-def test_provenance_covers_every_file_and_what_shaped_the_run(project: Path) -> None:
+def test_provenance_covers_every_file_and_what_shaped_the_run(project):
     """And says the same wherever the clone came from, for the same run is to give the same bytes."""
     bundle()
     manifest, version = read_manifest(Path("release"))
@@ -192,20 +197,21 @@ def test_provenance_covers_every_file_and_what_shaped_the_run(project: Path) -> 
     assert read_manifest(Path("release"))[1] == version
 
 
-def test_croissant_describes_the_features(project: Path) -> None:
+def test_croissant_describes_the_features(project):
+    """With the hashes of the tables."""
     bundle()
     document = json.loads(Path("release", CROISSANT).read_bytes())
     hashes = {item.get("sha256") for item in document["distribution"]}
     assert hash_file(Path("data/utterances.parquet")).sha256 in hashes
 
 
-def exclude(line: str) -> None:
+def exclude(line):
     """Add a line to the list, and let dvc.lock say that ingest went by it."""
     path = Path("exclusions.csv")
     path.write_text(f"{path.read_text()}{line}\n")
     digest = hashlib.md5(path.read_bytes()).hexdigest()
 
-    def record(stages: Any) -> None:
+    def record(stages):
         for dep in stages["ingest"]["deps"]:
             if dep["path"] == "exclusions.csv":
                 dep["md5"] = digest
@@ -213,7 +219,8 @@ def exclude(line: str) -> None:
     edit_lock(record)
 
 
-def test_excluded_ids_are_published_without_the_reasons(project: Path) -> None:
+def test_excluded_ids_are_published_without_the_reasons(project):
+    """A reason may name a person."""
     exclude("speaker,mini_x,consent withdrawn by Ada")
     exclude("utterance,mini_b_1_77,names a person")
     bundle()
@@ -230,7 +237,7 @@ def test_excluded_ids_are_published_without_the_reasons(project: Path) -> None:
         ("utterance,mini_a_1_1,x", "holds utterance mini_a_1_1 of speaker mini_a, whom"),
     ],
 )
-def test_corpus_that_holds_who_is_excluded_is_refused(project: Path, line: str, message: str) -> None:
+def test_corpus_that_holds_who_is_excluded_is_refused(project, line, message):
     """Whatever dvc.lock says, the table is looked at."""
     exclude(line)
     with pytest.raises(BundleError, match=message):
@@ -238,15 +245,18 @@ def test_corpus_that_holds_who_is_excluded_is_refused(project: Path, line: str, 
     assert not Path("release").exists()
 
 
-def test_list_that_ingest_did_not_go_by_is_refused(project: Path) -> None:
+def test_list_that_ingest_did_not_go_by_is_refused(project):
+    """The release would say what is not so."""
     with Path("exclusions.csv").open("a") as file:
         file.write("speaker,mini_x,unknown to the corpus\n")
     with pytest.raises(BundleError, match=r"exclusions\.csv is not the list that ingest went by"):
         bundle()
 
 
-def test_archive_other_than_the_publisher_says_is_refused(project: Path) -> None:
-    def record(stages: Any) -> None:
+def test_archive_other_than_the_publisher_says_is_refused(project):
+    """Its hash is in params.yaml."""
+
+    def record(stages):
         for name in ("download", "ingest"):
             stages[name]["params"]["params.yaml"]["corpus"]["sources"] = [SOURCE | {"sha256": "ab" * 32}]
 
@@ -263,7 +273,7 @@ def test_archive_other_than_the_publisher_says_is_refused(project: Path) -> None
         "reports/metrics_labels.json", "data/summary.json", "data/utterances.parquet",
     ],
 )  # fmt: skip
-def test_file_changed_since_its_stage_made_it_is_refused_by_name(project: Path, path: str) -> None:
+def test_file_changed_since_its_stage_made_it_is_refused_by_name(project, path):
     """DVC goes by times and MD5; the link goes by the bytes."""
     content = Path(path).read_bytes()
     changed = content.replace(b"24000", b"24001").replace(b"16000", b"16001") if path.endswith("config.json") else b""
@@ -277,7 +287,8 @@ def test_file_changed_since_its_stage_made_it_is_refused_by_name(project: Path, 
     assert not Path("release/manifest.json").exists()
 
 
-def test_sample_that_no_stage_made_is_refused(project: Path) -> None:
+def test_sample_that_no_stage_made_is_refused(project):
+    """Everything in a release has a maker."""
     Path("reports/audio/two.wav").write_bytes(b"RIFF")
     with pytest.raises(BundleError, match=r"reports/audio/two\.wav: no stage's link tells of it"):
         bundle()
@@ -291,9 +302,8 @@ def test_sample_that_no_stage_made_is_refused(project: Path) -> None:
         ("links/ingest.json", "again", r"links/ingest\.json: dvc\.lock has md5"),
     ],
 )
-def test_link_that_is_missing_or_another_is_refused(
-    project: Path, path: str, content: str | None, message: str
-) -> None:
+def test_link_that_is_missing_or_another_is_refused(project, path, content, message):
+    """The error names the stage."""
     text = Path(path).read_text()
     Path(path).unlink()
     if content is not None:
@@ -303,10 +313,11 @@ def test_link_that_is_missing_or_another_is_refused(
     assert not Path("release").exists()
 
 
-def test_secrets_in_urls_are_not_published(project: Path) -> None:
+def test_secrets_in_urls_are_not_published(project):
+    """In no file of the release."""
     source = SOURCE | {"url": "https://ada:hunter2@example.org/train.tar.gz?X-Signature=hunter3"}
 
-    def record(stages: Any) -> None:
+    def record(stages):
         for name in ("download", "ingest"):
             stages[name]["params"]["params.yaml"]["corpus"]["sources"] = [source]
 
@@ -317,14 +328,16 @@ def test_secrets_in_urls_are_not_published(project: Path) -> None:
     assert "example.org/train.tar.gz" in read_manifest(Path("release"))[0].corpora[0].url
 
 
-def test_models_of_different_mels_are_refused_by_field(project: Path) -> None:
+def test_models_of_different_mels_are_refused_by_field(project):
+    """A vocoder for another mel speaks noise."""
     Path("models/vocoder/config.json").write_text('{"mel": {"sample_rate": 24000, "hop_length": 300}}')
     with pytest.raises(ConfigError, match=r"mel\.hop_length is 256 and 300"):
         bundle()
     assert not Path("release").exists()
 
 
-def test_stale_entries_of_other_stages_are_ignored(project: Path) -> None:
+def test_stale_entries_of_other_stages_are_ignored(project):
+    """A renamed stage leaves one in dvc.lock."""
     edit_lock(lambda stages: stages.update(gone={"cmd": "rm -rf /", "deps": [{"path": "x", "md5": "0", "size": 0}]}))
     bundle()
     assert "gone" not in read_manifest(Path("release"))[0].lineage
@@ -355,13 +368,15 @@ def test_stale_entries_of_other_stages_are_ignored(project: Path) -> None:
     ],
     ids=["no entry", "other command", "dep missing", "out unknown", "other data", "other code", "other params"],
 )
-def test_lock_that_does_not_tell_how_the_models_were_made_is_refused(project: Path, change: Any, message: str) -> None:
+def test_lock_that_does_not_tell_how_the_models_were_made_is_refused(project, change, message):
+    """The error names the stage."""
     edit_lock(change)
     with pytest.raises(LineageError, match=message):
         bundle()
 
 
-def test_missing_lock_is_named(project: Path) -> None:
+def test_missing_lock_is_named(project):
+    """Without it there is nothing that a release could be made of."""
     Path("dvc.lock").unlink()
     with pytest.raises(LineageError, match=r"dvc\.lock is missing"):
         bundle()
@@ -381,7 +396,8 @@ def test_missing_lock_is_named(project: Path) -> None:
         ("data/utterances.parquet", None, r"data/utterances\.parquet can't be read"),
     ],
 )
-def test_missing_or_unfit_input_is_named(project: Path, path: str, content: str | None, message: str) -> None:
+def test_missing_or_unfit_input_is_named(project, path, content, message):
+    """Each input once."""
     if content is None:
         Path(path).unlink()
     else:
@@ -391,9 +407,8 @@ def test_missing_or_unfit_input_is_named(project: Path, path: str, content: str 
     assert not Path("release/manifest.json").exists()
 
 
-def test_dvc_runs_bundle_and_publish_and_a_second_time_only_asks_the_store(
-    project: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dvc_runs_bundle_and_publish_and_a_second_time_only_asks_the_store(project, repository, monkeypatch):
+    """By `dvc repro` itself."""
     from dvc.repo import Repo
 
     monkeypatch.setenv("PYTHONPATH", str(repository))

@@ -45,6 +45,7 @@ def archives(project):
 
 
 def test_stage_fetches_what_params_name(project):
+    """Run as DVC runs it."""
     name_sources(project, "a", "b")
     download()
     assert archives(project) == ["c-a.tar.gz", "c-b.tar.gz"]
@@ -52,6 +53,7 @@ def test_stage_fetches_what_params_name(project):
 
 
 def test_stage_names_the_key_when_params_are_wrong(project):
+    """One line, and no traceback."""
     (project / "params.yaml").write_text("corpus: {sources: [], surplus: 1}")
     with pytest.raises(ConfigError, match=r"corpus\.surplus is unknown"):
         download()

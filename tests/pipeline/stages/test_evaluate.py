@@ -185,6 +185,7 @@ class Page(HTMLParser):
 
 
 def test_evaluate_leaves_figures_gate_tables_sound_and_page():
+    """All that dvc.yaml names."""
     evaluate()
     metrics = json.loads(Path("reports/metrics.json").read_text())
     assert metrics["speaker"]["n_speakers"] == 3
@@ -213,6 +214,7 @@ def test_evaluate_leaves_figures_gate_tables_sound_and_page():
 
 
 def test_page_is_whole_self_contained_and_says_what_it_is():
+    """One file that can be sent by mail."""
     evaluate()
     source = Path("reports/index.html").read_text()
     page = Page(source)
@@ -231,6 +233,7 @@ def test_page_is_whole_self_contained_and_says_what_it_is():
 
 
 def test_same_inputs_give_the_same_bytes_whatever_the_workers(monkeypatch):
+    """The reports have hashes."""
     evaluate()
     first = hashes()
     timings = Path("reports/timings.json").read_bytes()
@@ -243,6 +246,7 @@ def test_same_inputs_give_the_same_bytes_whatever_the_workers(monkeypatch):
 
 
 def test_page_of_recorded_speech_does_not_call_it_synthetic():
+    """The note follows the corpus."""
     shutil.rmtree("data")
     write_data("libritts", {"s1": "train", "s2": "test", "s3": "test"})
     evaluate()
@@ -250,6 +254,7 @@ def test_page_of_recorded_speech_does_not_call_it_synthetic():
 
 
 def test_failed_gate_is_written_down_and_is_no_error():
+    """`publish` decides."""
     write_params(gate={"speaker.eer": {"min": 0.9}, "speech.synthesized.similarity": {"min": 0.5}})
     evaluate()
     gate = json.loads(Path("reports/gate.json").read_text())
@@ -261,6 +266,7 @@ def test_failed_gate_is_written_down_and_is_no_error():
 
 
 def test_outputs_of_another_run_do_not_stay():
+    """A sample of an older model would be published."""
     stale = [Path("reports/audio/old.flac"), Path("reports/plots/old.csv")]
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -270,6 +276,7 @@ def test_outputs_of_another_run_do_not_stay():
 
 
 def test_without_a_test_split_the_error_says_so():
+    """With the key of params.yaml."""
     shutil.rmtree("data")
     write_data("mini", {"s1": "train", "s2": "validation"})
     with pytest.raises(EvaluationError, match=r'split "test".*ingest\.split'):
@@ -277,6 +284,7 @@ def test_without_a_test_split_the_error_says_so():
 
 
 def test_models_of_different_mels_are_refused():
+    """Before anything is synthesised."""
     other = MEL.model_copy(update={"hop_length": 64})
     config = GriffinLimConfig(arch="griffin_lim", n_iterations=2, momentum=0.9, n_inversion_updates=4, mel=other)
     save_model(Path("models/vocoder"), GriffinLim(config), config)
@@ -285,6 +293,7 @@ def test_models_of_different_mels_are_refused():
 
 
 def test_recognizer_of_another_language_is_refused():
+    """Its error rate would be of nothing."""
     config = json.loads(Path("models/synthesizer/config.json").read_text())
     config["text"]["language"] = "de"
     Path("models/synthesizer/config.json").write_text(json.dumps(config))
@@ -294,6 +303,7 @@ def test_recognizer_of_another_language_is_refused():
 
 
 def test_error_rates_and_similarity_are_measured_alike_for_all_rows():
+    """Recording, copy and clone."""
     write_params(speech__recognizer="pocketsphinx", speech__verifier="resemblyzer", speech__n_sentences=4)
     evaluate()
     speech = json.loads(Path("reports/metrics.json").read_text())["speech"]
@@ -306,6 +316,7 @@ def test_error_rates_and_similarity_are_measured_alike_for_all_rows():
 
 
 def test_absent_verifier_is_said_on_the_page(monkeypatch):
+    """A missing figure has a reason."""
     monkeypatch.setattr(held_out_speech, "verifier_is_installed", lambda: False)
     write_params(speech__verifier="resemblyzer")
     evaluate()
@@ -347,6 +358,7 @@ def test_one_speaker_corpus_has_no_verification_and_says_why():
 
 
 def test_speakers_of_training_are_left_out_of_verification_and_told_apart():
+    """Known voices are easier."""
     rewrite_data({"s1": HELD_OUT_IN_PART, "s2": "test", "s3": "test"})
     write_params(speech__n_sentences=100)
     evaluate()
@@ -419,6 +431,7 @@ def test_parent_of_the_same_weights_speaks_the_same():
 
 
 def test_parent_is_asked_only_if_the_synthesizer_started_from_it():
+    """Else there is nothing to compare."""
     write_params(release="store@0123456789abcdef", parts=["encoder"])
     evaluate()
     assert "parent" not in metrics()["speech"]
@@ -426,6 +439,7 @@ def test_parent_is_asked_only_if_the_synthesizer_started_from_it():
 
 
 def test_sentences_of_every_length_are_read_or_said_not_to_be():
+    """The page has either."""
     evaluate()
     lengths = metrics()["lengths"]
     assert (lengths["n_sentences"], lengths["max_words"]) == (3, 9)
@@ -442,6 +456,7 @@ def test_sentences_of_every_length_are_read_or_said_not_to_be():
 
 
 def test_cloning_of_unseen_speakers_stands_between_its_bounds_on_the_page():
+    """With numbers that a reader can compare."""
     pytest.importorskip("resemblyzer")
     rewrite_data({"s1": HELD_OUT_IN_PART, "s2": "test", "s3": "test"})
     write_params(speech__verifier="resemblyzer", speech__n_sentences=9)

@@ -14,12 +14,13 @@ from pipeline.params.params import read
 from pipeline.stages.ingest import Params, ingest
 
 
-def test_params_of_the_repository_are_complete(repository: Path) -> None:
+def test_params_of_the_repository_are_complete(repository):
+    """No field has a default that params.yaml hides."""
     assert read(Params, repository / "params.yaml").corpus.sources
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workplace(tmp_path, repository, monkeypatch):
     """The repository's params with a corpus of four voices of noise."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PEEWEE_WORKERS", "1")
@@ -44,7 +45,8 @@ def workplace(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch)
     return tmp_path
 
 
-def test_stage_writes_the_tables_that_dvc_names(workplace: Path) -> None:
+def test_stage_writes_the_tables_that_dvc_names(workplace):
+    """Run as DVC runs it."""
     ingest()
     rows = list(tables.iter_rows(Path("data/corpus")))
     assert {row["speaker_id"] for row in rows} == {f"tiny_{speaker}" for speaker in range(4)}
@@ -58,7 +60,7 @@ def test_stage_writes_the_tables_that_dvc_names(workplace: Path) -> None:
     ]
 
 
-def test_who_is_excluded_is_in_no_table(workplace: Path) -> None:
+def test_who_is_excluded_is_in_no_table(workplace):
     """The list is read from the repository's root."""
     Path("exclusions.csv").write_text("kind,id,reason\nspeaker,tiny_2,consent withdrawn\n")
     ingest()
@@ -66,7 +68,8 @@ def test_who_is_excluded_is_in_no_table(workplace: Path) -> None:
         assert {row["speaker_id"] for row in tables.iter_rows(Path(table))} == {"tiny_0", "tiny_1", "tiny_3"}
 
 
-def test_key_that_is_unknown_stops_the_stage(workplace: Path) -> None:
+def test_key_that_is_unknown_stops_the_stage(workplace):
+    """It is probably misspelt."""
     document = yaml.safe_load(Path("params.yaml").read_text())
     document["ingest"]["max_duraton_s"] = 3
     Path("params.yaml").write_text(yaml.safe_dump(document))

@@ -21,7 +21,7 @@ TABLES = ("utterances.parquet", "mels/acoustic/part-00000.parquet", "mels/speake
 FAILED = '{"passed": false, "failures": ["eer is 0.4, the gate asks for <= 0.1"], "checks": []}'
 
 
-def sign() -> str:
+def sign():
     """Describe what stands in `release` by its manifest, and return the version."""
     folder = Path("release")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
@@ -46,7 +46,7 @@ def sign() -> str:
 
 
 @pytest.fixture(autouse=True)
-def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def version(tmp_path, monkeypatch):
     """The version of a release that passed its gate, in the current folder."""
     monkeypatch.chdir(tmp_path)
     for name in ("PEEWEE_STORE", "PEEWEE_PUBLISH_ANYWAY", "PEEWEE_SIGNING_KEY"):
@@ -67,12 +67,13 @@ def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return sign()
 
 
-def receipt() -> dict[str, object]:
-    found: dict[str, object] = json.loads(Path("receipts/publish.json").read_text())
+def receipt():
+    found = json.loads(Path("receipts/publish.json").read_text())
     return found
 
 
-def test_release_is_published_and_receipt_written(version: str) -> None:
+def test_release_is_published_and_receipt_written(version):
+    """The receipt is what runners read."""
     publish()
     assert receipt() == {
         "version": version, "channel": "stable", "number": 1, "gate_passed": True, "reason": "gate passed",
@@ -81,7 +82,7 @@ def test_release_is_published_and_receipt_written(version: str) -> None:
     assert open_store("store").fetch("stable")[1] == version
 
 
-def test_tables_are_published_with_the_release(version: str) -> None:
+def test_tables_are_published_with_the_release(version):
     """Under the version that the release's own features.json says."""
     publish()
     features = hash_file(Path("release/features.json")).sha256[:16]
@@ -90,7 +91,8 @@ def test_tables_are_published_with_the_release(version: str) -> None:
         assert store.feature_tables.fetch(features, name).read_bytes() == Path("data", name).read_bytes()
 
 
-def test_tables_are_not_looked_at_where_params_say_so(version: str) -> None:
+def test_tables_are_not_looked_at_where_params_say_so(version):
+    """`features: false` needs no tables."""
     Path("params.yaml").write_text("publish: {channel: stable, features: false}\n")
     shutil.rmtree("data")
     publish()
@@ -98,7 +100,7 @@ def test_tables_are_not_looked_at_where_params_say_so(version: str) -> None:
     assert not Path("store/features").exists()
 
 
-def test_table_other_than_the_one_trained_on_is_refused_before_the_release(version: str) -> None:
+def test_table_other_than_the_one_trained_on_is_refused_before_the_release(version):
     """Nothing of the release is there then."""
     Path("data/mels/speaker/part-00000.parquet").write_bytes(b"PAR1 another")
     with pytest.raises(ReleaseError, match=r"mels/speaker/part-00000\.parquet"):
@@ -108,14 +110,15 @@ def test_table_other_than_the_one_trained_on_is_refused_before_the_release(versi
     assert not Path("receipts").exists()
 
 
-def test_missing_table_is_named(version: str) -> None:
+def test_missing_table_is_named(version):
+    """With the stage that makes it."""
     Path("data/utterances.parquet").unlink()
     with pytest.raises(ReleaseError, match=r"utterances\.parquet"):
         publish()
 
 
 @pytest.mark.parametrize("content", [None, b"{}", b'{"format": 1, "files": {}}'])
-def test_release_that_names_no_tables_says_what_to_do(content: bytes | None, version: str) -> None:
+def test_release_that_names_no_tables_says_what_to_do(content, version):
     """Missing, or not the file that the manifest lists."""
     path = Path("release/features.json")
     path.unlink()
@@ -128,7 +131,8 @@ def test_release_that_names_no_tables_says_what_to_do(content: bytes | None, ver
     assert not Path("store").exists()
 
 
-def test_two_releases_of_the_same_tables_share_one_upload(version: str) -> None:
+def test_two_releases_of_the_same_tables_share_one_upload(version):
+    """They are kept by their hash."""
     publish()
     Path("release/encoder/model.safetensors").write_bytes(struct.pack("<Q", 3) + b"{ }")
     sign()
@@ -138,7 +142,7 @@ def test_two_releases_of_the_same_tables_share_one_upload(version: str) -> None:
     assert len(list(Path("store/features").iterdir())) == 1
 
 
-def test_release_is_signed_where_a_key_is_given(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_release_is_signed_where_a_key_is_given(monkeypatch, version):
     """The signature is there before the channel means the release, and changes no version; once is enough."""
     key, public_key = Path("key.pem"), Path("key.pub")
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key], check=True)
@@ -152,7 +156,8 @@ def test_release_is_signed_where_a_key_is_given(monkeypatch: pytest.MonkeyPatch,
     assert open_store("store").fetch("stable", public_key)[1] == version
 
 
-def test_key_that_is_missing_stops_before_anything_is_published(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_key_that_is_missing_stops_before_anything_is_published(monkeypatch, version):
+    """No release without its signature."""
     monkeypatch.setenv("PEEWEE_SIGNING_KEY", "nowhere.pem")
     with pytest.raises(ReleaseError, match=r"nowhere\.pem"):
         publish()
@@ -160,7 +165,8 @@ def test_key_that_is_missing_stops_before_anything_is_published(monkeypatch: pyt
     assert not Path("store/channels").exists()
 
 
-def test_publishing_again_adds_no_entry_and_gives_the_same_receipt(version: str) -> None:
+def test_publishing_again_adds_no_entry_and_gives_the_same_receipt(version):
+    """The stage runs each time."""
     publish()
     first = Path("receipts/publish.json").read_bytes()
     Path("receipts/publish.json").unlink()  # as DVC does before it runs the stage again
@@ -169,9 +175,8 @@ def test_publishing_again_adds_no_entry_and_gives_the_same_receipt(version: str)
     assert len(open_store("store").history("stable")) == 1
 
 
-def test_store_is_named_by_environment_and_receipt_does_not_depend_on_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
-) -> None:
+def test_store_is_named_by_environment_and_receipt_does_not_depend_on_it(tmp_path, monkeypatch, version):
+    """The receipt is an output."""
     publish()
     first = Path("receipts/publish.json").read_bytes()
     monkeypatch.setenv("PEEWEE_STORE", str(tmp_path / "elsewhere"))
@@ -180,7 +185,8 @@ def test_store_is_named_by_environment_and_receipt_does_not_depend_on_it(
     assert Path("receipts/publish.json").read_bytes() == first
 
 
-def test_failed_gate_is_refused_with_its_failures(version: str) -> None:
+def test_failed_gate_is_refused_with_its_failures(version):
+    """The error lists them."""
     GATE.write_text(FAILED)
     sign()
     with pytest.raises(GateError, match=r"eer is 0\.4, the gate asks for <= 0\.1.*PEEWEE_PUBLISH_ANYWAY"):
@@ -189,7 +195,8 @@ def test_failed_gate_is_refused_with_its_failures(version: str) -> None:
     assert not Path("receipts").exists()
 
 
-def test_failed_gate_is_published_with_a_reason_that_is_recorded(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_failed_gate_is_published_with_a_reason_that_is_recorded(monkeypatch, version):
+    """A person decides, and signs for it."""
     GATE.write_text(FAILED)
     failed = sign()
     monkeypatch.setenv("PEEWEE_PUBLISH_ANYWAY", "  ")
@@ -234,7 +241,8 @@ def test_failures_of_a_gate_are_shortened_for_the_reason(monkeypatch):
 
 
 @pytest.mark.parametrize("content", [None, "", "{", "[]", "{}", '{"passed": "yes"}', '{"passed": null}'])
-def test_gate_that_does_not_say_that_it_passed_is_refused(content: str | None, version: str) -> None:
+def test_gate_that_does_not_say_that_it_passed_is_refused(content, version):
+    """Only true is true."""
     if content is None:
         GATE.unlink()
     else:
@@ -245,7 +253,8 @@ def test_gate_that_does_not_say_that_it_passed_is_refused(content: str | None, v
     assert not Path("store").exists()
 
 
-def test_gate_edited_after_the_release_was_made_is_refused(version: str) -> None:
+def test_gate_edited_after_the_release_was_made_is_refused(version):
+    """The manifest has its hash."""
     GATE.write_text(FAILED)
     sign()
     GATE.write_text('{"passed": true, "failures": [], "checks": []}')
@@ -253,26 +262,29 @@ def test_gate_edited_after_the_release_was_made_is_refused(version: str) -> None
         publish()
 
 
-def test_weights_edited_after_the_release_was_made_are_refused(version: str) -> None:
+def test_weights_edited_after_the_release_was_made_are_refused(version):
+    """The manifest has their hash."""
     path = Path("release/encoder/model.safetensors")
     path.write_bytes(path.read_bytes().replace(b"{}", b"[]"))
     with pytest.raises(TamperedReleaseError, match=r"release/encoder/model\.safetensors"):
         publish()
 
 
-def test_folder_that_is_no_release_is_named(version: str) -> None:
+def test_folder_that_is_no_release_is_named(version):
+    """With the stage that makes one."""
     Path("release/manifest.json").unlink()
     with pytest.raises(ReleaseNotFoundError, match=r"release/manifest\.json is missing"):
         publish()
 
 
-def test_channel_that_can_be_none_is_refused(version: str) -> None:
+def test_channel_that_can_be_none_is_refused(version):
+    """It would be a path or a version."""
     Path("params.yaml").write_text("publish: {channel: ../up, features: true}\n")
     with pytest.raises(ReleaseError, match="can't be a channel"):
         publish()
 
 
-def test_stage_imports_nothing_heavy(repository: Path) -> None:
+def test_stage_imports_nothing_heavy(repository):
     """It runs at each `make repro`, which has 5 s in all when nothing changed."""
     code = "import sys, pipeline.stages.publish; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)

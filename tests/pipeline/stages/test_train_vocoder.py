@@ -132,6 +132,7 @@ def history():
 
 
 def test_griffin_lim_is_written_with_its_copy_synthesis_figure():
+    """It is a vocoder as the other."""
     write_params()
     train_vocoder()
     vocoder = load_vocoder(Path("models/vocoder"))
@@ -143,6 +144,7 @@ def test_griffin_lim_is_written_with_its_copy_synthesis_figure():
 
 
 def test_griffin_lim_stage_gives_the_same_bytes_twice():
+    """The model has a hash."""
     write_params()
     written = []
     for _ in range(2):
@@ -153,6 +155,7 @@ def test_griffin_lim_stage_gives_the_same_bytes_twice():
 
 
 def test_hifi_gan_stage_leaves_plain_weights_that_give_the_figure_written_down():
+    """The released weights are the measured ones."""
     write_params(arch="hifi_gan")
     train_vocoder()
     vocoder = load_vocoder(Path("models/vocoder"))
@@ -173,6 +176,7 @@ def test_hifi_gan_stage_leaves_plain_weights_that_give_the_figure_written_down()
 
 
 def test_hifi_gan_stage_gives_the_same_bytes_twice():
+    """On a CPU, training is reproducible."""
     write_params(arch="hifi_gan")
     written = []
     for _ in range(2):
@@ -204,12 +208,14 @@ def test_stage_stopped_by_sigterm_goes_on_to_the_same_bytes(monkeypatch):
 
 
 def test_loss_above_half_the_rate_stops_the_stage():
+    """There is no such frequency."""
     write_params(arch="hifi_gan", hifi_gan__training__mel_loss_f_max=12001.0)
     with pytest.raises(ConfigError, match=r"mel_loss_f_max is 12001 Hz, .* hold nothing above [0-9]+ Hz"):
         train_vocoder()
 
 
 def test_hop_that_is_not_the_upsampling_stops_the_stage():
+    """Before a week of training."""
     write_params(arch="hifi_gan", hifi_gan__generator__upsample_rates=[8, 4, 2])
     with pytest.raises(ConfigError, match=r"hop_length is 128 but the vocoder upsamples by 8\*4\*2 = 64"):
         train_vocoder()
@@ -217,6 +223,7 @@ def test_hop_that_is_not_the_upsampling_stops_the_stage():
 
 @pytest.mark.parametrize("arch", ["griffin_lim", "hifi_gan"])
 def test_no_validation_utterance_stops_the_stage(arch):
+    """Nothing could choose the best step."""
     write_tables([("s1_a", "train", speech(120, 1.0, 16000), 16000)])
     write_params(arch=arch)
     with pytest.raises(NoRecordingsError, match="validation"):
@@ -224,11 +231,13 @@ def test_no_validation_utterance_stops_the_stage(arch):
 
 
 def test_early_stop_that_would_skip_fine_tuning_is_refused():
+    """The last steps are the ones on the synthesizer's mels."""
     with pytest.raises(ConfigError, match=r"schedule\.patience to 0"):
         write_params(hifi_gan__training__fine_tune_steps=2, hifi_gan__training__schedule__patience=3)
 
 
 def test_segments_hold_samples_that_their_mel_is_of():
+    """Cut at the same place."""
     recordings = Recordings(CORPUS, MELS, "train")
     assert len(recordings) == 3
     mel, samples = recordings.segment(2, 20, 33)  # the one that was resampled
@@ -240,6 +249,7 @@ def test_segments_hold_samples_that_their_mel_is_of():
 
 
 def test_segment_of_a_short_utterance_ends_in_silence():
+    """Padding is silence, not noise."""
     recordings = Recordings(CORPUS, MELS, "train")
     n_frames = int(recordings.mels.lengths[1])
     assert n_frames < 33
@@ -251,6 +261,7 @@ def test_segment_of_a_short_utterance_ends_in_silence():
 
 
 def test_corpus_and_mels_of_other_utterances_are_refused():
+    """Rows have to fit each other."""
     rows = [dict(row) for row in tables.iter_rows(MELS)]
     tables.write_shard(MELS / "part-00000.parquet", tables.MELS, rows[1:], {"mel": MEL})
     with pytest.raises(tables.TableError, match="not of the same recordings"):
@@ -258,6 +269,7 @@ def test_corpus_and_mels_of_other_utterances_are_refused():
 
 
 def test_batch_depends_on_its_index_alone():
+    """Training can resume anywhere."""
     params = write_params()
     first, second = (HiFiGanLearner(CORPUS, MELS, no_forced_mels, params) for _ in range(2))
     second.batch(0)
@@ -271,6 +283,8 @@ def test_batch_depends_on_its_index_alone():
 
 
 def test_last_steps_hear_teacher_forced_mels():
+    """Fine-tuning begins at its step."""
+
     def forced(split):
         lengths = [int(row["n_frames"]) for row in tables.iter_rows(MELS) if row["split"] == split]
         return Ragged((np.full((length, 40), 1.5) for length in lengths), np.float32, 40)
@@ -309,6 +323,7 @@ def synthesizer():
 
 
 def test_teacher_forced_mels_are_those_of_the_rows_and_the_same_each_time(synthesizer):
+    """Each in its own row, without chance."""
     sources = CORPUS, MELS, Path("data/speakers/utterances.parquet"), Path("models/synthesizer")
     first, second, other = (teacher_forced_mels(*sources, "train", seed, "cpu") for seed in (1, 1, 2))
     assert first.lengths.tolist() == Recordings(CORPUS, MELS, "train").mels.lengths.tolist()
@@ -317,6 +332,7 @@ def test_teacher_forced_mels_are_those_of_the_rows_and_the_same_each_time(synthe
 
 
 def test_fine_tuning_stage_measures_on_the_synthesizer_s_mels(synthesizer):
+    """That is what it is for."""
     write_params(arch="hifi_gan", hifi_gan__training__fine_tune_steps=2)
     train_vocoder()
     figures = [row for row in history() if row["split"] == "validation"]
@@ -325,6 +341,7 @@ def test_fine_tuning_stage_measures_on_the_synthesizer_s_mels(synthesizer):
 
 
 def test_hifi_gan_overfits_one_batch():
+    """The losses can teach it."""
     params = write_params(hifi_gan__training__batch_size=1)
     learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
     fabric = Fabric(accelerator="cpu", devices=1)
@@ -382,6 +399,7 @@ def test_generator_pays_for_the_scores_and_maps_of_what_it_generated():
 
 
 def test_learning_rate_halves_when_told():
+    """At the steps of params.yaml."""
     params = write_params(hifi_gan__training__decay_every=10)
     learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
     fabric = Fabric(accelerator="cpu", devices=1)
@@ -422,6 +440,7 @@ def test_generator_without_steps_is_the_base_s_to_the_byte():
 
 
 def test_no_steps_of_a_generator_need_a_base():
+    """Untrained weights are no vocoder."""
     write_params(arch="hifi_gan", hifi_gan__training__schedule__steps=0)
     with pytest.raises(ConfigError, match=r"base\.parts does not name vocoder"):
         train_vocoder()
@@ -440,6 +459,7 @@ def test_no_steps_of_a_generator_need_a_base():
     ],
 )
 def test_another_vocoder_is_refused_by_its_fields(before, after, differing):
+    """The error names the field and both values."""
     release_vocoder(**before)
     write_params(base=["vocoder"], **after)
     with pytest.raises(ConfigError, match=differing):

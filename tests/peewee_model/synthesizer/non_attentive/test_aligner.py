@@ -6,25 +6,25 @@ from itertools import combinations, pairwise
 import pytest
 import torch
 from scipy.stats import betabinom
-from torch import Tensor
 
 from peewee_model.synthesizer.non_attentive.aligner import Aligner, _log_prior, alignment_loss, best_durations
 from tests.peewee_model.synthesizer.configs import small_config
 
 
-def ways(n_steps: int, n_tokens: int) -> list[tuple[int, ...]]:
+def ways(n_steps, n_tokens):
     """All durations of at least one step that add up."""
     return [
         tuple(b - a for a, b in pairwise((0, *ends, n_steps))) for ends in combinations(range(1, n_steps), n_tokens - 1)
     ]
 
 
-def score(shares: Tensor, durations: tuple[int, ...]) -> float:
+def score(shares, durations):
     tokens = [token for token, n in enumerate(durations) for _ in range(n)]
     return sum(float(shares[step, token]) for step, token in enumerate(tokens))
 
 
-def test_best_durations_are_those_of_a_search_through_all() -> None:
+def test_best_durations_are_those_of_a_search_through_all():
+    """Dynamic programming finds the optimum."""
     shares = torch.randn(3, 9, 4).log_softmax(2)
     steps, tokens = torch.tensor([9, 6, 4]), torch.tensor([4, 2, 4])
     found = best_durations(shares, steps, tokens)
@@ -37,7 +37,8 @@ def test_best_durations_are_those_of_a_search_through_all() -> None:
     assert len(every) == 1  # four steps for four tokens: no choice
 
 
-def test_recording_shorter_than_its_text_is_divided_evenly() -> None:
+def test_recording_shorter_than_its_text_is_divided_evenly():
+    """There is no path with a frame for each token."""
     shares = torch.randn(2, 6, 5).log_softmax(2)
     found = best_durations(shares, torch.tensor([3, 6]), torch.tensor([5, 5]))
     assert found.sum(1).tolist() == [3, 6]
@@ -45,7 +46,7 @@ def test_recording_shorter_than_its_text_is_divided_evenly() -> None:
     assert found[1].min() == 1
 
 
-def test_loss_is_of_the_sum_over_all_ways_to_read() -> None:
+def test_loss_is_of_the_sum_over_all_ways_to_read():
     """As CTC sums: from a token to the next, with or without steps of none between."""
     shares = torch.randn(1, 4, 2).log_softmax(2)
     with_blank = torch.cat((torch.full((1, 4, 1), -1.0), shares), dim=2).log_softmax(2)[0].exp()
@@ -58,7 +59,8 @@ def test_loss_is_of_the_sum_over_all_ways_to_read() -> None:
     assert float(found) == pytest.approx(-math.log(total) / 4, rel=1e-5)
 
 
-def test_prior_is_the_beta_binomial_distribution() -> None:
+def test_prior_is_the_beta_binomial_distribution():
+    """Compared with scipy's."""
     found = _log_prior(torch.tensor([7, 3]), torch.tensor([4, 2]), 7, 4)
     for item, (n_steps, n_tokens) in enumerate(((7, 4), (3, 2))):
         for step in range(n_steps):
@@ -66,7 +68,8 @@ def test_prior_is_the_beta_binomial_distribution() -> None:
             assert found[item, step, :n_tokens].tolist() == pytest.approx(expected.tolist(), abs=1e-4)
 
 
-def test_aligner_ignores_padding() -> None:
+def test_aligner_ignores_padding():
+    """An utterance has the same alignment alone and in a batch."""
     aligner = Aligner(small_config("non_attentive", reduction_factor=2))
     symbols, groups = torch.randn(1, 16, 4), torch.randn(1, 16, 6)
     steps, tokens = torch.tensor([6]), torch.tensor([4])
@@ -95,7 +98,7 @@ def test_shares_of_a_padded_batch_by_hand():
             assert found[item, step].exp().tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_aligner_learns_how_long_sounds_last() -> None:
+def test_aligner_learns_how_long_sounds_last():
     """Six sounds of 2 to 7 steps, to within one or so: it sees a step to each side; nobody tells it where one ends."""
     config = small_config("non_attentive", aligner_channels=32, aligner_dim=16)
     sounds, lasting = 2 * torch.randn(7, 8, 1), torch.tensor([0, 2, 3, 4, 5, 6, 7])
@@ -103,7 +106,7 @@ def test_aligner_learns_how_long_sounds_last() -> None:
     aligner = Aligner(config)
     optimizer = torch.optim.Adam([*aligner.parameters(), *embedding.parameters()], lr=1e-2)
 
-    def draw(seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def draw(seed):
         drawing = torch.Generator().manual_seed(seed)
         texts = torch.stack([1 + torch.randperm(6, generator=drawing)[:5] for _ in range(8)])  # none twice in a row
         mels = [torch.cat([sounds[t].expand(-1, int(lasting[t])) for t in text], dim=1) for text in texts]
@@ -113,7 +116,7 @@ def test_aligner_learns_how_long_sounds_last() -> None:
             padded[item, :, : mel.shape[1]] = mel + 0.3 * torch.randn(mel.shape, generator=drawing)
         return texts, torch.full((8,), 5), padded, steps
 
-    def error(seed: int) -> float:
+    def error(seed):
         """Mean error, in steps."""
         texts, tokens, mels, steps = draw(seed)
         with torch.no_grad():

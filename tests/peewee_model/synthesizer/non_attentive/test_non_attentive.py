@@ -1,12 +1,9 @@
 """The Non-Attentive Tacotron: what its parts hold, and that padding, limits and batches change none."""
 
-from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
 import torch
-from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
 from peewee_model.networks.weights import save_model
@@ -17,7 +14,7 @@ from tests.peewee_model.synthesizer.configs import small_config
 from tests.peewee_model.synthesizer.tacotron2.test_tacotron2 import N_MELS, infer, item_alone, make_batch
 
 
-def made(**changes: Any) -> NonAttentiveTacotron:
+def made(**changes):
     model = make_synthesizer(small_config("non_attentive", **changes)).eval()
     assert isinstance(model, NonAttentiveTacotron)
     model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
@@ -27,7 +24,7 @@ def made(**changes: Any) -> NonAttentiveTacotron:
 
 
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
-def test_padding_changes_nothing_that_is_drawn_of_recordings(reduction_factor: int) -> None:
+def test_padding_changes_nothing_that_is_drawn_of_recordings(reduction_factor):
     """An item alone and padded in a batch, more than the batch needs: the same outputs, and nothing at padding."""
     model = made(reduction_factor=reduction_factor)
     batch = make_batch([6, 4, 1], [27, 31, 5])
@@ -49,9 +46,10 @@ def test_padding_changes_nothing_that_is_drawn_of_recordings(reduction_factor: i
         assert together.durations[index].sum() == steps == together.alignment[index].sum()
 
 
-def test_tokens_are_held_for_as_long_as_they_last() -> None:
+def test_tokens_are_held_for_as_long_as_they_last():
+    """Each token's vector is repeated for its frames."""
     decoder = FrameDecoder(small_config("non_attentive")).eval()
-    seen: list[Tensor] = []
+    seen = []
     decoder.convolutions.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
     values, durations = torch.randn(2, 3, 22), torch.tensor([[2, 0, 4], [1, 2, 0]])
     _, alignment = decoder(values, durations, 6)
@@ -65,7 +63,7 @@ def test_tokens_are_held_for_as_long_as_they_last() -> None:
     assert torch.all(held[1, 3:] == 0)
 
 
-def test_durations_are_whole_and_add_up() -> None:
+def test_durations_are_whole_and_add_up():
     """No rounding error grows along a text; no token is skipped, and none lasts for ever."""
     predictor = DurationPredictor(small_config("non_attentive"))
     lasting = torch.tensor([[2.4] * 10, [0.01] * 9 + [1e9]])
@@ -77,7 +75,8 @@ def test_durations_are_whole_and_add_up() -> None:
 
 
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
-def test_what_is_spoken_is_what_would_be_drawn_of_a_recording_so_timed(reduction_factor: int) -> None:
+def test_what_is_spoken_is_what_would_be_drawn_of_a_recording_so_timed(reduction_factor):
+    """Inference and training share the decoder."""
     model = made(reduction_factor=reduction_factor)
     batch = make_batch([9, 5], [1, 1])
     spoken = infer(model, batch, max_frames=10_000)
@@ -92,7 +91,8 @@ def test_what_is_spoken_is_what_would_be_drawn_of_a_recording_so_timed(reduction
     assert spoken.stop_logits is None
 
 
-def test_padding_changes_nothing_that_is_spoken() -> None:
+def test_padding_changes_nothing_that_is_spoken():
+    """A text is the same alone and in a batch."""
     model = made(reduction_factor=2)
     batch = make_batch([9, 5, 2], [1, 1, 1])
     limits = torch.tensor([7, 10_000, 10_000])
@@ -107,7 +107,8 @@ def test_padding_changes_nothing_that_is_spoken() -> None:
         assert torch.all(together.mel[index, :, n_frames:] == 0)
 
 
-def test_voice_is_heard() -> None:
+def test_voice_is_heard():
+    """Another speaker embedding gives another mel."""
     model, batch = made(), make_batch([6], [1])
     one, other = (
         infer(model, batch | {"speaker_embedding": voice}, max_frames=200).mel for voice in torch.eye(6)[:2, None]
@@ -116,7 +117,7 @@ def test_voice_is_heard() -> None:
     assert not torch.allclose(one[..., :n], other[..., :n])
 
 
-def test_durations_do_not_teach_the_aligner_nor_mels_the_predictor() -> None:
+def test_durations_do_not_teach_the_aligner_nor_mels_the_predictor():
     """The best reading is a choice, not a function; what is drawn in training is timed by it, not by the predictor."""
     model, batch = made().train(), make_batch([6, 4], [27, 31])
     model(**batch).mel_after.square().sum().backward()
@@ -124,7 +125,8 @@ def test_durations_do_not_teach_the_aligner_nor_mels_the_predictor() -> None:
     assert taught == {"encoder", "frame_decoder", "postnet"}
 
 
-def test_wrong_input_is_named() -> None:
+def test_wrong_input_is_named():
+    """With the shape that was given and the one that is wanted."""
     model, batch = made(), make_batch([9], [12])
     with pytest.raises(ShapeError, match="made for 6"):
         model(**batch | {"speaker_embedding": None})
@@ -137,7 +139,8 @@ def test_wrong_input_is_named() -> None:
     assert model.packed() == model.packed("float32")
 
 
-def test_model_survives_its_folder(tmp_path: Path) -> None:
+def test_model_survives_its_folder(tmp_path):
+    """Saved and loaded, it gives the same mel."""
     model = made(reduction_factor=2)
     save_model(tmp_path, model, model.config)
     loaded = load_synthesizer(tmp_path)

@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memory
-
 
 class AttentionState(NamedTuple):
     """What one step gives to the next."""
@@ -27,7 +25,7 @@ class AttentionState(NamedTuple):
     """Sum of the alignments so far. (B, L)"""
 
 
-def initial_state(memory: Memory, weights: AttentionWeights) -> AttentionState:
+def initial_state(memory, weights):
     """All zero."""
     n_items, n_tokens, n_context = memory.values.shape
     n_hidden = weights.query.shape[1]
@@ -35,14 +33,7 @@ def initial_state(memory: Memory, weights: AttentionWeights) -> AttentionState:
     return AttentionState(*(memory.values.new_zeros(n_items, size) for size in sizes))
 
 
-def attention_step(
-    input_gates: Tensor,
-    state: AttentionState,
-    memory: Memory,
-    weights: AttentionWeights,
-    *,
-    dropout_mask: Tensor | None = None,
-) -> AttentionState:
+def attention_step(input_gates, state, memory, weights, *, dropout_mask=None):
     """Take one decoder step.
 
     Args:

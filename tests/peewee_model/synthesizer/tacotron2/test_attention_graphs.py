@@ -17,7 +17,7 @@ def run_now(work):
     return work
 
 
-def gradients(outputs, case: Case, seed: int = 0):
+def gradients(outputs, case, seed=0):
     generator = torch.Generator().manual_seed(seed)
     loss = sum(
         (output * torch.randn(output.shape, generator=generator, dtype=output.dtype)).sum() for output in outputs
@@ -25,7 +25,7 @@ def gradients(outputs, case: Case, seed: int = 0):
     return torch.autograd.grad(loss, case.leaves())
 
 
-def assert_same(found, expected, case: Case):
+def assert_same(found, expected, case):
     for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
     for ours, theirs in zip(gradients(found, case), gradients(expected, case), strict=True):
@@ -120,7 +120,7 @@ def test_graphs_are_for_cuda_alone(monkeypatch):
 class Launches(TorchDispatchMode):
     """Counts operations that a GPU would be told of: all but views and allocations."""
 
-    def __init__(self) -> None:
+    def __init__(self):
         super().__init__()
         self.n = 0
 

@@ -19,14 +19,14 @@ class Case(NamedTuple):
     weights: AttentionWeights
     dropout_masks: Tensor | None
 
-    def leaves(self) -> list[Tensor]:
+    def leaves(self):
         return [self.input_gates, self.memory.values, self.memory.keys, *self.weights]
 
 
-def make_case(dtype: torch.dtype, *, dropout: bool, n_steps: int = 11) -> Case:
+def make_case(dtype, *, dropout, n_steps=11):
     n_items, n_tokens, n_context, n_hidden, n_compared, kernel_size = 3, 7, 5, 6, 4, 5
 
-    def leaf(*shape: int) -> Tensor:
+    def leaf(*shape):
         return torch.randn(*shape, dtype=dtype, requires_grad=True)
 
     mask = torch.arange(n_tokens) < torch.tensor([7, 4, 1])[:, None]
@@ -44,7 +44,7 @@ def make_case(dtype: torch.dtype, *, dropout: bool, n_steps: int = 11) -> Case:
     )
 
 
-def plain_loop(case: Case) -> tuple[Tensor, Tensor]:
+def plain_loop(case):
     state = initial_state(case.memory, case.weights)
     states, alignments = [], []
     for step, gates in enumerate(case.input_gates):
@@ -57,9 +57,8 @@ def plain_loop(case: Case) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("dropout", [False, True])
 @pytest.mark.parametrize("chunk_numbers", [1, 4 * 84, 1 << 22], ids=["step", "several", "all"])
-def test_loop_equals_steps_in_outputs_and_gradients(
-    dropout: bool, chunk_numbers: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loop_equals_steps_in_outputs_and_gradients(dropout, chunk_numbers, monkeypatch):
+    """One fused backward pass against plain autograd."""
     monkeypatch.setattr(module, "_CHUNK_NUMBERS", chunk_numbers)
     case = make_case(torch.float64, dropout=dropout)
     expected = plain_loop(case)
@@ -76,7 +75,7 @@ def test_loop_equals_steps_in_outputs_and_gradients(
         assert theirs.abs().max() > 1e-3
 
 
-def test_loop_equals_steps_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loop_equals_steps_in_single_precision(monkeypatch):
     """Single precision takes the packed products where the processor has them."""
     monkeypatch.setattr(products, "_WORTHWHILE", 0)
     case = make_case(torch.float32, dropout=True)
@@ -88,17 +87,18 @@ def test_loop_equals_steps_in_single_precision(monkeypatch: pytest.MonkeyPatch) 
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_loop_passes_gradcheck() -> None:
+def test_loop_passes_gradcheck():
+    """Against finite differences."""
     case = make_case(torch.float64, dropout=True, n_steps=3)
 
-    def run(gates: Tensor, values: Tensor, keys: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor]:
+    def run(gates, values, keys, *weights):
         memory = Memory(values, keys, case.memory.mask)
         return attention_loop(gates, memory, AttentionWeights(*weights), case.dropout_masks)
 
     assert torch.autograd.gradcheck(run, case.leaves(), fast_mode=True)
 
 
-def test_loop_gives_the_same_gradient_twice() -> None:
+def test_loop_gives_the_same_gradient_twice():
     """The backward pass changes nothing that it saved."""
     case = make_case(torch.float64, dropout=True)
     loss = attention_loop(*case)[0].square().sum()
@@ -107,7 +107,8 @@ def test_loop_gives_the_same_gradient_twice() -> None:
         assert torch.equal(one, other)
 
 
-def test_alignment_never_looks_at_padding() -> None:
+def test_alignment_never_looks_at_padding():
+    """Its weight there is exactly 0."""
     case = make_case(torch.float64, dropout=False)
     alignment = attention_loop(*case)[1]
     assert torch.all(alignment[:, ~case.memory.mask] == 0)

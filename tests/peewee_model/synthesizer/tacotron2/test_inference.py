@@ -1,7 +1,6 @@
 """The decoder at inference against a decoder step that is written plainly."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -9,15 +8,10 @@ from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
 from peewee_model.synthesizer.options import InferOptions
-from peewee_model.synthesizer.synthesizer import Infer, InferOutput
-from peewee_model.synthesizer.tacotron2.attention import Memory
-from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
-from peewee_model.synthesizer.tacotron2.decoder import Decoder
 from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecoder
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from tests.peewee_model.synthesizer.tacotron2.plain_attention import AttentionState, attention_step, initial_state
 
-MakeConfig = Callable[..., Tacotron2Config]
 N_SYMBOLS, N_MELS, N_EMBEDDING, MEMORY_DIM = 12, 8, 6, 22
 
 
@@ -27,7 +21,7 @@ class PlainState(NamedTuple):
     cell: Tensor
 
 
-def plain_step(decoder: Decoder, frame: Tensor, state: PlainState, memory: Memory) -> tuple[Tensor, Tensor, PlainState]:
+def plain_step(decoder, frame, state, memory):
     """A decoder step as the paper has it, without the prenet's dropout."""
     gates = decoder.input_gates(decoder.prenet(frame, drop=False))
     attention = attention_step(gates, state.attention, memory, decoder.attention_weights())
@@ -38,14 +32,12 @@ def plain_step(decoder: Decoder, frame: Tensor, state: PlainState, memory: Memor
     return group, stop_logits, PlainState(attention, hidden, cell)
 
 
-def make_memory(decoder: Decoder, lengths: list[int]) -> Memory:
+def make_memory(decoder, lengths):
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
     return decoder.remember(torch.randn(*mask.shape, MEMORY_DIM) * mask[..., None], mask)
 
 
-def speak(
-    model: Tacotron2, lengths: list[int], tokens: Tensor | None = None, generator: Any = None, precision: Any = None
-) -> InferOutput:
+def speak(model, lengths, tokens=None, generator=None, precision=None):
     if tokens is None:
         tokens = torch.randint(1, N_SYMBOLS, (len(lengths), max(lengths)))
     embedding = torch.nn.functional.normalize(torch.ones(len(lengths), N_EMBEDDING), dim=1)
@@ -58,7 +50,7 @@ def speak(
 @pytest.mark.parametrize(
     "lengths", [[9], [9, 5, 2], [MEMORY_DIM + 8]], ids=["short", "several", "longer than the memory is wide"]
 )
-def test_step_equals_the_plain_step(make_config: MakeConfig, lengths: list[int], factor: int) -> None:
+def test_step_equals_the_plain_step(make_config, lengths, factor):
     """Frames, stop logits and alignments of 25 steps, each from the last; what a text gives is projected or not."""
     decoder = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=factor)).eval().decoder
     memory = make_memory(decoder, lengths)
@@ -78,12 +70,12 @@ def test_step_equals_the_plain_step(make_config: MakeConfig, lengths: list[int],
 
 
 @pytest.mark.parametrize(("precision", "bound"), [("float16", 1e-3), ("int8", 1e-2)])
-def test_fewer_bits_stay_near_full_precision(make_config: MakeConfig, precision: str, bound: float) -> None:
+def test_fewer_bits_stay_near_full_precision(make_config, precision, bound):
     """Of what the same seed says freely, at a size that averages over weights; another seed differs far more."""
     model = Tacotron2(make_config(attention_rnn_dim=256, decoder_rnn_dim=256, prenet_dim=64, attention_dim=32)).eval()
     tokens = torch.randint(1, N_SYMBOLS, (1, 15))
 
-    def say(precision: str, seed: int) -> InferOutput:
+    def say(precision, seed):
         return speak(model, [15], tokens, torch.Generator().manual_seed(seed), precision)
 
     full, rounded, other = say("float32", 1), say(precision, 1), say("float32", 2)
@@ -94,7 +86,7 @@ def test_fewer_bits_stay_near_full_precision(make_config: MakeConfig, precision:
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("float16", 1e-3), ("int8", 2e-3)])
-def test_text_says_the_same_alone_and_among_others(make_config: MakeConfig, precision: str, tolerance: float) -> None:
+def test_text_says_the_same_alone_and_among_others(make_config, precision, tolerance):
     """With dropout on, and a generator for each: up to the rounding of the precision."""
     model = Tacotron2(make_config()).eval()
     tokens, lengths = torch.randint(1, N_SYMBOLS, (3, 9)), [9, 5, 2]
@@ -107,7 +99,7 @@ def test_text_says_the_same_alone_and_among_others(make_config: MakeConfig, prec
     assert torch.dist(together.mel[0], together.mel[1]) > 0.1
 
 
-def test_dropout_is_drawn_anew_at_each_step(make_config: MakeConfig) -> None:
+def test_dropout_is_drawn_anew_at_each_step(make_config):
     """Beyond what is drawn ahead too: half of the units is dropped, the rest doubled, never twice the same."""
     decoder = Tacotron2(make_config(prenet_dim=200)).eval().decoder
     run = DecoderRun(PackedDecoder(decoder, "float32"), make_memory(decoder, [4, 4]), [torch.Generator()] * 2)
@@ -118,11 +110,12 @@ def test_dropout_is_drawn_anew_at_each_step(make_config: MakeConfig) -> None:
     assert len(kept.flatten(0, 2).unique(dim=0)) == 70 * 2 * 2
 
 
-def test_packed_decoder_does_not_change_with_the_model(make_config: MakeConfig) -> None:
+def test_packed_decoder_does_not_change_with_the_model(make_config):
+    """It is a copy, made once."""
     model = Tacotron2(make_config()).eval()
     tokens = torch.randint(1, N_SYMBOLS, (1, 7))
 
-    def say(infer: Infer) -> Tensor:
+    def say(infer):
         options = InferOptions(torch.Generator().manual_seed(1), stop_threshold=1.0)
         return infer(tokens, torch.tensor([7]), torch.ones(1, N_EMBEDDING), max_frames=40, options=options).mel
 
@@ -134,7 +127,8 @@ def test_packed_decoder_does_not_change_with_the_model(make_config: MakeConfig) 
     assert not torch.allclose(say(model.infer), before, atol=1e-3)
 
 
-def test_unusable_arguments_are_refused(make_config: MakeConfig) -> None:
+def test_unusable_arguments_are_refused(make_config):
+    """With what was given and what is wanted."""
     model = Tacotron2(make_config()).eval()
     with pytest.raises(ConfigError, match="there is no precision 'half'"):
         PackedDecoder(model.decoder, "half")

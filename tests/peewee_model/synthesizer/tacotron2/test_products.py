@@ -8,7 +8,8 @@ from peewee_model.synthesizer.tacotron2 import products
 
 @pytest.mark.parametrize("onednn", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_products_equal_torchs(dtype: torch.dtype, onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_products_equal_torchs(dtype, onednn, monkeypatch):
+    """Ours are faster, not other."""
     monkeypatch.setattr(products, "_WORTHWHILE", 0 if onednn else 1 << 62)
     rows, weight = torch.randn(9, 30, dtype=dtype), torch.randn(70, 30, dtype=dtype)
     expected = (rows.double() @ weight.double().t()).to(dtype)
@@ -18,7 +19,8 @@ def test_products_equal_torchs(dtype: torch.dtype, onednn: bool, monkeypatch: py
     torch.testing.assert_close(transposed(rows), expected)
 
 
-def test_linear_equals_torchs_in_outputs_and_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_linear_equals_torchs_in_outputs_and_gradients(monkeypatch):
+    """So that training does not change."""
     monkeypatch.setattr(products, "_WORTHWHILE", 0)
     leaves = [torch.randn(*shape, requires_grad=True) for shape in ((4, 5, 30), (70, 50), (70,))]
     results = []

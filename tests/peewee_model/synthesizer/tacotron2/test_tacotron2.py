@@ -1,28 +1,22 @@
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import pytest
 import torch
-from torch import Tensor
 
 from peewee_model.errors import ConfigError, ShapeError
 from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.synthesizer.options import ForwardOptions, InferOptions
 from peewee_model.synthesizer.synthesizer import n_decoder_steps
-from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.synthesizer.tacotron2.inference import DecoderRun
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2, Tacotron2Output
 from tests.reference import our_name, torchaudio_tacotron2, without_dropout
 
-MakeConfig = Callable[..., Tacotron2Config]
 N_SYMBOLS, N_MELS = 12, 8
 
 
-def make_batch(token_lengths: list[int], mel_lengths: list[int], n_embedding: int = 6) -> dict[str, Tensor]:
+def make_batch(token_lengths, mel_lengths, n_embedding=6):
     n_items = len(token_lengths)
     return {
         "tokens": torch.randint(1, N_SYMBOLS, (n_items, max(token_lengths))),
@@ -33,20 +27,20 @@ def make_batch(token_lengths: list[int], mel_lengths: list[int], n_embedding: in
     }
 
 
-def item_alone(batch: dict[str, Tensor], index: int) -> dict[str, Tensor]:
+def item_alone(batch, index):
     alone = {name: tensor[index : index + 1] for name, tensor in batch.items()}
     alone["tokens"] = alone["tokens"][:, : int(alone["token_lengths"])]
     alone["mel"] = alone["mel"][:, :, : int(alone["mel_lengths"])]
     return alone
 
 
-def gradients(model: Tacotron2, outputs: tuple[Tensor, ...], weighting: list[Tensor]) -> dict[str, Tensor]:
+def gradients(model, outputs, weighting):
     model.zero_grad(set_to_none=True)
     sum((output * weight).sum() for output, weight in zip(outputs, weighting, strict=True)).backward()
     return {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
 
 
-def torchaudio_like(config: Tacotron2Config) -> Any:
+def torchaudio_like(config):
     """Torchaudio's model of the same sizes."""
     return torchaudio_tacotron2()(
         n_mels=config.mel.n_mels,
@@ -70,7 +64,7 @@ def torchaudio_like(config: Tacotron2Config) -> Any:
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["evaluation", "training"])
-def test_model_equals_torchaudio_with_the_same_weights(make_config: MakeConfig, training: bool) -> None:
+def test_model_equals_torchaudio_with_the_same_weights(make_config, training):
     """Teacher-forced outputs and the gradients of all parameters; in training mode batch statistics too."""
     config = make_config(
         speaker_embedding_dim=0,
@@ -112,7 +106,7 @@ def test_model_equals_torchaudio_with_the_same_weights(make_config: MakeConfig, 
 
 
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
-def test_padding_changes_nothing_in_evaluation(make_config: MakeConfig, reduction_factor: int) -> None:
+def test_padding_changes_nothing_in_evaluation(make_config, reduction_factor):
     """An item alone and padded in a batch: the same outputs, the same gradients, and nothing at padding."""
     model = Tacotron2(make_config(reduction_factor=reduction_factor)).eval()
     model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
@@ -143,7 +137,7 @@ def test_padding_changes_nothing_in_evaluation(make_config: MakeConfig, reductio
                 torch.testing.assert_close(found[name], reference, rtol=1e-3, atol=1e-4)
 
 
-def test_batch_statistics_ignore_padding(make_config: MakeConfig) -> None:
+def test_batch_statistics_ignore_padding(make_config):
     """In training, a batch of one item is normalised as the same batch with padding after it."""
     config = make_config(
         encoder_dropout=0.0, prenet_dropout=0.0, attention_dropout=0.0, decoder_dropout=0.0, postnet_dropout=0.0
@@ -172,11 +166,11 @@ def test_batch_statistics_ignore_padding(make_config: MakeConfig) -> None:
 
 
 @contextmanager
-def teacher(mel: Tensor, factor: int) -> Iterator[None]:
+def teacher(mel, factor):
     """Let `infer` start each step from a known mel's frame instead of its own."""
     step, calls = DecoderRun.step, iter(range(10**6))
 
-    def forced(run: DecoderRun, frame: Tensor) -> Any:
+    def forced(run, frame):
         call = next(calls)
         return step(run, frame if call == 0 else mel[:, :, call * factor - 1])
 
@@ -185,7 +179,8 @@ def teacher(mel: Tensor, factor: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("reduction_factor", [1, 2, 3])
-def test_steps_of_inference_equal_teacher_forcing(make_config: MakeConfig, reduction_factor: int) -> None:
+def test_steps_of_inference_equal_teacher_forcing(make_config, reduction_factor):
+    """Fed with the same frames, both give the same."""
     model = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=reduction_factor)).eval()
     batch = make_batch([9, 5], [20, 20])
     forced = model(**batch)
@@ -204,11 +199,12 @@ def test_steps_of_inference_equal_teacher_forcing(make_config: MakeConfig, reduc
     assert inferred.mel_lengths.tolist() == [20, 20]
 
 
-def infer(model: Tacotron2, batch: dict[str, Tensor], **options: Any) -> Any:
+def infer(model, batch, **options):
     return model.packed("float32")(batch["tokens"], batch["token_lengths"], batch["speaker_embedding"], **options)
 
 
-def test_inference_depends_on_its_seed_only(make_config: MakeConfig) -> None:
+def test_inference_depends_on_its_seed_only(make_config):
+    """The dropout of the pre-net is part of the model."""
     model = Tacotron2(make_config()).eval()
     batch = make_batch([9, 5], [1, 1])
     runs = [
@@ -219,7 +215,7 @@ def test_inference_depends_on_its_seed_only(make_config: MakeConfig) -> None:
     assert not torch.allclose(runs[0], runs[2])
 
 
-def test_padding_changes_nothing_in_inference(make_config: MakeConfig) -> None:
+def test_padding_changes_nothing_in_inference(make_config):
     """Items end at different times, so some run on as padding for the others."""
     model = Tacotron2(make_config(prenet_dropout=0.0, reduction_factor=2)).eval()
     batch = make_batch([9, 5, 2], [1, 1, 1])
@@ -236,7 +232,8 @@ def test_padding_changes_nothing_in_inference(make_config: MakeConfig) -> None:
         assert torch.all(together.alignment[index, n_steps:] == 0)
 
 
-def test_inference_stops_where_the_stop_logits_say(make_config: MakeConfig) -> None:
+def test_inference_stops_where_the_stop_logits_say(make_config):
+    """A text ends where the model ends it."""
     model = Tacotron2(make_config(reduction_factor=2)).eval()
     batch = make_batch([9, 5], [1, 1])
     with torch.no_grad():
@@ -276,7 +273,8 @@ def test_text_ends_at_the_first_step_whose_stop_probability_is_above_the_thresho
         assert torch.all(found.stop_logits[item, n:] == 0)
 
 
-def test_speaker_embedding_changes_the_voice_at_every_step(make_config: MakeConfig) -> None:
+def test_speaker_embedding_changes_the_voice_at_every_step(make_config):
+    """Not only at the first."""
     model = Tacotron2(make_config()).eval()
     batch = make_batch([9], [12])
     other = batch | {"speaker_embedding": -batch["speaker_embedding"]}
@@ -284,7 +282,7 @@ def test_speaker_embedding_changes_the_voice_at_every_step(make_config: MakeConf
     assert torch.all(difference > 1e-6)
 
 
-def test_mel_statistics_move_the_output_only(make_config: MakeConfig) -> None:
+def test_mel_statistics_move_the_output_only(make_config):
     """The network sees the same normalised mels, so its output is the same up to their units."""
     model = Tacotron2(make_config()).eval()
     batch = make_batch([9], [12])
@@ -296,7 +294,8 @@ def test_mel_statistics_move_the_output_only(make_config: MakeConfig) -> None:
     torch.testing.assert_close(model(**batch).mel_after, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_mixed_precision_trains_and_stays_near_full_precision(make_config: MakeConfig) -> None:
+def test_mixed_precision_trains_and_stays_near_full_precision(make_config):
+    """The loss is finite and close."""
     model = Tacotron2(make_config()).train()
     batch = make_batch([9, 5], [20, 13])
     outputs = []
@@ -317,14 +316,14 @@ def test_mixed_precision_trains_and_stays_near_full_precision(make_config: MakeC
     assert similarity > 0.98
 
 
-def test_frame_that_is_not_told_can_not_be_heard(make_config: MakeConfig) -> None:
+def test_frame_that_is_not_told_can_not_be_heard(make_config):
     """With all frames left out a prediction is the text's and the voice's; with half of them, it hears the others."""
     torch.manual_seed(0)
     model = Tacotron2(make_config()).eval()
     batch = make_batch([6, 4], [12, 9])
     other = batch | {"mel": torch.randn_like(batch["mel"])}
 
-    def drawn(which: dict[str, Tensor], frame_dropout: float) -> Tensor:
+    def drawn(which, frame_dropout):
         torch.manual_seed(1)
         return model(**which, options=ForwardOptions(frame_dropout=frame_dropout)).mel_after
 
@@ -335,11 +334,13 @@ def test_frame_that_is_not_told_can_not_be_heard(make_config: MakeConfig) -> Non
     assert torch.equal(drawn(batch, 0.0), model(**batch).mel_after)
 
 
-def test_steps_are_rounded_up() -> None:
+def test_steps_are_rounded_up():
+    """A last group of frames that is not full is a step."""
     assert n_decoder_steps(torch.tensor([1, 2, 3, 4, 6, 7]), 3).tolist() == [1, 1, 1, 2, 2, 3]
 
 
-def test_wrong_shapes_are_named(make_config: MakeConfig) -> None:
+def test_wrong_shapes_are_named(make_config):
+    """With what was given and what is wanted."""
     model = Tacotron2(make_config())
     batch = make_batch([9], [12])
     with pytest.raises(ShapeError, match="made for 6"):
@@ -350,12 +351,14 @@ def test_wrong_shapes_are_named(make_config: MakeConfig) -> None:
         model(**batch | {"tokens": batch["tokens"][0]})
 
 
-def test_config_refuses_an_even_kernel(make_config: MakeConfig) -> None:
+def test_config_refuses_an_even_kernel(make_config):
+    """Padding could not keep the length."""
     with pytest.raises(ValueError, match="make it odd"):
         make_config(attention_location_kernel_size=30)
 
 
-def test_model_survives_its_folder(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_model_survives_its_folder(make_config, tmp_path):
+    """Saved and loaded, it gives the same mel."""
     model = Tacotron2(make_config(reduction_factor=2)).eval()
     model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
     save_model(tmp_path, model, model.config)

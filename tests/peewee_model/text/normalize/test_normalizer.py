@@ -74,30 +74,35 @@ BAD_BYTES = [
 ]
 
 
-def test_at_least_forty_hard_texts() -> None:
+def test_at_least_forty_hard_texts():
+    """The table is not emptied by accident."""
     assert len(HARD_BUT_SAID) + len(HARD_AND_REFUSED) + len(BAD_BYTES) >= 40
 
 
 @pytest.mark.parametrize(
     ("text", "said"), [case[1:] for case in HARD_BUT_SAID], ids=[case[0] for case in HARD_BUT_SAID]
 )
-def test_hard_text_is_said(text: str, said: str | None) -> None:
+def test_hard_text_is_said(text, said):
+    """Numbers, dates, abbreviations, signs."""
     assert check(text) == (said or text.replace(" .", "."))
 
 
 @pytest.mark.parametrize(("text", "named"), [pytest.param(*case[1:], id=case[0]) for case in HARD_AND_REFUSED])
-def test_hard_text_is_refused_by_name(text: str, named: str) -> None:
+def test_hard_text_is_refused_by_name(text, named):
+    """The error shows the characters."""
     with pytest.raises(TextError, match=named):
         normalize(text)
 
 
 @pytest.mark.parametrize(("data", "where"), [pytest.param(*case[1:], id=case[0]) for case in BAD_BYTES])
-def test_bytes_that_are_not_utf8_are_refused_with_their_place(data: bytes, where: str) -> None:
+def test_bytes_that_are_not_utf8_are_refused_with_their_place(data, where):
+    """An editor can go there."""
     with pytest.raises(TextError, match=where):
         decode_text(data)
 
 
-def test_utf8_is_decoded_without_its_byte_order_mark() -> None:
+def test_utf8_is_decoded_without_its_byte_order_mark():
+    """It is no character of the text."""
     assert decode_text(b"\xef\xbb\xbfcaf\xc3\xa9") == "café"
 
 
@@ -210,11 +215,13 @@ CATEGORIES = {
     ("text", "said"),
     [pytest.param(*case, id=f"{category}: {case[0]}") for category, cases in CATEGORIES.items() for case in cases],
 )
-def test_text_is_said_as_a_reader_would(text: str, said: str) -> None:
+def test_text_is_said_as_a_reader_would(text, said):
+    """What a person reads aloud."""
     assert check(text) == said
 
 
-def test_normalising_takes_time_in_proportion_to_length() -> None:
+def test_normalising_takes_time_in_proportion_to_length():
+    """No pattern takes quadratic time."""
     for text in ("a@" * 49_000, "a." * 49_000, "x " * 49_000, "1,2." * 9_000, "https://" * 12_000, "'" * 99_000 + "a"):
         started = time.process_time()
         try:
@@ -234,38 +241,43 @@ NUMERIC = st.text(alphabet="0123456789.,:/-–$£€%° '\"()aApPmMsStThHdDrRnN"
 WRITTEN = st.lists(st.one_of(st.sampled_from(FRAGMENTS), NUMERIC), max_size=12)
 
 
-def generated(count: int) -> settings:
+def generated(count):
     return settings(max_examples=count, derandomize=True, deadline=None, database=None,
                     suppress_health_check=list(HealthCheck))  # fmt: skip
 
 
 @generated(3_000)
 @given(st.text(max_size=40))
-def test_any_unicode_becomes_known_symbols_or_an_error(text: str) -> None:
+def test_any_unicode_becomes_known_symbols_or_an_error(text):
+    """Never a symbol that the model has not."""
     check_or_refuse(text)
 
 
 @generated(2_000)
 @given(st.text(alphabet=st.characters(max_codepoint=0x24F), max_size=40))
-def test_any_latin_text_becomes_known_symbols_or_an_error(text: str) -> None:
+def test_any_latin_text_becomes_known_symbols_or_an_error(text):
+    """With accents and ligatures."""
     check_or_refuse(text)
 
 
 @generated(2_500)
 @given(NUMERIC)
-def test_any_digits_and_signs_become_known_symbols(text: str) -> None:
+def test_any_digits_and_signs_become_known_symbols(text):
+    """Never an error, never a digit left over."""
     check_or_refuse(text, allowed="nothing to say")
 
 
 @generated(2_000)
 @given(WRITTEN, st.sampled_from(["", " "]))
-def test_any_abbreviations_and_numbers_become_known_symbols(parts: list[str], joint: str) -> None:
+def test_any_abbreviations_and_numbers_become_known_symbols(parts, joint):
+    """In any order and number."""
     check_or_refuse(joint.join(parts), allowed="nothing to say")
 
 
 @generated(500)
 @given(st.binary(max_size=40))
-def test_any_bytes_become_known_symbols_or_an_error(data: bytes) -> None:
+def test_any_bytes_become_known_symbols_or_an_error(data):
+    """A file may be anything."""
     try:
         text = decode_text(data)
     except TextError:
@@ -273,14 +285,14 @@ def test_any_bytes_become_known_symbols_or_an_error(data: bytes) -> None:
     check_or_refuse(text)
 
 
-def check_or_refuse(text: str, allowed: str = "nothing to say|can't be spoken") -> None:
+def check_or_refuse(text, allowed="nothing to say|can't be spoken"):
     try:
         check(text)
     except TextError as error:
         assert re.search(allowed, str(error)), (text, error)
 
 
-def check(text: str) -> str:
+def check(text):
     said = normalize(text)
     assert set(said) <= KNOWN
     assert said[-1] in ".!?"

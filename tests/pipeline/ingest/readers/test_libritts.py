@@ -7,7 +7,7 @@ from pipeline.ingest.utterance import Part, Refused
 STEM = "LibriTTS/dev-clean/84/121123/84_121123_000007_000001"
 
 
-def read(name: str, data: bytes | None = b"x") -> list[Part | Refused]:
+def read(name, data=b"x"):
     return list(read_libritts(Member(name, 1 if data else 1 << 30, data)))
 
 
@@ -21,12 +21,14 @@ def read(name: str, data: bytes | None = b"x") -> list[Part | Refused]:
         ("normalized.txt", "normalized"),
     ],
 )
-def test_parts_are_told_by_their_names(suffix: str, kind: str) -> None:
+def test_parts_are_told_by_their_names(suffix, kind):
+    """Audio, both texts, and the ids in the path."""
     (part,) = read(f"{STEM}.{suffix}")
     assert part == Part(f"{STEM}.{suffix}", "84_121123_000007_000001", "dev-clean", "84", "121123", kind, b"x")
 
 
-def test_outer_folders_may_be_missing_or_many() -> None:
+def test_outer_folders_may_be_missing_or_many():
+    """Archives are packed in different ways."""
     name = "train-other-500/20/205/20_205_000000_000000.wav"
     for outer in ("", "a/b/LibriTTS/"):
         (part,) = read(outer + name)
@@ -45,7 +47,8 @@ def test_outer_folders_may_be_missing_or_many() -> None:
         "LibriTTS/dev-clean/84/121123/84_121123.book.tsv",
     ],
 )
-def test_documentation_is_passed_over(name: str) -> None:
+def test_documentation_is_passed_over(name):
+    """Readmes are no utterances."""
     assert read(name) == []
 
 
@@ -62,13 +65,15 @@ def test_documentation_is_passed_over(name: str) -> None:
         ("84_121123_000007_000001.wav", "unknown_name"),
     ],
 )
-def test_what_is_no_part_is_refused_with_a_reason(name: str, reason: str) -> None:
+def test_what_is_no_part_is_refused_with_a_reason(name, reason):
+    """It is a row in the table of refused files."""
     (refused,) = read(name)
     assert isinstance(refused, Refused)
     assert (refused.member, refused.reason) == (name, reason)
 
 
-def test_part_too_large_to_hold_is_refused_as_its_utterance() -> None:
+def test_part_too_large_to_hold_is_refused_as_its_utterance():
+    """Before it is read into memory."""
     (refused,) = read(f"{STEM}.wav", data=None)
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.utterance_id) == ("too_large", "84_121123_000007_000001")

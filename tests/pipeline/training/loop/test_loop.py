@@ -22,7 +22,7 @@ class Line:
     monitor = "error"
     candidates_from = 0
 
-    def __init__(self, stop_at: int | None = None, nan_at: int | None = None) -> None:
+    def __init__(self, stop_at=None, nan_at=None):
         torch.manual_seed(SCHEDULE.seed)
         self.modules = {"line": nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 1))}
         self.optimizers = {"adam": torch.optim.Adam(self.modules["line"].parameters(), 0.01)}

@@ -12,7 +12,7 @@ LENGTHS = np.random.default_rng(0).integers(50, 400, 200)
 def test_batches_hold_every_utterance_once_an_epoch():
     """Nothing is dropped and nothing comes twice."""
     buckets = LengthBuckets(LENGTHS, frame_budget=2000, seed=1)
-    seen: list[int] = []
+    seen = []
     index = 0
     while len(seen) < len(LENGTHS):
         seen += buckets.batch(index).tolist()

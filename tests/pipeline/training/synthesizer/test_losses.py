@@ -1,12 +1,9 @@
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import Tensor
 
-from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2, Tacotron2Output
 from pipeline.training.synthesizer.losses import (
     SynthesizerLossConfig,
@@ -18,7 +15,7 @@ from pipeline.training.synthesizer.losses import (
 from tests.peewee_model.synthesizer.conftest import LOSS
 
 
-def make_output(n_items: int, n_mels: int, n_frames: int, n_steps: int, n_tokens: int) -> Tacotron2Output:
+def make_output(n_items, n_mels, n_frames, n_steps, n_tokens):
     return Tacotron2Output(
         torch.randn(n_items, n_mels, n_frames),
         torch.randn(n_items, n_mels, n_frames),
@@ -27,14 +24,13 @@ def make_output(n_items: int, n_mels: int, n_frames: int, n_steps: int, n_tokens
     )
 
 
-def loss_of(
-    output: Tacotron2Output, mel: Tensor, mel_lengths: list[int], token_lengths: list[int]
-) -> dict[str, Tensor]:
+def loss_of(output, mel, mel_lengths, token_lengths):
     lengths = torch.tensor(mel_lengths), torch.tensor(token_lengths)
     return synthesizer_losses(output, mel, *lengths, reduction_factor=2, config=LOSS)
 
 
-def test_mel_loss_is_l1_plus_l2_of_both_mels() -> None:
+def test_mel_loss_is_l1_plus_l2_of_both_mels():
+    """By hand."""
     mel = torch.zeros(1, 3, 4)
     output = Tacotron2Output(mel + 2.0, mel - 3.0, torch.zeros(1, 2), torch.zeros(1, 2, 5))
     losses = loss_of(output, mel, [4], [5])
@@ -42,18 +38,18 @@ def test_mel_loss_is_l1_plus_l2_of_both_mels() -> None:
     assert losses["mel_after"] == pytest.approx(3 + 9)
 
 
-def test_stop_loss_by_hand() -> None:
+def test_stop_loss_by_hand():
     """Steps 0 and 1 want 0, step 2 wants 1 and counts five times; step 3 is padding."""
     logits = torch.tensor([[0.5, -1.0, 2.0, 9.0]])
 
-    def cross_entropy(logit: float, target: int) -> float:
+    def cross_entropy(logit, target):
         return math.log1p(math.exp(-logit if target else logit))
 
     expected = (cross_entropy(0.5, 0) + cross_entropy(-1.0, 0) + 5 * cross_entropy(2.0, 1)) / 3
     assert float(stop_loss(logits, torch.tensor([3]), 5.0)) == pytest.approx(expected)
 
 
-def test_guided_attention_loss_by_hand() -> None:
+def test_guided_attention_loss_by_hand():
     """Two steps, two tokens: on the diagonal it costs nothing, crossed 1 - exp(-0.5^2 / (2 * 0.2^2)) a step."""
     lengths = torch.tensor([2])
     diagonal = torch.eye(2)[None]
@@ -62,7 +58,7 @@ def test_guided_attention_loss_by_hand() -> None:
     assert float(crossed) == pytest.approx(1 - math.exp(-(0.5**2) / (2 * 0.2**2)))
 
 
-def test_guided_attention_loss_by_hand_with_more_tokens_than_steps() -> None:
+def test_guided_attention_loss_by_hand_with_more_tokens_than_steps():
     """Middles of two steps are at 1/4 and 3/4, of three tokens at 1/6, 3/6 and 5/6, and at padding nothing counts."""
     alignment = torch.zeros(1, 3, 4)
     alignment[0, :2, :3] = torch.tensor([[0.7, 0.2, 0.1], [0.0, 0.6, 0.4]])
@@ -73,7 +69,8 @@ def test_guided_attention_loss_by_hand_with_more_tokens_than_steps() -> None:
     assert float(found) == pytest.approx(expected, abs=1e-6)
 
 
-def test_guided_attention_follows_each_items_own_diagonal() -> None:
+def test_guided_attention_follows_each_items_own_diagonal():
+    """Lengths differ in a batch."""
     alignment = torch.zeros(2, 8, 8)
     alignment[0] = torch.eye(8)
     alignment[1, :4, :4] = torch.eye(4)
@@ -81,7 +78,7 @@ def test_guided_attention_follows_each_items_own_diagonal() -> None:
     assert float(guided_attention_loss(alignment, lengths, lengths, 0.1)) == pytest.approx(0, abs=1e-7)
 
 
-def test_padding_adds_nothing_to_the_loss() -> None:
+def test_padding_adds_nothing_to_the_loss():
     """Whatever stands at padding, in the output or in the target; its gradient is zero."""
     output, mel = make_output(1, 3, 7, 4, 5), torch.randn(1, 3, 7)
     alone = loss_of(output, mel, [7], [5])
@@ -105,7 +102,7 @@ def test_padding_adds_nothing_to_the_loss() -> None:
         assert torch.all(gradient == 0)
 
 
-def test_total_weighs_the_parts() -> None:
+def test_total_weighs_the_parts():
     """Mels count as they are; a part that a model does not have costs nothing."""
     config = LOSS.model_copy(
         update={"stop_weight": 0.3, "guided_attention_weight": 7.0, "aligner_weight": 2.0, "duration_weight": 0.5}
@@ -116,7 +113,7 @@ def test_total_weighs_the_parts() -> None:
     assert [float(total) for total in totals] == pytest.approx([7041.0, 711.0])
 
 
-def test_duration_loss_by_hand() -> None:
+def test_duration_loss_by_hand():
     """A mean of two for a token of four steps: 2 - 4 - 4 ln 2 + 4 ln 4 nats; the right one costs none, nor padding."""
     predicted = torch.tensor([[2.0, 3.0, 99.0]]).log().requires_grad_()
     loss = duration_loss(predicted, torch.tensor([[4, 3, 0]]), torch.tensor([2]))
@@ -126,12 +123,13 @@ def test_duration_loss_by_hand() -> None:
     assert predicted.grad[0].tolist() == pytest.approx([-1.0, 0.0, 0.0], abs=1e-6)  # the mean's distance from the truth
 
 
-def test_config_refuses_a_negative_weight() -> None:
+def test_config_refuses_a_negative_weight():
+    """It would reward the error."""
     with pytest.raises(ValidationError, match="stop_weight"):
         SynthesizerLossConfig.model_validate(LOSS.model_dump() | {"stop_weight": -1.0})
 
 
-def test_model_overfits_one_batch(make_config: Callable[..., Tacotron2Config]) -> None:
+def test_model_overfits_one_batch(make_config):
     """Two random mels, by heart."""
     config = make_config(
         prenet_dropout=0.0,

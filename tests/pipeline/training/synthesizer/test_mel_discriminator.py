@@ -3,7 +3,7 @@ import torch
 from pipeline.training.synthesizer.mel_discriminator import MelDiscriminator
 
 
-def test_padding_is_not_judged() -> None:
+def test_padding_is_not_judged():
     """The distance of a mel is that of the mel in a batch with a longer one, weighed by patches."""
     judge = MelDiscriminator((4, 6, 8))
     lengths = torch.tensor([40, 13])
@@ -18,17 +18,18 @@ def test_padding_is_not_judged() -> None:
     torch.testing.assert_close(judge.distance(scores, 0.3, lengths), together)
 
 
-def test_it_learns_to_tell_a_blur_from_what_was_blurred() -> None:
+def test_it_learns_to_tell_a_blur_from_what_was_blurred():
+    """It is what it is for."""
     torch.manual_seed(0)
     judge = MelDiscriminator((8, 16, 32))
     optimizer = torch.optim.Adam(judge.parameters(), 3e-3)
     lengths = torch.tensor([48] * 8)
 
-    def mels() -> tuple[torch.Tensor, torch.Tensor]:
+    def mels():
         sharp = torch.randn(8, 16, 48)
         return sharp, torch.nn.functional.avg_pool1d(sharp, 3, 1, 1) * 3**0.5
 
-    def distance() -> torch.Tensor:
+    def distance():
         sharp, blurred = mels()
         return judge.distance(judge(sharp), 1.0, lengths) + judge.distance(judge(blurred), 0.0, lengths)
 

@@ -47,12 +47,14 @@ def test_it_says_the_same_in_any_voice(one_voice, arch):
 
 
 def test_another_network_is_refused_by_the_field_that_differs(one_voice, arch):
+    """With both values."""
     name, size = {"tacotron2": ("prenet_dim", 10), "non_attentive": ("aligner_channels", 11)}[arch]
     with pytest.raises(ConfigError, match=f"ask for: {arch}.{name} is {size} there, 12 here. Ask"):
         start_from_one_voice(one_voice[0], made(arch, 6, 2, **{name: 12}))
 
 
 def test_a_synthesizer_of_many_voices_is_told_apart(tmp_path):
+    """The result depends on the embedding."""
     model = made("tacotron2", 6, 1)
     save_model(tmp_path, model, model.config)
     assert not is_of_one_voice(tmp_path)

@@ -3,7 +3,6 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from torch import nn
 
 from peewee_model.synthesizer.architecture import SynthesizerArchitecture
 from peewee_model.synthesizer.layers import MaskedBatchNorm
@@ -32,7 +31,7 @@ class Device:
 def small_device(monkeypatch):
     """Let the synthesizer's forward pass run out of memory with more items than a device holds."""
     forwards = {kind: kind.forward for kind in (Tacotron2, NonAttentiveTacotron)}
-    seen: list[int] = []
+    seen = []
 
     def limit(n_items):
         def limited(self, tokens, *others, **named):
@@ -121,7 +120,7 @@ def test_failed_attempt_leaves_no_trace(speech, params, small_device):  # noqa: 
     """Running statistics are set back, so that they have seen what the last attempt saw, once."""
     small_device(0)
     learner = make(params)
-    model: nn.Module = learner.modules["synthesizer"].train()
+    model = learner.modules["synthesizer"].train()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     with pytest.raises(BatchTooLargeError, match=r"lower synthesizer.training.frame_budget .CUDA out of memory"):
         learner.train_step(learner.batch(0), 0, Device())

@@ -15,6 +15,7 @@ TINY = {"periods": (2, 3), "period_channels": (4, 8), "n_scales": 2, "scale_chan
 
 
 def test_one_judgement_a_discriminator_with_scores_last():
+    """The losses rely on it."""
     discriminators = Discriminators(DiscriminatorArchitecture(**TINY))
     judgements = discriminators(torch.randn(2, 4096))
     assert [len(maps) for maps in judgements] == [3, 3, 8, 8]
@@ -24,6 +25,7 @@ def test_one_judgement_a_discriminator_with_scores_last():
 
 
 def test_parameters_number_as_in_the_authors_code():
+    """The networks are the published ones."""
     paper = DiscriminatorArchitecture(
         periods=(2, 3, 5, 7, 11),
         period_channels=(32, 128, 512, 1024, 1024),
@@ -40,6 +42,7 @@ def test_parameters_number_as_in_the_authors_code():
 
 
 def test_period_discriminator_never_mixes_the_columns_of_its_fold():
+    """A column is every p-th sample."""
     discriminator = PeriodDiscriminator(5, (4, 8))
     samples = torch.randn(1, 1, 1000)
     changed = samples.clone()
@@ -59,6 +62,7 @@ def test_losses_match_values_by_hand():
 
 
 def test_feature_loss_moves_the_generated_maps_only():
+    """The real ones are a target."""
     real, generated = torch.ones(4, requires_grad=True), torch.zeros(4, requires_grad=True)
     feature_loss([[real]], [[generated]]).backward()
     assert real.grad is None
@@ -74,5 +78,6 @@ def test_feature_loss_moves_the_generated_maps_only():
     ],
 )
 def test_contradictory_sizes_are_refused(changes, message):
+    """Before a week of training."""
     with pytest.raises(ValidationError, match=message):
         DiscriminatorArchitecture(**{**TINY, **changes})
