@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.pipeline.stages.standin import git
 
 from peewee_model.release.manifest import read_manifest
 from peewee_model.store.store import open_store
@@ -16,15 +15,16 @@ from pipeline.audit.verify import Request, audit
 from pipeline.git import GitError
 from pipeline.stages.bundle import bundle
 from pipeline.stages.publish import publish
-from tests.pipeline.audit import small_project
-from tests.pipeline.audit.small_project import CODE, MADE, fill
+from tests.pipeline.audit import code_project
+from tests.pipeline.audit.code_project import CODE, MADE, fill
+from tests.stand_in_graph import git
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A project whose stages depend on a folder of code, run by DVC up to `evaluate`."""
     folder = tmp_path_factory.mktemp("made")
-    small_project.make(folder)
+    code_project.make(folder)
     return folder
 
 

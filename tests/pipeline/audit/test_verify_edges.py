@@ -23,7 +23,7 @@ from pipeline.audit.verify import Request, audit
 from pipeline.release.provenance import Dependency
 from pipeline.stages.bundle import bundle
 from pipeline.stages.publish import publish
-from tests.pipeline.audit import small_project
+from tests.pipeline.audit import code_project
 from tests.pipeline.audit.tamperings import edit_json, edit_yaml, flip, write
 
 ZERO, ZERO_DIR, OTHER = "0" * 32, "0" * 32 + ".dir", FileEntry(sha256="0" * 64, size=1)
@@ -37,7 +37,7 @@ def original(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("original") / "project"
     folder.mkdir()
-    small_project.make(folder)
+    code_project.make(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("PEEWEE_STORE", "store")
@@ -51,7 +51,7 @@ def original(tmp_path_factory):
 @pytest.fixture(scope="module")
 def record(original):
     """What the release says."""
-    return small_project.read_record(original / "release")
+    return code_project.read_record(original / "release")
 
 
 @pytest.fixture

@@ -1,11 +1,11 @@
 """Where in a repository the project is, and what a plan may show of the repository's address."""
 
 import pytest
-from tests.pipeline.stages.standin import git
 
 from peewee_model.errors import ConfigError
 from pipeline.runs.checkout import address, project_path, shown
 from tests.pipeline.commands.worker_project import make_project
+from tests.stand_in_graph import git
 
 
 def repository(folder, *files):

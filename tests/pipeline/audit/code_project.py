@@ -4,13 +4,14 @@ import shutil
 
 import pytest
 import yaml
-from tests.pipeline.stages.standin import git, make_project
 
 from peewee_model.release.features import FEATURES_FILE, parse_features
 from peewee_model.release.manifest import read_manifest
 from pipeline.audit.record import Record
 from pipeline.release.links import LINKS_FILE, parse_release_links
 from pipeline.release.provenance import PROVENANCE, read_provenance
+from tests.pipeline.stages.small_project import make_project
+from tests.stand_in_graph import git
 
 MADE = ("data", "links", "models", "reports", "dvc.lock", ".dvc/cache")
 """What the stages leave, and git does not have."""
