@@ -37,9 +37,18 @@ class Variable:
         return value
 
     def path(self) -> Path | None:
-        """Return the value as a path, with `~` as the home folder."""
+        """Return the value as a path, with `~` as the home folder.
+
+        Raises:
+            ConfigError: If nobody knows that home folder.
+        """
         value = self.read()
-        return Path(value).expanduser() if value else None
+        try:
+            return Path(value).expanduser() if value else None
+        except RuntimeError:
+            raise ConfigError(
+                f"{self.name} is {value!r}, and that home folder is not known; set a whole path"
+            ) from None
 
     def count(self) -> int | None:
         """Return the value as a whole number.
@@ -92,8 +101,20 @@ class Variable:
         return value == "1"
 
 
+def home_folder() -> Path | None:
+    """Find the user's home folder; None without HOME for a user whom the system does not know.
+
+    It may be missing, and it may be one that can't be written.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home if home.is_absolute() and os.environ.get("HOME") != "" else None
+
+
 STORE = Variable("PEEWEE_STORE", "The store of releases: a folder, or s3://bucket/prefix.", "store")
-CACHE = Variable("PEEWEE_CACHE", "The folder of fetched releases; without it, ~/.cache/peewee-tts.")
+CACHE = Variable("PEEWEE_CACHE", "The folder of fetched releases; without it, ~/.cache/peewee-tts, or a temporary one.")
 PUBLIC_KEY = Variable("PEEWEE_PUBLIC_KEY", "A PEM file; each release that is used must be signed by this key.")
 SIGNING_KEY = Variable("PEEWEE_SIGNING_KEY", "A private key, a PEM file; each release that is published is signed.")
 SIGNING_PASSWORD = Variable("PEEWEE_SIGNING_PASSWORD", "The password of PEEWEE_SIGNING_KEY, if it is encrypted.")

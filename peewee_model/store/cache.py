@@ -27,6 +27,7 @@ from peewee_model.errors import ReleaseError, ReleaseNotFoundError, TamperedRele
 from peewee_model.files import write_whole
 from peewee_model.release.manifest import MANIFEST, FileEntry, hash_file, parse_manifest
 from peewee_model.release.verification import verify_release
+from peewee_model.store.default_cache import default_folder
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Remote(Protocol):
 
 def cache_folder() -> Path:
     """Name the folder of the cache."""
-    return environment.CACHE.path() or Path.home() / ".cache" / "peewee-tts"
+    return environment.CACHE.path() or default_folder()
 
 
 class Cache:
@@ -110,9 +111,12 @@ class Cache:
                 return None
 
     def keep(self, key: str, data: bytes) -> None:
-        """Keep a small object."""
-        with self._explained():
-            write_whole(self._folder / key, data)
+        """Keep a small object, unless the cache can't be written: then it is read from the store each time."""
+        path = self._folder / key
+        try:
+            write_whole(path, data)
+        except OSError as error:
+            logger.info("%s is not kept in %s: %s", key, self._folder, error.strerror)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -6,12 +6,13 @@ Nobody is asked over the network. This needs the extra `signing`, whose packages
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, cast
@@ -79,8 +80,8 @@ def sign_folder(folder: Path, private_key: Path, digests: Mapping[str, str] | No
     # Its hint says `str`, but what it calls takes bytes only.
     config.use_elliptic_key_signer(private_key=private_key, password=cast("str | None", password))
     config.set_hashing_config(_known(hash_files(folder) if digests is None else digests))
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "signature.json"
+    with _temporary_folder() as temporary:
+        path = temporary / "signature.json"
         config.sign(folder, path)
         return _id(signer), path.read_bytes()
 
@@ -108,8 +109,8 @@ def verify_folder(folder: Path, bundle: bytes, public_key: Path, digests: Mappin
     config = verifying.Config()  # type: ignore[no-untyped-call]  # of the library
     config.use_elliptic_key_verifier(public_key=public_key)
     config.set_hashing_config(_known(found))
-    with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / "signature.json"
+    with _temporary_folder() as temporary:
+        path = temporary / "signature.json"
         path.write_bytes(bundle)
         try:
             config.verify(folder, path)
@@ -249,6 +250,19 @@ def _hint(key: "EllipticCurvePublicKey") -> str:
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     return hashlib.sha256(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A folder for a signature: model_signing reads and writes files only."""
+    try:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+    except OSError as error:
+        raise ReleaseError(
+            f"no temporary file can be written, and signatures need one: {error.strerror}; make room, or set TMPDIR to "
+            "a folder that has some"
+        ) from None
 
 
 def _require_packages() -> None:

@@ -11,7 +11,6 @@ can't be audited, 3 something differs, 4 nothing differs but not all was seen, 7
 import argparse
 import logging
 import sys
-import tempfile
 from pathlib import Path
 
 from peewee_model import environment
@@ -26,7 +25,7 @@ from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.runs.checkout import address, git, project_path
 from pipeline.runs.reproduce import configure
-from pipeline.runs.scratch import scratch
+from pipeline.runs.scratch import scratch, scratch_parent
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ def audit_release(selector: str, store: str, repository: str, remote: str, folde
 def main(arguments: list[str]) -> int:
     """Audit, and say what was found."""
     options = _parser().parse_args(arguments)
-    with scratch(environment.SCRATCH.path() or Path(tempfile.gettempdir())) as folder:
+    with scratch(scratch_parent()) as folder:
         report = audit_release(options.release, options.store, options.repository, options.remote, folder)
     print("\n".join(describe_report(report)), file=sys.stderr)
     write_result(report.to_json())

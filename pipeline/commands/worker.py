@@ -28,7 +28,7 @@ from pipeline.runs.planning import change_params, checked_reason, now, parse_ove
 from pipeline.runs.process import Stop, run_child
 from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
 from pipeline.runs.reproduce import Request, configure, read_outcomes
-from pipeline.runs.scratch import scratch
+from pipeline.runs.scratch import scratch, scratch_parent
 from pipeline.runs.seal import RECEIPT, release_figures, seal
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
         if found.asks() != asks:
             raise RunError(f"run {run} was planned as {found.asks()}, not as {asks}; use a new run")
         return found
-    with scratch(_scratch()) as folder:
+    with scratch(scratch_parent()) as folder:
         clone = folder / "clone"
         base = resolve(clone, repository, revision)
         project = clone / project_path(clone, base, repository)
@@ -127,7 +127,7 @@ def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[st
         return _answer(records, run_id, stage, "already done", entry, began, 0.0, None)
     if stage == PUBLISH and not environment.STORE.is_set():
         raise ConfigError("PEEWEE_STORE is not set: where is the release to go? A folder, or s3://bucket/prefix")
-    with Stop().listening() as stop, scratch(_scratch()) as folder:
+    with Stop().listening() as stop, scratch(scratch_parent()) as folder:
         project = check_out(folder / "clone", repository, planned)
         stages = load_stages(project / "dvc.yaml")
         if stage not in stages:
@@ -145,7 +145,7 @@ def seal_run(run_id: str, repository: str) -> dict[str, Any]:
     """See `seal`."""
     records = _records()
     planned = records.plan(run_id)
-    with scratch(_scratch()) as folder:
+    with scratch(scratch_parent()) as folder:
         sealed = seal(records, planned, repository, folder / "clone")
     return {**sealed, **release_figures(sealed["version"])}
 
@@ -191,6 +191,8 @@ def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, st
     # `python` in dvc.yaml is the one that runs us.
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["SHELL"] = "/bin/sh"
+    if environment.home_folder() is None:
+        env["HOME"] = str(outcomes.parent / "home")  # DVC looks for its settings there, and ends where it can't
     env[environment.RUN.name] = run_id
     env[environment.OUTCOMES.name] = str(outcomes)
     if stage:
@@ -227,12 +229,6 @@ def _records() -> Records:
         return Records(remote)
     except ReleaseNotFoundError as error:
         raise ConfigError(f"{environment.REMOTE.name}: {error}") from None
-
-
-def _scratch() -> Path:
-    import tempfile
-
-    return environment.SCRATCH.path() or Path(tempfile.gettempdir())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -155,9 +155,15 @@ def _data_folder() -> Path:
     folder = Path(espeakng_loader.get_data_path())
     if len(os.fsencode(folder)) < 130:
         return folder
-    short = Path(tempfile.mkdtemp(prefix="espeak-"))
-    atexit.register(shutil.rmtree, short, ignore_errors=True)
-    (short / folder.name).symlink_to(folder)
+    try:
+        short = Path(tempfile.mkdtemp(prefix="espeak-"))
+        atexit.register(shutil.rmtree, short, ignore_errors=True)
+        (short / folder.name).symlink_to(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"espeak-ng reads no path as long as {folder}, and no link to it can be made: {error.strerror}; set TMPDIR "
+            "to a folder that can be written"
+        ) from None
     return short / folder.name
 
 
