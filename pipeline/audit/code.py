@@ -7,9 +7,10 @@ from pathlib import Path
 from pipeline.audit.finding import Finding, Report
 from pipeline.audit.record import Record
 from pipeline.git import find_commit, is_in_repository, names, run_git
+from pipeline.graph import stages
 from pipeline.release.committed import Committed, is_among
 
-GRAPH = "dvc.yaml"
+GRAPH = str(stages.GRAPH)
 COMMIT_IT = "commit the code before `dvc repro`, and train again"
 
 

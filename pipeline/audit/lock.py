@@ -7,11 +7,12 @@ from typing import Any
 from peewee_model.public_text import without_secrets
 from peewee_model.release.manifest import Edge, StageEntry
 from pipeline.audit.finding import Finding
+from pipeline.graph import stages as graph
 from pipeline.graph.stages import outputs
+from pipeline.params.params import PARAMS_FILE
 from pipeline.params.yaml_file import YAMLError, load_yaml
 
-LOCK = "dvc.lock"
-GRAPH = "dvc.yaml"
+LOCK, GRAPH = str(graph.LOCK), str(graph.GRAPH)
 
 
 def read_stages(root: Path, name: str) -> dict[str, Any] | Finding | None:
@@ -50,7 +51,7 @@ def check_lock(stage: str, entry: StageEntry, locked: dict[str, Any]) -> Iterato
                 yield _differs(LOCK, f"{stage}.{side} {edge.path}", expected, found_counts)
         for path in sorted(map(str, recorded)):
             yield _differs(LOCK, f"{stage}.{side} {path}", "nothing of that name", "an entry")
-    params = without_secrets((found.get("params") or {}).get("params.yaml") or {})
+    params = without_secrets((found.get("params") or {}).get(str(PARAMS_FILE)) or {})
     for section in sorted(params.keys() | entry.params.keys()):
         if params.get(section) != entry.params.get(section):
             path, expected, here = _first_difference(section, entry.params.get(section), params.get(section))

@@ -11,8 +11,9 @@ from peewee_model.release.manifest import Edge
 from pipeline.audit.errors import AuditError
 from pipeline.audit.finding import Finding
 from pipeline.audit.hashing import BLOCK, Source
+from pipeline.graph.stages import GRAPH
 
-PROJECT_FILES = ("dvc.yaml", ".dvc")
+PROJECT_FILES = (str(GRAPH), ".dvc")
 _RUNS = "peewee-runs"
 """DVC's name, here alone, of the remote that PEEWEE_REMOTE gives."""
 

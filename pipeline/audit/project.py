@@ -17,8 +17,9 @@ from pipeline.audit.hashing import Digests, Hasher, Item, Job
 from pipeline.audit.places import Place, Workspace, open_places
 from pipeline.audit.products import Output, check_output
 from pipeline.audit.record import ARCHIVES, Record
-from pipeline.audit.store_side import RECEIPT, check_exclusions
+from pipeline.audit.store_side import check_exclusions
 from pipeline.download.answer import DownloadError
+from pipeline.paths import RECEIPT
 from pipeline.release.committed import folder_hash
 from pipeline.release.links import LINKS_FILE
 

@@ -20,9 +20,9 @@ from peewee_model.store.store import Store, open_store
 from pipeline.audit.dataset import UTTERANCES_FILE, read_utterances
 from pipeline.audit.finding import Finding, Report, from_error
 from pipeline.audit.record import Record
+from pipeline.paths import RECEIPT
 
 THREADS = 4
-RECEIPT = Path("receipts/publish.json")
 
 
 @contextmanager

@@ -12,12 +12,12 @@ import typer
 
 from peewee_model.errors import PeeweeError
 from peewee_model.metric_labels import LABELS_FILE, Labels, MetricLabel
+from pipeline.graph.stages import GRAPH
 from pipeline.params.params import PARAMS_FILE
+from pipeline.paths import METRICS
 
 if TYPE_CHECKING:
     from pipeline.adaptation.archive import Speech
-
-METRICS = Path("reports/metrics.json")
 
 
 class AdaptationError(PeeweeError):
@@ -48,7 +48,7 @@ def command(
     from pipeline.profiles import overlay as profile
     from pipeline.profiles.from_release import pin
 
-    if not Path("dvc.yaml").is_file() or not PARAMS_FILE.is_file():
+    if not GRAPH.is_file() or not PARAMS_FILE.is_file():
         raise AdaptationError(f"{Path.cwd()} has no dvc.yaml and params.yaml; run this in the root of the project")
     check_channel(channel)
     base = pin(release)

@@ -21,7 +21,8 @@ from peewee_model.errors import ConfigError, PeeweeError, ReleaseNotFoundError
 from peewee_model.store.backends import absolute, open_backend
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
-from pipeline.graph.stages import load_stages
+from pipeline.graph.stages import GRAPH, load_stages
+from pipeline.paths import METRICS, RECEIPT
 from pipeline.runs.checkout import check_out, commit_params, project_path, resolve, shown
 from pipeline.runs.checkpoints import Mirror
 from pipeline.runs.planning import change_params, checked_reason, now, parse_overrides
@@ -33,7 +34,6 @@ from pipeline.runs.seal import RECEIPT, release_figures, seal
 
 logger = logging.getLogger(__name__)
 
-METRICS = "reports/metrics.json"
 PUBLISH = "publish"
 CHECK_PARAMS = "pipeline/commands/check_params.py"
 _MAX_METRICS = 64_000  # bytes
@@ -78,7 +78,7 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
         commit = commit_params(project, params, run, reason, at) if params else base
         answer = _child(folder, project, records, run, None, Stop(), None)
         entries = {name: Entry(data) for name, data in answer["entries"].items()}
-        order = list(load_stages(project / "dvc.yaml"))
+        order = list(load_stages(project / GRAPH))
         planned = records.add_plan(
             Plan(
                 format=1, run=run, repository=shown(repository), revision=revision, base_commit=base, commit=commit,
@@ -129,7 +129,7 @@ def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[st
         raise ConfigError("PEEWEE_STORE is not set: where is the release to go? A folder, or s3://bucket/prefix")
     with Stop().listening() as stop, scratch(scratch_parent()) as folder:
         project = check_out(folder / "clone", repository, planned)
-        stages = load_stages(project / "dvc.yaml")
+        stages = load_stages(project / GRAPH)
         if stage not in stages:
             raise RunError(f"dvc.yaml has no stage {stage!r}; it has: {', '.join(stages)}")
         every_s = environment.CHECKPOINTS_S.seconds()
@@ -212,9 +212,9 @@ def _answer(
     records: Records, run_id: str, stage: str, did: str, entry: Entry, began: float, stage_s: float, metrics: str | None
 ) -> dict[str, Any]:
     answer: dict[str, Any] = {"run": run_id, "stage": stage, "did": did, "outs": entry.hashes("outs")}
-    if RECEIPT in answer["outs"] and (receipt := records.uncached(run_id, RECEIPT)):
+    if str(RECEIPT) in answer["outs"] and (receipt := records.uncached(run_id, str(RECEIPT))):
         answer["receipt"] = json.loads(receipt)
-    if METRICS in answer["outs"] and metrics:
+    if str(METRICS) in answer["outs"] and metrics:
         answer["metrics"] = json.loads(metrics)
     answer["stage_s"] = round(stage_s, 2)
     answer["overhead_s"] = round(time.monotonic() - began - stage_s, 2)

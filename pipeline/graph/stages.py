@@ -7,6 +7,7 @@ from peewee_model.errors import ConfigError
 from pipeline.params.yaml_file import read_yaml
 
 GRAPH = Path("dvc.yaml")
+LOCK = Path("dvc.lock")
 
 
 def load_stages(path: Path = GRAPH) -> dict[str, dict[str, Any]]:

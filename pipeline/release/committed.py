@@ -15,8 +15,9 @@ from pathlib import Path
 
 from peewee_model.release.manifest import CodeEntry, Edge, StageEntry
 from pipeline.git import find_commit, is_in_repository, names, run_git
-from pipeline.graph.stages import load_stages, outputs
-from pipeline.release.lineage import PARAMS_FILE, ancestors
+from pipeline.graph.stages import GRAPH, load_stages, outputs
+from pipeline.params.params import PARAMS_FILE
+from pipeline.release.lineage import ancestors
 from pipeline.release.provenance import hash_project
 
 logger = logging.getLogger(__name__)
@@ -99,11 +100,11 @@ def code_state(stage: str, lineage: Mapping[str, StageEntry], folder: Path = Pat
     if commit is None:
         logger.warning("no git commit here: the release can't say which code made it")
         return CodeEntry(commit=None, modified=())
-    stages = load_stages(folder / "dvc.yaml")
+    stages = load_stages(folder / GRAPH)
     made = {path for entry in stages.values() for path in outputs(entry)}
     deps = {dep for name in (stage, *ancestors(stage, stages)) for dep in stages[name].get("deps", [])}
     project = hash_project(folder)
-    changed = _changed(folder, sorted({*(deps - made), *project, PARAMS_FILE}))
+    changed = _changed(folder, sorted({*(deps - made), *project, str(PARAMS_FILE)}))
     edges = {path: edge for path, edge in code_edges(lineage).items() if not is_among(path, changed)}
     committed = Committed(folder, commit, [*edges, *project])
     changed |= {path for path, edge in edges.items() if not committed.has(edge)}

@@ -4,17 +4,15 @@ dvc.lock may hold stale entries: of stages that are gone, or that ran before som
 ancestors of a stage are taken, and each must fit dvc.yaml and its neighbours.
 """
 
-from pathlib import Path
 from typing import Any
 
 from peewee_model.errors import PeeweeError
 from peewee_model.public_text import without_secrets
 from peewee_model.release.manifest import Edge, StageEntry
-from pipeline.graph.stages import edges, load_stages, outputs
+from pipeline.graph.stages import LOCK, edges, load_stages, outputs
+from pipeline.params.params import PARAMS_FILE
 from pipeline.params.yaml_file import load_yaml
 
-LOCK = Path("dvc.lock")
-PARAMS_FILE = "params.yaml"
 _REMEDY = "run `dvc repro`"
 
 
@@ -76,7 +74,7 @@ def _entry(name: str, stage: dict[str, Any], locked: dict[str, Any]) -> StageEnt
         raise LineageError(f"{LOCK}: stage {name} ran `{entry['cmd']}`, dvc.yaml has `{stage['cmd']}`; {_REMEDY}")
     deps = _edges(name, "deps", entry, stage.get("deps", []))
     outs = _edges(name, "outs", entry, outputs(stage))
-    params = entry.get("params", {}).get(PARAMS_FILE, {})
+    params = entry.get("params", {}).get(str(PARAMS_FILE), {})
     return StageEntry(cmd=entry["cmd"], deps=deps, params=without_secrets(params), outs=outs)
 
 

@@ -25,6 +25,7 @@ from in_toto_attestation.v1.statement import Statement
 from peewee_model.errors import PeeweeError
 from peewee_model.release.manifest import MANIFEST, CodeEntry, FileEntry, ParentEntry, StageEntry, check_name, hash_file
 from pipeline.corpora.sources import Source
+from pipeline.graph.stages import GRAPH
 
 PROVENANCE = "provenance.json"
 """Its name in a release."""
@@ -33,7 +34,7 @@ BUILD_TYPE = "urn:peewee-tts:dvc-pipeline:v1"
 """external parameters: the sections of params.yaml; internal ones: `stages`, the command of each stage of dvc.yaml."""
 BUILDER = "urn:peewee-tts:pipeline"
 DISTRIBUTION = "peewee-tts"
-PROJECT_FILES = ("dvc.yaml", "exclusions.csv", "requirements.lock")
+PROJECT_FILES = (str(GRAPH), "exclusions.csv", "requirements.lock")
 REPOSITORY = "repository"
 """Name of the dependency that is the code."""
 PARENT = "parent"

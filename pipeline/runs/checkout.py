@@ -12,12 +12,13 @@ from peewee_model.errors import ConfigError
 from peewee_model.public_text import masked
 from pipeline.git import git as run
 from pipeline.git import names, run_git
+from pipeline.params.params import PARAMS_FILE
 from pipeline.runs.records import Plan, RunError
 
 logger = logging.getLogger(__name__)
 
 AUTHOR = {"GIT_AUTHOR_NAME": "Pee Wee TTS worker", "GIT_AUTHOR_EMAIL": "worker@peewee-tts.invalid"}
-PARAMS = "params.yaml"
+PARAMS = str(PARAMS_FILE)
 _CONFIG = ("gc.auto=0", "core.autocrlf=false", "core.hooksPath=/dev/null", "commit.gpgSign=false")
 _SUBFOLDER = "#subdirectory="
 

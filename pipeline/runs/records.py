@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from peewee_model.errors import ConfigError, PeeweeError, TryAgainError
 from peewee_model.public_text import check_plain_line
 from peewee_model.store.backends import absolute, open_backend
+from pipeline.params.params import PARAMS_FILE
 from pipeline.params.yaml_file import YAMLError, dump_yaml, load_yaml
 
 _MAX_LENGTH = 100
@@ -98,7 +99,7 @@ class Entry:
 
     def key(self) -> str:
         """Name what the stage read: two entries of one key are two results of one question."""
-        params = self.data.get("params", {}).get("params.yaml", {})
+        params = self.data.get("params", {}).get(str(PARAMS_FILE), {})
         return result_key(self.data["cmd"], self.hashes("deps"), params, list(self.hashes("outs")))
 
 

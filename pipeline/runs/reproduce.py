@@ -18,17 +18,15 @@ from typing import Any
 from peewee_model.entry import run
 from peewee_model.errors import PeeweeError, TryAgainError
 from peewee_model.files import write_whole
-from pipeline.graph.stages import edges, load_stages, outputs
+from pipeline.graph.stages import LOCK, edges, load_stages, outputs
 from pipeline.logs import log_to_stderr
+from pipeline.params.params import PARAMS_FILE
 from pipeline.params.yaml_file import dump_yaml, load_yaml
 from pipeline.release.lineage import ancestors
 from pipeline.runs.process import die_with_parent
 from pipeline.runs.records import Entry, Records, RunError, UnavailableError, result_key
 
 logger = logging.getLogger(__name__)
-
-LOCK = Path("dvc.lock")
-PARAMS = Path("params.yaml")
 
 
 class StageFailedError(PeeweeError):
@@ -140,7 +138,7 @@ def _known_result(
                 raise RunError(f"{name} reads {dep.def_path}, which neither a stage makes nor the commit holds")
             dep.save()
             deps[dep.def_path] = dep.hash_info.value
-    document = load_yaml(PARAMS.read_bytes())
+    document = load_yaml(PARAMS_FILE.read_bytes())
     params = {section: document[section] for section in stage.get("params", [])}
     for entry in records.results(name, result_key(stage["cmd"], deps, params, outputs(stage))):
         missing = _missing(repo, entry)

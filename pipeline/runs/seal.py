@@ -9,14 +9,14 @@ from peewee_model import environment
 from peewee_model.errors import PeeweeError
 from peewee_model.metric_labels import release_labels
 from pipeline.git import GitError
-from pipeline.graph.stages import load_stages
+from pipeline.graph.stages import GRAPH, LOCK, load_stages
 from pipeline.params.yaml_file import dump_yaml
+from pipeline.paths import RECEIPT
 from pipeline.runs.checkout import address, check_out, commit, git
 from pipeline.runs.records import Plan, Records, RunError
 
 logger = logging.getLogger(__name__)
 
-RECEIPT = "receipts/publish.json"
 _TRIES = 3
 
 
@@ -32,18 +32,18 @@ def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str
     if done := records.sealed(plan.run):
         return done
     project = check_out(clone, repository, plan)
-    stages = load_stages(project / "dvc.yaml")
+    stages = load_stages(project / GRAPH)
     entries = {name: records.entry(plan.run, name) for name in stages}
     if missing := [name for name, entry in entries.items() if entry is None]:
         raise RunError(f"run {plan.run} is not done: {', '.join(missing)}; run what is missing, then seal")
-    receipt = records.uncached(plan.run, RECEIPT)
+    receipt = records.uncached(plan.run, str(RECEIPT))
     version = json.loads(receipt)["version"] if receipt else None
     branch, tag = f"runs/{plan.run}", f"release-{version}" if version else None
     url = address(repository)
     lock = dump_yaml({"schema": "2.0", "stages": {name: entry.data for name, entry in entries.items() if entry}})
-    (project / "dvc.lock").write_bytes(lock)
+    (project / LOCK).write_bytes(lock)
     message = f"run {plan.run}: {f'release {version}' if version else 'done'}\n\n{plan.reason}\n"
-    sealed = commit(project, ["dvc.lock"], message, plan.at)
+    sealed = commit(project, [str(LOCK)], message, plan.at)
     there = _refs(clone, url, branch, tag)
     if tag and there.get(f"refs/tags/{tag}", sealed) != sealed:
         logger.info("release %s was sealed by an earlier run, nothing is new", version)
