@@ -30,7 +30,7 @@ from pipeline.runs.process import Stop, run_child
 from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableError, clean_run_id
 from pipeline.runs.reproduce import Request, configure, read_outcomes
 from pipeline.runs.scratch import scratch, scratch_parent
-from pipeline.runs.seal import RECEIPT, release_figures, seal
+from pipeline.runs.seal import release_figures, seal
 
 logger = logging.getLogger(__name__)
 

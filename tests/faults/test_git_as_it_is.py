@@ -6,8 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.pipeline.audit.small_project import CODE, MADE, fill
-from tests.pipeline.stages.standin import git
 
 from peewee_model.release.manifest import read_manifest
 from peewee_model.store.store import open_store

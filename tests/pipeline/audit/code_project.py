@@ -4,7 +4,6 @@ import shutil
 
 import pytest
 import yaml
-from tests.pipeline.stages.standin import git, make_project
 
 from peewee_model.release.features import FEATURES_FILE, parse_features
 from peewee_model.release.manifest import read_manifest

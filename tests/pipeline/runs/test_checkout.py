@@ -1,7 +1,6 @@
 """Where in a repository the project is, and what a plan may show of the repository's address."""
 
 import pytest
-from tests.pipeline.stages.standin import git
 
 from peewee_model.errors import ConfigError
 from pipeline.runs.checkout import address, project_path, shown
