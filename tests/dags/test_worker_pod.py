@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.system
+
 FINISHED = """
 import http.server, json, os, threading
 asked = []
