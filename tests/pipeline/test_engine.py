@@ -1,5 +1,8 @@
 import itertools
 import os
+import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 from peewee_model.errors import AudioError, ConfigError
 from pipeline import engine
 from pipeline.engine import WorkerError
+from tests.closure import ROOT
 
 
 def slow_square(number):
@@ -103,3 +107,59 @@ def test_workers_are_read_from_the_environment(monkeypatch):
         monkeypatch.setenv("PEEWEE_WORKERS", nonsense)
         with pytest.raises(ConfigError, match="PEEWEE_WORKERS"):
             engine.workers()
+
+
+def ignores_interrupts(number):
+    """Signal this very process, as a terminal does with the whole group."""
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.05)
+    return number
+
+
+def test_worker_never_receives_ctrl_c():
+    """The driver does, and ends its workers."""
+    assert list(engine.map_shards(ignores_interrupts, range(4), 2)) == [0, 1, 2, 3]
+
+
+def test_ctrl_c_while_workers_are_started_arrives_afterwards():
+    """Neither lost, nor in the middle of a process that is half started."""
+    seen = []
+    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+    try:
+        with engine._interrupt_withheld():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            assert seen == []
+        assert seen == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+DRIVER = """
+import os, time
+from pipeline import engine
+from tests.pipeline.test_engine import report_and_wait
+if __name__ == "__main__":
+    list(engine.map_shards(report_and_wait, range(2), 2))
+"""
+
+
+def report_and_wait(number):
+    print(os.getpid(), flush=True)
+    time.sleep(120)
+
+
+def test_workers_end_when_their_driver_is_killed(tmp_path):
+    """Else they would hold memory, and wait for ever."""
+    (tmp_path / "driver.py").write_text(DRIVER)
+    driver = subprocess.Popen(
+        [sys.executable, tmp_path / "driver.py"], stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    workers = [int(driver.stdout.readline()) for _ in range(2)]
+    driver.kill()
+    driver.wait()
+    end = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}/exe").exists() for pid in workers) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}/exe").exists()]
