@@ -5,6 +5,7 @@ here. A variable that is empty is a variable that is unset. docs/configuration.m
 dags/ imports nothing of this package; its own variables are in `dags/settings.py`, and in the same document.
 """
 
+import getpass
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,14 @@ class Variable:
         if value not in ("0", "1"):
             raise ConfigError(f"{self.name} is {value!r}; set 1 to switch it on, or unset it")
         return value == "1"
+
+
+def user_name() -> str:
+    """Return the user's name; `uid12345` for one whom the system does not know."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid{os.getuid()}"
 
 
 def home_folder() -> Path | None:

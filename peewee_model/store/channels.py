@@ -7,7 +7,6 @@ is overwritten, and the history is the audit trail.
 """
 
 import datetime
-import getpass
 import json
 import logging
 import re
@@ -204,15 +203,8 @@ def check_entry(channel: str, reason: str) -> tuple[str, str]:
     check_channel(channel)
     named = environment.PUBLISHER.read()
     what = environment.PUBLISHER.name if named else f"the user's name (set {environment.PUBLISHER.name})"
-    return plain_line(reason, "the reason"), plain_line(named or _user(), what, _LONGEST_NAME)
+    return plain_line(reason, "the reason"), plain_line(named or environment.user_name(), what, _LONGEST_NAME)
 
 
 def _key(channel: str, number: int) -> str:
     return f"channels/{channel}/{number:08d}.json"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"

@@ -191,8 +191,10 @@ def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, st
     # `python` in dvc.yaml is the one that runs us.
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["SHELL"] = "/bin/sh"
+    # DVC asks for both, and ends where there is neither a home folder nor a name.
+    env["LOGNAME"] = environment.user_name()
     if environment.home_folder() is None:
-        env["HOME"] = str(outcomes.parent / "home")  # DVC looks for its settings there, and ends where it can't
+        env["HOME"] = str(outcomes.parent / "home")
     env[environment.RUN.name] = run_id
     env[environment.OUTCOMES.name] = str(outcomes)
     if stage:

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from peewee_model import environment
 from peewee_model.errors import PeeweeError, ReleaseError, ReleaseNotFoundError, TamperedReleaseError
 from peewee_model.public_text import PlainLineError
 from peewee_model.store import channels
@@ -53,7 +54,7 @@ def test_publisher_that_not_everybody_can_read_adds_nothing(shelf, tmp_path, mon
         with monkeypatch.context() as patched:
             if source == "getuser":
                 patched.delenv("PEEWEE_PUBLISHER", raising=False)
-                patched.setattr(channels.getpass, "getuser", lambda: text)
+                patched.setattr(environment.getpass, "getuser", lambda: text)
             else:
                 patched.setattr("os.environ", {"PEEWEE_PUBLISHER": text})  # the real one takes no half characters
             with pytest.raises(PlainLineError, match="PEEWEE_PUBLISHER"):
