@@ -27,7 +27,7 @@ FLOORS = {
         ("runs", "stages"),
         ("release", "evaluation", "training", "ingest", "download", "profiles"),
         ("corpora", "graph"),
-        ("alignment", "engine", "git", "logs", "paths", "tables", "verification", "warm_start"),
+        ("alignment", "engine", "logs", "paths", "tables", "verification", "warm_start"),
         ("params",),
     ),
 }

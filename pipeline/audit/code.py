@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pipeline.audit.finding import Finding, Report
 from pipeline.audit.record import Record
-from pipeline.git import find_commit, is_in_repository, names, run_git
 from pipeline.graph import stages
 from pipeline.release.committed import Committed, is_among
+from pipeline.release.git import find_commit, is_in_repository, names, run_git
 
 GRAPH = str(stages.GRAPH)
 COMMIT_IT = "commit the code before `dvc repro`, and train again"

@@ -29,8 +29,8 @@ from peewee_model.store.s3_connection.client import S3Client
 from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 from pipeline.corpora.sources import CorpusConfig, Source
-from pipeline.git import GitError, find_commit, git
 from pipeline.params.params import PARAMS_FILE, Section, read
+from pipeline.release.git import GitError, find_commit, git
 from pipeline.runs.checkout import address, project_path, shown
 
 logger = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ from functools import cached_property
 from pathlib import Path
 
 from peewee_model.release.manifest import CodeEntry, Edge, StageEntry
-from pipeline.git import find_commit, is_in_repository, names, run_git
 from pipeline.graph.stages import GRAPH, load_stages, outputs
 from pipeline.params.params import PARAMS_FILE
+from pipeline.release.git import find_commit, is_in_repository, names, run_git
 from pipeline.release.lineage import ancestors
 from pipeline.release.provenance import hash_project
 

@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from peewee_model.errors import ConfigError
 from peewee_model.public_text import masked
-from pipeline.git import git as run
-from pipeline.git import names, run_git
 from pipeline.params.params import PARAMS_FILE
+from pipeline.release.git import git as run
+from pipeline.release.git import names, run_git
 from pipeline.runs.records import Plan, RunError
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ _SUBFOLDER = "#subdirectory="
 
 
 def git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, secret: str = "") -> str:
-    """Run git in a worker's clone: as the worker, whatever the user's configuration says. See `pipeline.git.git`."""
+    """Run git in a worker's clone: as the worker, whatever the user's configuration says. See `pipeline.release.git.git`."""
     identity = AUTHOR | {name.replace("AUTHOR", "COMMITTER"): value for name, value in AUTHOR.items()}
     return run(folder, *arguments, config=_CONFIG, env={**identity, **(env or {})}, secret=secret)
 

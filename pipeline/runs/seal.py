@@ -8,10 +8,10 @@ from typing import Any
 from peewee_model import environment
 from peewee_model.errors import PeeweeError
 from peewee_model.metric_labels import release_labels
-from pipeline.git import GitError
 from pipeline.graph.stages import GRAPH, LOCK, load_stages
 from pipeline.params.yaml_file import dump_yaml
 from pipeline.paths import RECEIPT
+from pipeline.release.git import GitError
 from pipeline.runs.checkout import address, check_out, commit, git
 from pipeline.runs.records import Plan, Records, RunError
 

@@ -12,7 +12,7 @@ from peewee_model.store.store import open_store
 from pipeline.audit.errors import NotAllSeenError
 from pipeline.audit.finding import Verdict
 from pipeline.audit.verify import Request, audit
-from pipeline.git import GitError
+from pipeline.release.git import GitError
 from pipeline.stages.bundle import bundle
 from pipeline.stages.publish import publish
 from tests.pipeline.audit import code_project
