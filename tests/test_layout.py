@@ -17,6 +17,8 @@ NO_MIRROR = {
     "dags/test_dag_bag.py": "all DAG files, as Airflow reads them",
     "dags/test_airflow_end_to_end.py": "the whole of Airflow, from a request to a cloned voice",
     "dags/test_airflow_faults.py": "the whole of Airflow, with what can be killed in it",
+    "peewee_model/cli/test_closed_pipe.py": "every command, whose reader goes away",
+    "pipeline/commands/test_mistakes.py": "every command, where users make mistakes",
 }
 """Files below a package's folder that are the tests of no single module."""
 ABOVE_ROOMS = {"pipeline/training": "each room in it has its own"}

@@ -24,7 +24,7 @@ _SUBFOLDER = "#subdirectory="
 
 
 def git(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, secret: str = "") -> str:
-    """Run git in a worker's clone: as the worker, whatever the user's configuration says. See `pipeline.release.git.git`."""
+    """Run git in a worker's clone: as the worker, whatever the user's configuration says; see `release.git`."""
     identity = AUTHOR | {name.replace("AUTHOR", "COMMITTER"): value for name, value in AUTHOR.items()}
     return run(folder, *arguments, config=_CONFIG, env={**identity, **(env or {})}, secret=secret)
 
