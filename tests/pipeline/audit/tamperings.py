@@ -459,11 +459,11 @@ FORGERIES = {
     "release of other code": (
         lambda scene: forged(
             scene,
-            lambda folder, manifest: lineage(manifest, "download", "deps", "pipeline/download/fetch.py").update(
-                hash="0" * 32
+            lambda folder, manifest: lineage(manifest, "download", "deps", "pipeline/download").update(
+                hash="0" * 32 + ".dir"
             ),
         ),
-        "code: pipeline/download/fetch.py at ",
+        "code: pipeline/download at ",
     ),
     "release that claims an exclusion": (lambda scene: forged(scene, _claim_exclusion), "toy_ada, who is excluded"),
     "release with tables of its own": (
