@@ -41,7 +41,9 @@ def list_releases(
     limit: Annotated[int, typer.Option("--limit", min=1, help="So many of the newest.")] = PAGE,
     as_json: JsonOption = False,
 ) -> None:
-    """List the newest releases, the newest last, and those that a channel points to now.
+    """List the newest releases and those of channels.
+
+    The newest is the last; a release that a channel points to now is listed whatever its age.
 
     Who signed is listed, and not checked; `verify --public-key` does that. A channel whose log is damaged is named, and
     left out.
