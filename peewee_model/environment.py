@@ -21,7 +21,7 @@ class Variable:
     meaning: str
     """In one sentence, for docs/configuration.md and for `--help`."""
     default: str | None = None
-    """What it is where it is unset; None if nothing stands in for it."""
+    """What it is where it is unset; None if there is no default."""
 
     def read(self) -> str | None:
         """Return the value; the default if it is unset or empty."""

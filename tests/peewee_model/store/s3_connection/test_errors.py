@@ -81,7 +81,7 @@ PASSING = {"SlowDown": 503, "InternalError": 500, "RequestTimeout": 400, "Thrott
 
 
 def complaint(bucket, store=None):
-    """What a reader of a store is told."""
+    """What a reader of a store receives as an error."""
     with pytest.raises(ReleaseError) as caught:
         (store or open_store(f"s3://{bucket}/x")).fetch("stable")
     assert "\n" not in str(caught.value) and "hunter2" not in str(caught.value)
@@ -143,7 +143,7 @@ def test_wrong_keys_are_named_by_a_real_server(s3_bucket, monkeypatch):
 
 @pytest.fixture
 def said(moto, moto_bucket, monkeypatch):
-    """`said(status, code)` is what a reader of a store is told if the server says that."""
+    """`said(status, code)` is what a reader of a store receives if the server says that."""
     settle(monkeypatch, {})
     with fault_proxy.before(moto.endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
