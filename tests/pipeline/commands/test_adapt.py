@@ -178,7 +178,7 @@ def test_card_of_an_adapted_release_credits_the_parent(adapted):
     assert f"started from release `{adapted.parent}`" in card
     assert "[toy clean](https://example.org/toy.tar.gz) | 9 | 90 | 1.50 |" in card
     assert "of the speaker, other sentences were" in card
-    assert "license: other" in card  # the parent's CC BY, and `mine`
+    assert 'license: "other"' in card  # the parent's CC BY, and `mine`
 
 
 def test_trace_follows_to_the_parent_and_says_what_it_can_not_tell(adapted):
