@@ -91,7 +91,7 @@ def test_checkout_without_lock_and_remote_has_not_seen_the_run_and_says_how(made
     monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", made / "origin.git", clone], check=True)
-    subprocess.run(["git", "checkout", "--quiet", "HEAD~1"], cwd=clone, check=True)
+    subprocess.run(["git", "checkout", "--quiet", "HEAD~2"], cwd=clone, check=True)
     assert not (clone / "dvc.lock").exists()
     done = verify(clone, made / "store")
     assert done.returncode == 4, done.stdout + done.stderr
