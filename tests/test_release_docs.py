@@ -12,6 +12,7 @@ import soundfile
 from peewee_model.networks.weights import save_model
 from peewee_model.store.store import open_store
 from tests.peewee_model.cloning.test_cloner import make_encoder, make_synthesizer, make_vocoder, voice
+from tests.peewee_model.releases import write_manifest
 
 BUCKET = "voices"
 ADDRESS = f"s3://{BUCKET}/tts"
@@ -23,7 +24,7 @@ def blocks(document, language):
 
 
 @pytest.fixture
-def versions(tmp_path, swift, s3_bucket, sign, monkeypatch):
+def versions(tmp_path, swift, s3_bucket, monkeypatch):
     """Two releases in the store that the document names."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     monkeypatch.delenv("PEEWEE_PUBLIC_KEY", raising=False)
@@ -35,7 +36,7 @@ def versions(tmp_path, swift, s3_bucket, sign, monkeypatch):
     found = []
     for number in range(2):
         (folder / "MODEL_CARD.md").write_text(f"number {number}")
-        found.append(sign(folder))
+        found.append(write_manifest(folder))
         open_store(ADDRESS).publish(folder, "stable", "gate passed")
     return found
 

@@ -285,7 +285,7 @@ def test_download_that_fails_says_no_secret(place, archive_server, tmp_path, sub
         "through a proxy that is not there": params_with(good),
     }
     script = (
-        "import dataclasses, sys; from pipeline import download as d; "
+        "import dataclasses, sys; from pipeline.download import fetch as d; "
         "d.fetch_all.__defaults__ = (dataclasses.replace(d.PATIENCE, attempts=2, attempts_without_progress=1, "
         "first_wait_s=0.01, connect_s=2.0, stall_s=2.0),); "
         "from pipeline.__main__ import main; sys.exit(main(['download']))"

@@ -1,6 +1,8 @@
 """How an address becomes a storage: one dispatch for stores, runs' records, checkpoints and audits."""
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -130,8 +132,9 @@ def test_temporary_workspace_of_dvc_does_not_take_the_store_with_it(tmp_path, la
     project, said, store = tmp_path / "project", tmp_path / "said", tmp_path / "voices"
     project.mkdir()
     (project / "publish.py").write_text(PUBLISH.format(release=str(tmp_path / "release"), said=str(said)))
-    command = f"{sys.executable} publish.py {store if lasts else 'store'}"
-    (project / "dvc.yaml").write_text(f"stages:\n  publish:\n    cmd: {command}\n    deps: [publish.py]\n")
+    command = shlex.join([sys.executable, "publish.py", str(store) if lasts else "store"])
+    stage = {"cmd": command, "deps": ["publish.py"]}
+    (project / "dvc.yaml").write_text(json.dumps({"stages": {"publish": stage}}))
     env = os.environ | {"PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
 
     def run(*arguments):
