@@ -7,6 +7,8 @@ has a list of its own.
 
 import json
 from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -32,7 +34,8 @@ list         `peewee-tts release list`: a column, of the first section in `headl
 
 
 class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)  # a later release may say more
+    # A later release may say more. Built when first used: commands that show no figures start sooner.
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class MetricLabel(_Lenient):
@@ -81,7 +84,8 @@ class PartLabel(_Lenient):
     """In full, within a sentence."""
 
 
-class Headline(BaseModel):
+@dataclass(frozen=True)
+class Headline:
     """A figure that describes a release at a glance."""
 
     path: str
@@ -171,34 +175,33 @@ class Labels(_Lenient):
         return Headline(path=path, name=self.name(path), value=value, text=self.text(path, value))
 
 
-BEFORE_LABELS = Labels(
-    metrics=(
-        MetricLabel(
-            key="eer", name="equal error rate", short="EER", unit="%", decimals=1, better="lower",
-            places=("list",), headlines=("speaker",),
-        ),
-        MetricLabel(
-            key="cer", name="character error rate", short="CER", unit="%", decimals=1, better="lower",
-            places=("list",), headlines=("speech.synthesized",),
-        ),
-    )
-)  # fmt: skip
-"""How releases are shown that were made before there were labels. History: a new metric never goes here."""
+@cache
+def before_labels() -> Labels:
+    """How releases are shown that were made before there were labels. History: a new metric never goes here."""
+    eer = MetricLabel(
+        key="eer", name="equal error rate", short="EER", unit="%", decimals=1, better="lower",
+        places=("list",), headlines=("speaker",),
+    )  # fmt: skip
+    cer = MetricLabel(
+        key="cer", name="character error rate", short="CER", unit="%", decimals=1, better="lower",
+        places=("list",), headlines=("speech.synthesized",),
+    )  # fmt: skip
+    return Labels(metrics=(eer, cer))
 
 
 def release_labels(files: Container[str], read: Callable[[str], bytes]) -> Labels:
-    """Read a release's labels; `BEFORE_LABELS` if it has none, or none that can be read.
+    """Read a release's labels; those of `before_labels` if it has none, or none that can be read.
 
     Args:
         files: The names of the release's files.
         read: Reads one of them.
     """
     if LABELS_FILE not in files:
-        return BEFORE_LABELS
+        return before_labels()
     try:
         return Labels.parse(read(LABELS_FILE))
     except (ValueError, PeeweeError):
-        return BEFORE_LABELS  # the figures are in the manifest: they are shown under shorter names
+        return before_labels()  # the figures are in the manifest: they are shown under shorter names
 
 
 def value_at(metrics: Mapping[str, Any], path: str) -> float | None:

@@ -13,7 +13,7 @@ from peewee_model.metric_labels import Labels, MetricLabel, PartLabel
 class Metric(MetricLabel):
     """A line of the table."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     mean_of: str | None = None
     """The field of `Measurement` whose mean over a row's sentences it is; None if it is made otherwise. Not in the

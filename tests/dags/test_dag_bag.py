@@ -67,7 +67,7 @@ def describe(task):
         "on_retry": [call.__name__ for call in task.on_retry_callback],
         "outlets": [asset.name for asset in task.outlets], "module": getattr(task, "module", None),
         "arguments": list(getattr(task, "arguments", [])), "trigger_rule": str(task.trigger_rule.value),
-        "environment": sorted(getattr(task, "environment", [item.name for item in getattr(task, "env_vars", [])])),
+        "environment": sorted(getattr(task, "environment", getattr(task, "env_vars", {}))),  # a pod's, as declared
     }
 print(json.dumps({
     "errors": {str(key): value for key, value in bag.import_errors.items()},

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from peewee_model.errors import TamperedReleaseError
-from peewee_model.metric_labels import BEFORE_LABELS, LABELS_FILE, Labels, MetricLabel, PartLabel, release_labels
+from peewee_model.metric_labels import LABELS_FILE, Labels, MetricLabel, PartLabel, before_labels, release_labels
 
 EER = MetricLabel(
     key="eer", name="equal error rate", short="EER", unit="%", decimals=1, places=("list",), headlines=("speaker", "x")
@@ -83,11 +83,11 @@ def broken(name):
 )
 def test_release_whose_labels_can_not_be_read_is_shown_as_one_without(read):
     """The figures are in the manifest; a damaged side file hides none of them."""
-    assert release_labels({LABELS_FILE}, read) == BEFORE_LABELS
+    assert release_labels({LABELS_FILE}, read) == before_labels()
 
 
 def test_release_without_labels_has_the_headlines_of_its_time():
     """Nothing is read."""
-    assert release_labels({"MODEL_CARD.md"}, broken) == BEFORE_LABELS
-    found = BEFORE_LABELS.listed({"speaker": {"eer": 0.04}, "speech": {"synthesized": {"cer": 0.2}}})
+    assert release_labels({"MODEL_CARD.md"}, broken) == before_labels()
+    found = before_labels().listed({"speaker": {"eer": 0.04}, "speech": {"synthesized": {"cer": 0.2}}})
     assert {title: headline.text for title, headline in found.items()} == {"EER": "4.0 %", "CER": "20.0 %"}
