@@ -25,7 +25,7 @@ SUFFIXES = frozenset({".parquet"})
 class FeaturesManifest(BaseModel):
     """Which feature tables there are. Equal tables give equal bytes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
     format: Literal[1] = 1
     files: dict[str, FileEntry] = Field(min_length=1)

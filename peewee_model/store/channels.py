@@ -36,7 +36,7 @@ READERS = 16
 class ChannelEntry(BaseModel):
     """What a channel came to mean, when, by whom and why."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     version: str
     action: Action
