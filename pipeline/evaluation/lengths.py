@@ -4,9 +4,9 @@ There are no recordings of these sentences. How long one should take follows fro
 character over all of the speaker's test recordings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -16,8 +16,14 @@ from pipeline.evaluation.config import LengthTestConfig, SpeechTestConfig
 from pipeline.evaluation.recognition import plain_words
 from pipeline.evaluation.sentences import Reading
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BIN_WORDS = 10
 """Lengths are summed up by as many words."""
+_MEANS = (
+    "stop_failures", "truncated", "too_short", "too_long", "aligned", "diagonality", "focus_rate", "coverage",
+)  # fmt: skip
 
 
 class Reader(Protocol):
@@ -125,19 +131,15 @@ def read_lengths(
 
 def summarize_lengths(sentences: Sequence[ReadSentence]) -> dict[str, Any]:
     """Shares and means over all sentences, and under `by_words` over those of 1 to 10 words, of 11 to 20, ..."""
-    bins: dict[int, list[ReadSentence]] = {}
-    for item in sentences:
-        bins.setdefault((item.n_words - 1) // BIN_WORDS, []).append(item)
-    by_words: Mapping[str, dict[str, float]] = {
+    import pandas as pd  # here, so that the processes that measure do not wait for it
+
+    frame = pd.DataFrame([vars(item) | {"stop_failures": item.stop_failure} for item in sentences])
+    by_words = {
         f"{number * BIN_WORDS + 1}_{(number + 1) * BIN_WORDS}": _figures(found)
-        for number, found in sorted(bins.items())
+        for number, found in frame.groupby((frame["n_words"] - 1) // BIN_WORDS)
     }
-    return {"max_words": max(item.n_words for item in sentences), **_figures(sentences), "by_words": by_words}
+    return {"max_words": int(frame["n_words"].max()), **_figures(frame), "by_words": by_words}
 
 
-def _figures(sentences: Sequence[ReadSentence]) -> dict[str, float]:
-    shares = ("stop_failure", "truncated", "too_short", "too_long", "aligned")
-    means = ("diagonality", "focus_rate", "coverage")
-    figures = {name: float(np.mean([getattr(item, name) for item in sentences])) for name in (*shares, *means)}
-    figures["stop_failures"] = figures.pop("stop_failure")
-    return {"n_sentences": len(sentences)} | figures
+def _figures(frame: "pd.DataFrame") -> dict[str, float]:
+    return {"n_sentences": len(frame)} | frame[[*_MEANS]].astype(float).mean().to_dict()
