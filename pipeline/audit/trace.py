@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from peewee_model.errors import ReleaseError
+from peewee_model.errors import ReleaseError, TamperedReleaseError
 from peewee_model.release.manifest import ParentEntry
 from peewee_model.store.store import Store
 from pipeline.audit.dataset import features_version, fetch_utterances, read_utterances
@@ -83,7 +83,17 @@ class Appearance:
         return [span.channel for span in self.channels if span.until is None]
 
 
-def trace(store: Store, kind: Kind, identifier: str) -> list[Appearance]:
+@dataclass(frozen=True)
+class Answer:
+    """What all releases of a store have to do with a speaker or utterance."""
+
+    appearances: tuple[Appearance, ...]
+    """One a release, also of those that do not hold it."""
+    damaged: tuple[str, ...]
+    """Channels whose history can't be read, and why: the appearances are without their spans."""
+
+
+def trace(store: Store, kind: Kind, identifier: str) -> Answer:
     """Look for a speaker or utterance in the data of every release of a store.
 
     Each features version is read once, and of its table only the columns and row groups that matter.
@@ -92,11 +102,8 @@ def trace(store: Store, kind: Kind, identifier: str) -> list[Appearance]:
         store: Where.
         kind: Of the identifier.
         identifier: As in the tables: `libritts_84`.
-
-    Returns:
-        One appearance a release, those that do not hold it too.
     """
-    spans = channel_spans(store)
+    spans, damaged = channel_spans(store)
     shares: dict[str, tuple[Share, ...] | ReleaseError] = {}
     found: list[Appearance] = []
     parents: dict[str, ParentEntry | None] = {}
@@ -117,7 +124,8 @@ def trace(store: Store, kind: Kind, identifier: str) -> list[Appearance]:
         else:
             found.append(Appearance(version, features, answer, excluded, mine))
     own = {appearance.version: appearance for appearance in found}
-    return [replace(appearance, heritage=_heritage(parents.get(appearance.version), own)) for appearance in found]
+    whole = [replace(appearance, heritage=_heritage(parents.get(appearance.version), own)) for appearance in found]
+    return Answer(tuple(whole), damaged)
 
 
 def _heritage(parent: ParentEntry | None, own: dict[str, Appearance]) -> tuple[Heritage, ...]:
@@ -132,15 +140,20 @@ def _heritage(parent: ParentEntry | None, own: dict[str, Appearance]) -> tuple[H
     return tuple(found)
 
 
-def channel_spans(store: Store) -> dict[str, list[Span]]:
-    """Return the times in which channels pointed to each version."""
+def channel_spans(store: Store) -> tuple[dict[str, list[Span]], tuple[str, ...]]:
+    """Return the times in which channels pointed to each version, and what is wrong with channels that are damaged."""
     spans: dict[str, list[Span]] = defaultdict(list)
+    damaged = []
     for channel in store.channels():
-        history = store.history(channel)
+        try:
+            history = store.history(channel)
+        except TamperedReleaseError as error:
+            damaged.append(str(error))
+            continue
         ends: list[str | None] = [later.entry.at for later in history[1:]]
         for numbered, until in zip(history, [*ends, None], strict=True):
             spans[numbered.entry.version].append(Span(channel, numbered.number, numbered.entry.at, until))
-    return spans
+    return spans, tuple(damaged)
 
 
 def _shares(store: Store, features: str, kind: Kind, identifier: str) -> tuple[Share, ...] | ReleaseError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.audit.diff import Change, DataDifference, Difference
 from pipeline.audit.finding import Report
-from pipeline.audit.trace import Appearance, Share
+from pipeline.audit.trace import Answer, Share
 
 SHOWN = 10
 """Of a long list; `--json` has all of it."""
@@ -35,8 +35,9 @@ def describe_difference(difference: Difference) -> Iterator[str]:
     yield from _rest(difference.files)
 
 
-def describe_trace(kind: str, identifier: str, appearances: Sequence[Appearance]) -> Iterator[str]:
+def describe_trace(kind: str, identifier: str, answer: Answer) -> Iterator[str]:
     """Say which releases hold a speaker or utterance."""
+    appearances = answer.appearances
     holding = [appearance for appearance in appearances if appearance.shares]
     unknown = [appearance for appearance in appearances if appearance.unknown]
     known = len(appearances) - len(unknown)
@@ -56,6 +57,8 @@ def describe_trace(kind: str, identifier: str, appearances: Sequence[Appearance]
         for span in appearance.channels if not appearance.unknown else ():
             until = f"until {span.until}" if span.until else "now"
             yield f"      {span.channel}, entry {span.number}: {span.since} {until}"
+    for problem in answer.damaged:
+        yield f"  unknown: {problem}"
 
 
 def _shares(shares: Sequence[Share]) -> str:

@@ -93,17 +93,20 @@ def trace(
     from pipeline.audit.wording import describe_trace
 
     kind, identifier = _one_of(speaker, utterance)
-    appearances = tracing.trace(open_store(store), kind, identifier)
+    answer = tracing.trace(open_store(store), kind, identifier)
     if as_json:
         releases = [
-            {**asdict(found), "channels_now": found.channels_now, "inherits": found.inherits} for found in appearances
+            {**asdict(found), "channels_now": found.channels_now, "inherits": found.inherits}
+            for found in answer.appearances
         ]
-        _print({"kind": kind, "id": identifier, "releases": releases})
+        _print({"kind": kind, "id": identifier, "releases": releases, "damaged_channels": answer.damaged})
     else:
-        _print(describe_trace(kind, identifier, appearances))
-    gaps = [found.gap for found in appearances if found.gap]
-    if gaps:
-        raise NotAllSeenError(f"{len(gaps)} of {len(appearances)} releases can't be searched: {gaps[0]}")
+        _print(describe_trace(kind, identifier, answer))
+    unknown = [found.gap for found in answer.appearances if found.gap]
+    if unknown:
+        raise NotAllSeenError(f"{len(unknown)} of {len(answer.appearances)} releases can't be searched: {unknown[0]}")
+    if answer.damaged:
+        raise NotAllSeenError(f"which channels point to them is not known in full: {answer.damaged[0]}")
 
 
 @app.command()
@@ -123,31 +126,34 @@ def exclude(
     if not EXCLUSIONS.is_file():
         raise AuditError(f"{EXCLUSIONS} is not in {Path.cwd()}; run this in the root of the project's repository")
     add_exclusion(Exclusion(kind, identifier, reason))
-    holding, unknown = [], []
+    holding: list[dict[str, Any]] = []
+    unknown: list[str] = []
     try:
-        for found in trace(open_store(store), kind, identifier):
+        answer = trace(open_store(store), kind, identifier)
+        unknown += answer.damaged
+        for found in answer.appearances:
             if found.shares or found.inherits:
                 holding.append({"version": found.version, "channels_now": found.channels_now})
             elif found.gap:
                 unknown.append(found.gap)
     except PeeweeError as error:
         unknown.append(str(error))
-    answer = {"kind": kind, "id": identifier, "list": str(EXCLUSIONS), "held_by": holding, "unknown": unknown}
-    _print(answer if as_json else _next_steps(answer))
+    done = {"kind": kind, "id": identifier, "list": str(EXCLUSIONS), "held_by": holding, "unknown": unknown}
+    _print(done if as_json else _next_steps(done))
 
 
-def _next_steps(answer: dict[str, Any]) -> Iterable[str]:
-    kind, identifier, path = answer["kind"], answer["id"], answer["list"]
+def _next_steps(done: dict[str, Any]) -> Iterable[str]:
+    kind, identifier, path = done["kind"], done["id"], done["list"]
     yield f"{kind} {identifier} is in {path}. Next:"
     yield f'  git commit -m "exclude {kind} {identifier}" -- {path}'
     yield "  dvc repro                          # ingest leaves it out, bundle proves it, publish"
     yield "  peewee-tts audit verify stable     # reads the tables of the new release for it"
-    for release in answer["held_by"]:
+    for release in done["held_by"]:
         channels = ", ".join(release["channels_now"])
         yield f"release {release['version']} still holds it{f'; {channels} points to it now' if channels else ''}"
-    if answer["unknown"]:
-        yield f"not every release could be searched: {answer['unknown'][0]}"
-    elif not answer["held_by"]:
+    if done["unknown"]:
+        yield f"not every release could be searched: {done['unknown'][0]}"
+    elif not done["held_by"]:
         yield "no release of the store holds it; if one should, check the spelling with `peewee-tts audit trace`"
 
 

@@ -142,4 +142,5 @@ def summarize_lengths(sentences: Sequence[ReadSentence]) -> dict[str, Any]:
 
 
 def _figures(frame: "pd.DataFrame") -> dict[str, float]:
-    return {"n_sentences": len(frame)} | frame[[*_MEANS]].astype(float).mean().to_dict()
+    means = frame[[*_MEANS]].astype(float).mean()
+    return {"n_sentences": len(frame)} | {name: float(means[name]) for name in _MEANS}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def release_figures(version: str | None) -> dict[str, Any]:
         logger.warning("metrics of release %s can't be read: %s", version, error)
         return nothing
     labels = release_labels(manifest.files, lambda name: store.read_file(version, name))
-    headlines = [headline.model_dump() for headline in labels.headlines(manifest.metrics)]
+    headlines = [asdict(headline) for headline in labels.headlines(manifest.metrics)]
     return {"metrics": manifest.metrics, "headlines": headlines}
 
 

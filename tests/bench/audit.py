@@ -27,7 +27,7 @@ if sys.argv[2] == "diff":
     found = [len(data.added), len(data.removed), len(data.changed["audio"]), len(data.changed["text"])]
 else:
     answer = trace.trace(open_store(sys.argv[1]), "speaker", "toy_00042")
-    found = [share.n_utterances for release in answer for share in release.shares]
+    found = [share.n_utterances for release in answer.appearances for share in release.shares]
 seconds = time.perf_counter() - start
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 print(json.dumps([seconds, peak, found]))

@@ -42,9 +42,14 @@ def store(tmp_path):
     return address, versions
 
 
+def by_version(address, speaker):
+    """The releases of a store that `trace` finds, by version."""
+    return {found.version: found for found in trace(open_store(address), "speaker", speaker).appearances}
+
+
 def test_trace_of_a_speaker_names_releases_split_amount_and_channels(store):
     """Which releases hold her, how much of her, and which channel means them."""
-    found = {appearance.version: appearance for appearance in trace(open_store(store[0]), "speaker", "toy_ada")}
+    found = by_version(store[0], "toy_ada")
     first, second, third = (found[version] for version in store[1])
     assert first.shares == second.shares == (Share("train", 4, 10.0),)
     assert third.shares == () and third.excluded and not first.excluded
@@ -57,9 +62,30 @@ def test_trace_of_a_speaker_names_releases_split_amount_and_channels(store):
 
 def test_trace_of_an_utterance(store):
     """One row of one split."""
-    for appearance in trace(open_store(store[0]), "utterance", "toy_bob_1"):
+    for appearance in trace(open_store(store[0]), "utterance", "toy_bob_1").appearances:
         assert appearance.shares == (Share("test", 1, 2.0),)
-    assert not any(appearance.shares for appearance in trace(open_store(store[0]), "utterance", "toy_bob_9"))
+    without = trace(open_store(store[0]), "utterance", "toy_bob_9")
+    assert not any(appearance.shares for appearance in without.appearances)
+
+
+def test_damaged_channel_hides_no_release(store, monkeypatch, tmp_path):
+    """The releases are searched, the other channels named; the command says that not all was seen."""
+    address, (_, second, third) = store
+    open_store(address).append("beta", third, "promote", "for those who try")
+    entry = Path(address) / "channels/stable/00000002.json"
+    entry.write_bytes(entry.read_bytes() + b"\xfc")
+    answer = trace(open_store(address), "speaker", "toy_ada")
+    found = {appearance.version: appearance for appearance in answer.appearances}
+    assert found[second].shares == (Share("train", 4, 10.0),) and found[second].channels == ()
+    assert found[third].channels_now == ["beta"]
+    assert len(answer.damaged) == 1 and "channels/stable/00000002.json is no channel entry" in answer.damaged[0]
+    done = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", address])
+    assert isinstance(done.exception, NotAllSeenError)
+    assert "in 2 of 3 releases" in done.stdout and "channels/stable/00000002.json" in done.stdout
+    monkeypatch.chdir(tmp_path)
+    Path("exclusions.csv").write_text("kind,id,reason\n")
+    done = CliRunner().invoke(app, ["exclude", "--speaker", "toy_ada", "--reason", "asked", "--store", address])
+    assert f"release {second} still holds it" in done.stdout and "not every release could be searched" in done.stdout
 
 
 def test_trace_reads_each_features_version_once(store, monkeypatch):
@@ -125,7 +151,7 @@ def test_trace_follows_to_the_releases_that_training_started_from(store, tmp_pat
     child = publish(tmp_path / "4", address, BOB, "adapted", parent=parent_of(first, address))
     elder = parent_of(child, address, parent_of(first, address))
     grandchild = publish(tmp_path / "5", address, BOB, "adapted", parent=elder, metrics={"eer": 0.2})
-    found = {appearance.version: appearance for appearance in trace(open_store(address), "speaker", "toy_ada")}
+    found = by_version(address, "toy_ada")
     assert not found[child].shares and found[child].inherits and not found[first].heritage
     assert [release.version for release in found[grandchild].heritage] == [child, first]
     assert [bool(release.shares) for release in found[grandchild].heritage] == [False, True]

@@ -183,7 +183,7 @@ def test_card_of_an_adapted_release_credits_the_parent(adapted):
 
 def test_trace_follows_to_the_parent_and_says_what_it_can_not_tell(adapted):
     """The parent was published without tables: nobody knows whom it heard."""
-    found = {item.version: item for item in trace(open_store("store"), "speaker", "adapt_ada")}
+    found = {item.version: item for item in trace(open_store("store"), "speaker", "adapt_ada").appearances}
     made = found[open_store("store").resolve("adapted")]
     assert sum(share.n_utterances for share in made.shares) == 36
     (parent,) = made.heritage
