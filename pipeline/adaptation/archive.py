@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 
 from peewee_model.audio.clip import read_clip
 from peewee_model.errors import AudioError
+from peewee_model.files import write_whole
 from pipeline.adaptation.recordings import Recording, SpeechError
 from pipeline.corpora.mini import StoredGzip
 from pipeline.ingest.archive import read_members
@@ -69,10 +70,7 @@ def pack(recordings: Sequence[Recording], speaker: str | None, max_duration_s: f
     compressed.close()
     content = packed.getvalue()
     target = PACKED / f"{hashlib.sha256(content).hexdigest()}.tar.gz"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(target)
+    write_whole(target, content)
     return target
 
 

@@ -15,12 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peewee_model.errors import PeeweeError
+from peewee_model.files import written_whole
 from peewee_model.store.backend import Backend
 
 logger = logging.getLogger(__name__)
 
 FOLDER = ".checkpoints"
 PATTERN = "*-*.safetensors"
+
+
+class _DamagedError(PeeweeError):
+    """A copy differs from the hash in its name."""
 
 
 class Mirror:
@@ -71,15 +76,14 @@ class Mirror:
             path = self._folder / name
             if not path.match(PATTERN) or ".." in Path(name).parts:
                 continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            self._files.download(key, part)
-            if _is_whole(part, path):
-                part.replace(path)
-                self._kept.add(name)
-            else:
-                part.unlink()
+            try:
+                with written_whole(path) as part:
+                    self._files.download(key, part)
+                    _refuse_damaged(part, path)
+            except _DamagedError:
                 logger.warning("checkpoint damaged, left out: key=%s", key)
+            else:
+                self._kept.add(name)
         if self._kept:
             logger.info("checkpoints restored=%d", len(self._kept))
         return len(self._kept)
@@ -116,6 +120,7 @@ class Mirror:
             self._files.delete(key)
 
 
-def _is_whole(path: Path, named: Path) -> bool:
+def _refuse_damaged(path: Path, named: Path) -> None:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16] == named.stem.split("-")[1]
+        if hashlib.file_digest(file, "sha256").hexdigest()[:16] != named.stem.split("-")[1]:
+            raise _DamagedError(f"{named} is not what its name says")
