@@ -52,6 +52,8 @@ class SpeechTestConfig(Section):
     """Speech recognition behind CER and WER. pocketsphinx knows English only."""
     verifier: Literal["resemblyzer", "none"]
     """Independent speaker verifier; its figures are absent where it is not installed."""
+    stop_threshold: float
+    """Probability at which the synthesizer's stop prediction ends an utterance."""
     griffin_lim: GriffinLimSettings
     """The yardstick for copy-synthesis beside a trained vocoder."""
     n_bootstrap: int = Field(ge=1)

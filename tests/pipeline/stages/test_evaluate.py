@@ -48,7 +48,7 @@ EVALUATE = {
     "speech": {
         "n_sentences": 5, "reference_s": 0.0, "n_enrolment": 2, "recognizer": "none", "verifier": "none",
         "griffin_lim": {"n_iterations": 20, "momentum": 0.99, "n_inversion_updates": 16}, "n_bootstrap": 50,
-        "min_diagonality": 0.5, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
+        "min_diagonality": 0.5, "stop_threshold": 0.9, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
         "max_length_ratio": 2.0,
     },
     "lengths": {"n_sentences": 3, "max_words": 9, "slack_s": 0.5},
