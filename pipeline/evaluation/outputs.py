@@ -112,8 +112,7 @@ def write_audio(folder: Path, spoken: Sequence[Spoken], sample_rate: int) -> lis
 
 
 def _audible(samples: Samples) -> Samples:
-    """Scale samples down if they would clip; return one silent sample if there are none, since a player needs a
-    file."""
+    """Scale samples down if they would clip; return one silent sample if there are none."""
     peak = float(np.abs(samples).max(initial=0.0))
     if not len(samples):
         return np.zeros(1, dtype=np.float32)

@@ -138,7 +138,7 @@ def speaker_map(embeddings: NDArray[np.float32], seed: int) -> Floats:
     n_utterances = len(embeddings)
     if n_utterances < 4:  # fewer have no neighbourhoods; their first two coordinates do
         return embeddings[:, :2].astype(np.float64)
-    with threadpool_limits(limits=1):  # the number of threads changes the order of sums, and t-SNE amplifies the last bit
+    with threadpool_limits(limits=1):  # threads change the order of sums, and t-SNE amplifies the last bit
         layout = TSNE(
             init="pca", perplexity=min(30.0, (n_utterances - 1) / 3), random_state=seed, method="exact"
         ).fit_transform(embeddings.astype(np.float64))

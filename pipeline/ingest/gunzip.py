@@ -45,8 +45,7 @@ class Gunzip:
         return b"".join(pieces)
 
     def finish(self, sha256: str) -> None:
-        """Check the rest of the file after the tar's end: only zeros, gzip's checksum, no more bytes, the file's
-        hash."""
+        """Check the rest of the file after the tar's end: zeros, gzip's checksum, no more bytes, the file's hash."""
         while data := self.read(_CHUNK):
             if data.count(0) != len(data):
                 raise self._error("trailing_data", "bytes stand after the end of the tar; pack it anew")
