@@ -173,10 +173,10 @@ class Embedded:
         return kept
 
     def _connect_args(self) -> str:
-        """Write down what Airflow tells PostgreSQL when it connects, and say where, as Airflow wants it.
+        """Write the options of Airflow's connections to PostgreSQL into a file, and return its name in Airflow's form.
 
-        The executor's workers are forks of the scheduler and have its connection open. Where it is killed, PostgreSQL
-        hears nothing of that and keeps its transaction, and with it the lock on a run: the next scheduler passes over
+        The executor's workers are forks of the scheduler and share its open connection. If the scheduler is killed,
+        PostgreSQL does not notice, and keeps its transaction and the lock on a run. The next scheduler then ignores
         that run for as long as the workers live.
         """
         folder = self.home / "config"  # on Airflow's own sys.path

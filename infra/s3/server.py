@@ -3,7 +3,7 @@
     python infra/s3/server.py [--folder FOLDER] [--port PORT] [--bucket NAME] [--json]
 
 It listens on this machine only, prints the environment that makes boto3, DVC and `peewee-tts` use it, and serves until
-it is told to stop (Ctrl-C, SIGTERM). Started again on the same folder it has the same objects, keys and, where that is
+it receives Ctrl-C or SIGTERM. Started again on the same folder it has the same objects, keys and, where that is
 free, port. It is a server for work and tests on one machine: it keeps one copy of everything and does not wait for the
 disk (no fsync), so a power cut may lose what was just written. Its put-if-absent is not atomic: see
 docs/reliability.md.
@@ -103,7 +103,7 @@ use = egg:swift#symlink
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until it receives a signal to stop."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / ".scratch/s3", help="where the data is kept")
     parser.add_argument("--port", type=int, help="instead of the folder's last one, or a free one")
@@ -133,7 +133,7 @@ def main() -> None:
         "PEEWEE_STORE": f"s3://{options.bucket}/store",
         "PEEWEE_SINGLE_PUBLISHER": "1",
     }
-    parent = os.getppid()  # before anything is said: a caller may be killed as soon as it has heard
+    parent = os.getppid()  # before the first output: a caller may be killed as soon as it has read it
     if options.json:
         print(json.dumps(environment), flush=True)
     else:
