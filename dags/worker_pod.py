@@ -18,8 +18,8 @@ _MARGIN_S = 30
 class WorkerPod(KubernetesPodOperator):  # type: ignore[misc]  # Airflow is not in the checker's environment
     """Runs `python -m MODULE ARGUMENTS` in a pod; the JSON object that it writes is the result.
 
-    Exit code 2 fails the task for good, any other is tried again. The pod is deleted when the task ends, is cleared or
-    times out; what runs in it gets time to save its state.
+    Exit codes 2 to 4 (`commands.FINAL`) fail the task for good, any other is tried again. The pod is deleted when the
+    task ends, is cleared or times out; its command then has time to save its state.
 
     Args:
         module: The module to run.
