@@ -1,7 +1,8 @@
-"""Who hears of what went wrong, and of what came out: the log, and the addresses of the connection `peewee_alerts`.
+"""Sends failures and results to people: to the log, and to the addresses of the connection `peewee_alerts`.
 
-The connection's password holds addresses, separated by white space, because such an address is a key in itself:
-`https://...` gets a POST of JSON, {"title": ..., "text": ...}; all others are Apprise's (`mailto://`, `slack://`, ...).
+The connection's password contains the addresses, separated by white space, because such an address is itself a secret.
+`https://...` receives a POST of JSON, {"title": ..., "text": ...}. All others are Apprise's (`mailto://`, `slack://`,
+...).
 """
 
 import json
@@ -21,7 +22,7 @@ _MAX_TEXT = 2000
 
 
 def tell_failure(context: Mapping[str, Any]) -> None:
-    """Say that a task has failed for good."""
+    """Send a message that a task has finally failed."""
     instance = context["task_instance"]
     reason = " ".join(str(context.get("exception") or "no reason is known").split())[:_MAX_TEXT]
     tell(f"{instance.dag_id}: {instance.task_id} failed", f"run {instance.run_id}, try {instance.try_number}: {reason}")
@@ -36,7 +37,7 @@ def log_retry(context: Mapping[str, Any]) -> None:
 
 
 def tell(title: str, text: str) -> None:
-    """Tell everybody who is to be told. Who can't be reached stops nobody else."""
+    """Send a message to all addresses. An address that fails does not stop the others."""
     logger.warning("%s: %s", title, text)
     for place, address in enumerate(_addresses()):
         try:

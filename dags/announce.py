@@ -1,4 +1,4 @@
-"""What a sealed run tells: the release asset, the run's note, people."""
+"""Announces a sealed run: updates the release asset and the run's note, and sends a message."""
 
 import json
 import logging
@@ -34,23 +34,23 @@ def announce(context: Mapping[str, Any], result: Mapping[str, Any] | None) -> No
 
 
 def tell_release(context: Mapping[str, Any]) -> None:
-    """Tell people what came out."""
+    """Send a message about the new release."""
     instance = context["task_instance"]
     sealed = instance.xcom_pull(task_ids=instance.task_id) or {}
     tell(f"{instance.dag_id}: released {sealed.get('version')}", describe(sealed))
 
 
 def describe(sealed: Mapping[str, Any]) -> str:
-    """Say in a few lines what a run released."""
+    """Describe in a few lines what a run released."""
     lines = [f"release {sealed.get('version')}", f"commit {sealed.get('commit')}"]
     lines += [f"{headline['name']} {headline['text']}" for headline in sealed.get("headlines") or ()]
     return "\n".join(lines)
 
 
 def write_note(dag_id: str, run_id: str, note: str) -> None:
-    """Write a run's note by Airflow's API, if the connection `peewee_airflow` says where that is.
+    """Write a run's note by Airflow's API, if the connection `peewee_airflow` has its address.
 
-    A note that can't be written is a line in the log: the release is out all the same.
+    If the note can't be written, a line in the log says so, because the release is published all the same.
     """
     try:
         api = Connection.get(CONNECTION)

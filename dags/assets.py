@@ -1,4 +1,4 @@
-"""What the DAGs tell each other: a corpus changed, a release is out."""
+"""The assets by which DAGs start each other: a corpus changed, a release was published."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +10,6 @@ RELEASE = Asset(name="peewee_release", uri="x-peewee://release", group="peewee")
 
 
 def released_version(events: Mapping[Asset, Sequence[Any]]) -> str | None:
-    """Find which release set a run off: the newest, if several did; None if a person did."""
+    """Find the release that started a run: the newest, if there are several; None if a person started it."""
     versions = [event.extra.get("version") for event in events.get(RELEASE, ())]
     return versions[-1] if versions else None

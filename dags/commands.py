@@ -1,7 +1,7 @@
-"""What runners call: the worker's arguments, the same on Airflow, on Kubernetes and on Kubeflow.
+"""The arguments of commands that runners call, the same on Airflow, Kubernetes and Kubeflow.
 
-Each list stands after `python -m MODULE`. A run's identity, and whatever else a runner fills in only later, may be a
-placeholder of that runner.
+Each list follows `python -m MODULE`. Values that a runner fills in later, such as a run's identity, may be placeholders
+of that runner.
 """
 
 import json
@@ -13,25 +13,25 @@ CORPUS_WATCH = "pipeline.commands.corpus_watch"
 RELEASE_AUDIT = "pipeline.commands.release_audit"
 
 REFUSED = 2
-"""Exit code for what trying again can't mend: configuration, data, the gate."""
+"""Exit code of errors that trying again can't fix: configuration, data, the gate."""
 DIFFERS = 3
 """Exit code of an audit that found a difference."""
 NOT_ALL_SEEN = 4
-"""Exit code of an audit that found no difference and did not see everything."""
+"""Exit code of an audit that found no difference but could not read everything."""
 FINAL = (REFUSED, DIFFERS, NOT_ALL_SEEN)
 """Exit codes that fail a task at once: trying again gives the same."""
 
 
 def plan_arguments(run: str, request: Mapping[str, str]) -> list[str]:
-    """Fix what a run is made of.
+    """Make the arguments that plan a run.
 
     Args:
-        run: The run's identity.
+        run: Identity of the run.
         request: `revision`, `profile` and `reason`, each of them empty for none, and `overrides`: a JSON object from
             dotted keys of params.yaml to values.
 
     Raises:
-        ValueError: If `overrides` is no such object.
+        ValueError: If `overrides` is no JSON object.
     """
     arguments = ["plan", "--run", run]
     for name in ("revision", "profile", "reason"):
@@ -46,10 +46,10 @@ def plan_arguments(run: str, request: Mapping[str, str]) -> list[str]:
 
 
 def run_arguments(stage: str, run: str, commit: str) -> list[str]:
-    """Run one stage of a planned run."""
+    """Make the arguments that run one stage of a planned run."""
     return ["run", stage, "--run", run, "--commit", commit]
 
 
 def seal_arguments(run: str) -> list[str]:
-    """Write into git what the run made."""
+    """Make the arguments that write a run's result into git."""
     return ["seal", "--run", run]

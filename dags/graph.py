@@ -1,4 +1,4 @@
-"""The graph as runners see it: graph.json, which is compiled from dvc.yaml."""
+"""Reads the graph for runners: graph.json, which is compiled from dvc.yaml."""
 
 import json
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Stage:
-    """One step, and what a runner must know of it."""
+    """One step, and its requirements."""
 
     name: str
     desc: str
-    """What it is for, in a sentence."""
+    """Its purpose, in a sentence."""
     cmd: str
-    """What it runs; shown to people, never called by a runner."""
+    """Its command, which is shown to people and never called by a runner."""
     upstream: tuple[str, ...]
     """The stages that write what it reads."""
     gpu: int
@@ -28,12 +28,12 @@ class Stage:
     launcher: str | None
     """`torchrun`, if several processes can share its work."""
     network: bool
-    """Whether it reaches beyond DVC's remote."""
+    """Whether it uses the network beyond DVC's remote."""
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a task takes, and how long and how often."""
+    """The resources of a task, its time limit and its retries."""
 
     gpu: int = 0
     cpu: int = 2
@@ -43,7 +43,7 @@ class Needs:
 
     @classmethod
     def of(cls, stage: Stage) -> "Needs":
-        """Take them from the graph."""
+        """Read them from the graph."""
         return cls(stage.gpu, stage.cpu, stage.memory, stage.timeout_s, stage.retries)
 
 
@@ -55,7 +55,7 @@ def load_graph(path: Path = GRAPH) -> dict[str, Stage]:
     """Read the stages, each after all that it depends on.
 
     Raises:
-        ValueError: If the file is of another format, or its edges lead nowhere or round in a circle.
+        ValueError: If the file has another format, or an edge names an unknown stage, or edges form a circle.
     """
     document = json.loads(path.read_text(encoding="utf-8"))
     if document.get("format") != FORMAT:
@@ -72,7 +72,7 @@ def load_graph(path: Path = GRAPH) -> dict[str, Stage]:
 
 
 def last_stages(stages: dict[str, Stage]) -> list[str]:
-    """Name the stages that no other waits for."""
+    """List the stages that no other stage depends on."""
     awaited = {other for stage in stages.values() for other in stage.upstream}
     return [name for name in stages if name not in awaited]
 

@@ -2,7 +2,7 @@
 
     python -m dags.kubeflow_local profile=mini 'overrides={"encoder.training.schedule.steps": 200}'
 
-What a Secret holds on a cluster is environment here. docs/kubeflow.md.
+Values of a Secret on a cluster are environment variables here. See docs/kubeflow.md.
 """
 
 import copy
@@ -33,7 +33,7 @@ def local_step(
     remote: str = "",
     store: str = "",
 ) -> NamedTuple("Outputs", commit=str, version=str):  # type: ignore[valid-type]
-    """Run what a container of this step would; only this function's text gets to where it runs."""
+    """Run the command of this step's container. Only this function's source is sent there."""
     import json
     import subprocess
     import sys
@@ -67,7 +67,7 @@ def run_here(outputs: str, **parameters: Any) -> Retrained:
     """Run the pipeline to its end.
 
     Args:
-        outputs: A folder for what Kubeflow keeps between steps.
+        outputs: A folder for files that Kubeflow keeps between steps.
         parameters: The pipeline's.
 
     Raises:

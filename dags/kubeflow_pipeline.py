@@ -22,15 +22,15 @@ from dags.settings import ROOT, SECRET_KEYS, SHARED_MEMORY, KubernetesSettings, 
 FOLDER = ROOT / "infra" / "kubeflow"
 PIPELINE = FOLDER / "pipeline.yaml"
 EXAMPLE = FOLDER / "settings.json"
-"""What is compiled in where PEEWEE_KUBERNETES is not set."""
+"""The settings that are compiled in if PEEWEE_KUBERNETES is not set."""
 NAME = "peewee-retrain"
 
 MakeStep = Callable[[str, str, Needs, Mapping[str, Any]], dsl.PipelineTask]
-"""Makes a task from a step's name, its sentence, its needs, and its inputs."""
+"""Makes a task from a step's name, its description, its needs, and its inputs."""
 
 
 class Retrained(NamedTuple):
-    """What a run returns."""
+    """The outputs of a run."""
 
     commit: str
     version: str
@@ -40,7 +40,7 @@ def connect(make: MakeStep, image: str = "") -> Any:
     """Lay the graph's edges between `plan` and `seal`.
 
     Args:
-        make: What a step is.
+        make: Makes the task of a step.
         image: What steps run in, if a run says nothing else.
     """
 
@@ -95,7 +95,7 @@ def containers(settings: Settings) -> MakeStep:
         component = _component(step, doc, settings.kubernetes.image)
         task = component(**{name: given[name] for name in step_inputs(step)})
         task.set_display_name(step)
-        task.set_caching_options(False)  # what has not changed is not made again: DVC knows
+        task.set_caching_options(False)  # DVC decides which steps have changed
         task.set_container_image(given["image"])
         task.set_env_variable("PEEWEE_GRACE_S", str(settings.grace_s))
         _retry(task, needs, settings)
@@ -110,8 +110,8 @@ def compile_pipeline(path: Path, environment: Mapping[str, str]) -> None:
     """Write the pipeline as KFP's intermediate representation.
 
     Args:
-        path: A YAML file.
-        environment: PEEWEE_KUBERNETES and what else shapes it; see `settings`.
+        path: The YAML file.
+        environment: PEEWEE_KUBERNETES and other variables of `settings`.
 
     Raises:
         ValueError: If a setting is wrong.
@@ -143,8 +143,8 @@ def _component(step: str, doc: str, image: str) -> Any:
 def _retry(task: dsl.PipelineTask, needs: Needs, settings: Settings) -> None:
     """Try again after pauses that double.
 
-    Argo counts `backoff_max_duration` from the first try's start and gives up after it, whatever tries are left; so it
-    spans all tries, each with its start, and all pauses. There is no cap on a single pause.
+    Argo counts `backoff_max_duration` from the start of the first try, and gives up after it, even if tries are left.
+    So it covers all tries, with their start-up, and all pauses. A single pause has no limit.
     """
     pauses = settings.retry_delay_s * (2**needs.retries - 1)
     tries = (needs.retries + 1) * (needs.timeout_s + settings.kubernetes.startup_timeout_s)
@@ -157,7 +157,7 @@ def _retry(task: dsl.PipelineTask, needs: Needs, settings: Settings) -> None:
 
 
 def _ask(task: dsl.PipelineTask, needs: Needs, settings: KubernetesSettings) -> None:
-    """Ask for cores, memory, GPUs, shared memory and time."""
+    """Request cores, memory, GPUs, shared memory and time."""
     task.set_cpu_request(requested_cpu(needs.cpu)).set_cpu_limit(str(needs.cpu))
     task.set_memory_request(needs.memory).set_memory_limit(needs.memory)
     if needs.gpu:
@@ -167,7 +167,7 @@ def _ask(task: dsl.PipelineTask, needs: Needs, settings: KubernetesSettings) -> 
 
 
 def _place(task: dsl.PipelineTask, needs: Needs, settings: KubernetesSettings) -> None:
-    """Say on which nodes, and with which Secrets."""
+    """Set the nodes and the Secrets."""
     for key, value in {**settings.node_selector, **(settings.gpu_node_selector if needs.gpu else {})}.items():
         kubernetes.add_node_selector(task, key, value)
     for toleration in (*settings.tolerations, *(settings.gpu_tolerations if needs.gpu else ())):

@@ -1,10 +1,10 @@
-"""What a step of the Kubeflow pipeline runs: the worker's command, with what Kubeflow can give only as text.
+"""The command of a Kubeflow step: runs the worker's command, with values that Kubeflow gives as text.
 
     python -m dags.kubeflow_step --environment=PEEWEE_STORE=... --write=commit=FILE plan --run R --overrides={}
 
-What is empty there counts as not given, so that a Secret's value stands. A plan's overrides become the worker's
-options. What the worker answers goes to the files that Kubeflow wants. The worker's exit code is ours, and so is a
-signal to us its.
+An empty value counts as not given, so that a Secret's value is used. A plan's overrides become options of the worker.
+The worker's answer is written to Kubeflow's output files. This program ends with the worker's exit code, and passes on
+signals to the worker.
 """
 
 import argparse
@@ -26,12 +26,12 @@ PUBLISH_ANYWAY = {"publish_anyway": "PEEWEE_PUBLISH_ANYWAY"}
 PLAN = "plan"
 SEAL = "seal"
 OUTPUTS = {PLAN: ("commit",), SEAL: ("version",)}
-"""What of the worker's answer a step returns."""
-_RUN = "kubeflow-"  # so that branch and records say whose run it was
+"""The values of the worker's answer that a step returns."""
+_RUN = "kubeflow-"  # so that branch and records name the run's origin
 
 
 def step_inputs(step: str) -> tuple[str, ...]:
-    """Name what a step is given."""
+    """List the inputs of a step."""
     if step == PLAN:
         return ("run", *REQUEST, *ENVIRONMENT)
     if step == SEAL:
@@ -40,11 +40,11 @@ def step_inputs(step: str) -> tuple[str, ...]:
 
 
 def step_command(step: str, values: Mapping[str, str]) -> list[str]:
-    """Write what a step runs.
+    """Make the command of a step.
 
     Args:
         step: A stage, PLAN or SEAL.
-        values: What it is given, and by the names of its outputs the files for them; or placeholders.
+        values: Its inputs, and the files of its outputs, by name; or placeholders for them.
     """
     run = f"{_RUN}{values['run']}"
     names = ENVIRONMENT | (PUBLISH_ANYWAY if step == PUBLISH else {})
@@ -61,10 +61,10 @@ def step_command(step: str, values: Mapping[str, str]) -> list[str]:
 
 
 def worker_arguments(arguments: Sequence[str]) -> list[str]:
-    """Write what stands after `python -m pipeline.commands.worker`, from what stands after our own options.
+    """Make the arguments of `python -m pipeline.commands.worker` from those after this program's own options.
 
     Raises:
-        ValueError: If a plan's overrides are no JSON object.
+        ValueError: If a plan's overrides are not a JSON object.
     """
     if not arguments or arguments[0] != PLAN:
         return list(arguments)
@@ -77,7 +77,7 @@ def worker_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def main(given: Sequence[str]) -> int:
-    """Run the worker, and keep what it answers."""
+    """Run the worker, and write its answer to the output files."""
     parser = argparse.ArgumentParser(prog="python -m dags.kubeflow_step")
     parser.add_argument("--environment", action="append", default=[], metavar="NAME=VALUE", help="empty: not given")
     parser.add_argument("--write", action="append", default=[], metavar="KEY=FILE", help="a value of the answer")
@@ -99,7 +99,7 @@ def main(given: Sequence[str]) -> int:
 
 
 def _run(command: list[str], told: Mapping[str, str]) -> tuple[int, str]:
-    """Run a command to its end, passing on what it says and what signals we get; give its code and its last line."""
+    """Run a command, and pass on its output and signals to this program; return its exit code and last line."""
     print("run:", *command[1:], file=sys.stderr, flush=True)
     last = ""
     with subprocess.Popen(command, env=os.environ | told, stdout=subprocess.PIPE, text=True) as process:

@@ -1,11 +1,11 @@
-"""Runs one command for an Airflow task, and never leaves it behind.
+"""Runs one command for an Airflow task. The command never outlives the task.
 
     python launcher.py GRACE_S COMMAND ...
 
-Airflow gives a task that must stop five seconds, a training needs more to save its state. So the task starts this
-program in a session of its own and holds the other end of its standard input. When that end closes, by whatever death
-of the task, or on SIGTERM, the command gets SIGTERM, GRACE_S seconds, and then its whole process group SIGKILL.
-Imports nothing of Airflow, so that it starts at once and weighs little.
+Airflow gives a task that must stop five seconds, but a training needs more to save its state. So the task starts this
+program in a session of its own, and holds the other end of its standard input. When that end closes because the task
+has ended in any way, or on SIGTERM, the command receives SIGTERM. After GRACE_S seconds its process group receives
+SIGKILL. This program imports nothing of Airflow, so it starts quickly and needs little memory.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ import subprocess
 import sys
 import time
 
-_MARGIN_S = 30.0  # for what the command does after its own child is gone
+_MARGIN_S = 30.0  # seconds for the command's own work after its child has ended
 
 
 def main(grace_s: float, command: list[str]) -> int:
-    """Run the command; give its exit code, or 128 and the signal that ended it."""
+    """Run the command; return its exit code, or 128 plus the number of the signal that ended it."""
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
-    signal.set_wakeup_fd(waker)  # each signal is a byte there: who waits for it sleeps until then
+    signal.set_wakeup_fd(waker)  # each signal writes a byte there, and the main loop sleeps until one comes
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, _nothing)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -41,7 +41,7 @@ def main(grace_s: float, command: list[str]) -> int:
         if kill_at and time.monotonic() >= kill_at:
             _kill_group(process.pid)
             process.wait()
-    _kill_group(process.pid)  # whatever the command itself left behind
+    _kill_group(process.pid)  # processes that the command left running
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 

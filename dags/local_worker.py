@@ -22,7 +22,7 @@ LAUNCHER = Path(__file__).parent / "launcher.py"
 S3_CONNECTION = "peewee_s3"
 REPOSITORY_CONNECTION = "peewee_repository"
 _LAST_LINES = 5
-_MARGIN_S = 45.0  # more than the launcher's own, so that it is the one who kills
+_MARGIN_S = 45.0  # more than the launcher's own time, so that the launcher kills first
 
 
 class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the checker's environment
@@ -32,12 +32,12 @@ class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the 
     times out or dies, the command is stopped with time to save its state.
 
     Args:
-        python: The pipeline's.
-        module: What to run.
-        arguments: What stands after it; for a plan, the run's identity alone.
-        request: What a plan asks for (see `commands.plan_arguments`); None for all other commands.
+        python: The pipeline's Python.
+        module: The module to run.
+        arguments: Arguments of the module; for a plan, the run's identity alone.
+        request: The request of a plan (see `commands.plan_arguments`); None for all other commands.
         environment: Added to this process's own, without Airflow's; names with an empty value are left out.
-        grace_s: What a command that must stop gets to save its state.
+        grace_s: Seconds that a command that must stop has to save its state.
     """
 
     template_fields: Sequence[str] = ("python", "arguments", "request", "environment")
@@ -79,7 +79,7 @@ class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the 
         return _result(output)
 
     def on_kill(self) -> None:
-        """Ask the command to stop; the launcher sees to it that it does."""
+        """Ask the command to stop; the launcher kills it if it does not."""
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
@@ -102,7 +102,7 @@ class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the 
                     output = line.strip() or output
                 reader.join()
                 code = process.wait()
-            finally:  # a time-out is an exception that Airflow raises here
+            finally:  # Airflow raises a time-out as an exception here
                 self.on_kill()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(self.grace_s + _MARGIN_S)
@@ -117,13 +117,13 @@ class LocalWorker(BaseOperator):  # type: ignore[misc]  # Airflow is not in the 
 
 
 def clean(environment: Mapping[str, str]) -> dict[str, str]:
-    """Take over an environment, without what is Airflow's own business, such as its database's password."""
+    """Copy an environment without Airflow's own variables, such as its database's password."""
     own = ("AIRFLOW", "_AIRFLOW", "PYTHON", "VIRTUAL_ENV", "SQLALCHEMY")
     return {name: value for name, value in environment.items() if not name.startswith(own)}
 
 
 def with_login(url: str, login: str | None, password: str | None) -> str:
-    """Put a login into a URL."""
+    """Put user and password into a URL."""
     if not login:
         return url
     parts = urlsplit(url)
@@ -132,7 +132,7 @@ def with_login(url: str, login: str | None, password: str | None) -> str:
 
 
 def _secrets() -> dict[str, str]:
-    """What connections hold, where they are defined; Airflow hides it in logs from here on."""
+    """Read the secrets of the connections that are defined. From then on, Airflow hides them in logs."""
     secrets: dict[str, str | None] = {}
     if s3 := _connection(S3_CONNECTION):
         extra = s3.extra_dejson

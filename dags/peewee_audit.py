@@ -1,4 +1,4 @@
-"""Does the promoted release still come from what it says it comes from?"""
+"""Audits the promoted release: checks that it was made from the inputs that it records."""
 
 import datetime
 
@@ -10,10 +10,10 @@ from dags.runners import make_task
 from dags.settings import Settings, variable
 
 DOC = """
-**A daily audit of the promoted release**, as `peewee-tts audit verify` makes it, in a clone at the release's tag: what
-is in the store and in DVC's remote is hashed again, edge by edge; no clock and no cache is trusted. Anything that
-differs (exit code 3) fails this run at once and alerts, with the path. So does what can't be seen (exit code 4), as
-the data of a release that no run made: nothing differs then, and the alert says what to do.
+**A daily audit of the promoted release**, by `peewee-tts audit verify`, in a clone at the release's tag. Every file in
+the store and in DVC's remote is hashed again; modification times and caches are not used. If a file differs (exit code
+3), this run fails at once, and an alert names the path. The run also fails if a file can't be found (exit code 4), such
+as the data of a release that no run made; then nothing differs, and the alert names a remedy.
 """
 PARAMS = {"release": Param("", type="string", title="Release", description="A version; empty for the channel's.")}
 RELEASE = "{{ params.release or " + variable("channel", "stable").strip("{} ") + " }}"

@@ -1,4 +1,4 @@
-"""Has a source archive changed, or appeared? Then the corpus asset is updated, which sets a retraining off."""
+"""Checks for new and changed source archives; if there are any, updates the corpus asset, to start a retraining."""
 
 import datetime
 from typing import Any
@@ -15,10 +15,10 @@ from dags.runners import make_task, policy
 from dags.settings import Settings, variable
 
 DOC = """
-**A daily look at where the archives come from.** `look` asks each source of `params.yaml` for its ETag and length, and
-reads the lists of hashes and the folder of new archives that are set. `announce` remembers what was seen, beside the
-corpus asset, and updates the asset if something changed since; the first look changes nothing. An archive whose hash at
-its publisher is not the one in `params.yaml` would be refused by `download`: the alert says which.
+**A daily check of the sources of the archives.** `look` requests the ETag and length of each source of `params.yaml`.
+It also reads the lists of hashes and the folder of new archives, if they are set. `announce` stores the result beside
+the corpus asset, and updates the asset if something has changed; the first check changes nothing. If a publisher's hash
+of an archive differs from `params.yaml`, `download` would refuse the archive, so an alert names it.
 """
 SEEN = "seen"
 

@@ -1,4 +1,4 @@
-"""Is what was just released what a consumer can use? If not, the channel goes back to the release before."""
+"""Checks that a consumer can use the new release. If not, the channel is rolled back to the release before."""
 
 import datetime
 
@@ -11,9 +11,10 @@ from dags.runners import make_task
 from dags.settings import Settings, variable
 
 DOC = """
-**A consumer's look at each release.** Loads it from the store, verifies every file, clones a sentence and has it
-recognized. If that fails and the channel still means this release, the channel is rolled back to the one before, and
-this run fails, so that people hear of it. A store that can't be reached is tried again and rolls nothing back.
+**A consumer's check of each release.** It loads the release from the store, verifies every file, clones a sentence and
+recognizes it. If that fails and the channel still points to this release, the channel is rolled back to the release
+before, and this run fails, so that an alert is sent. If the store can't be reached, the check is tried again, and
+nothing is rolled back.
 """
 PARAMS = {
     "version": Param(

@@ -1,4 +1,4 @@
-"""From one of our commands to a task of Airflow, on the runner that is set."""
+"""Makes Airflow tasks from the pipeline's commands, for the configured runner."""
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from dags.alerts import log_retry, tell_failure
 from dags.graph import Needs
 from dags.settings import Settings, pipeline_python, variable, worker_environment
 
-_POD_MARGIN = datetime.timedelta(minutes=5)  # the cluster ends an overdue pod first, and says so
+_POD_MARGIN = datetime.timedelta(minutes=5)  # the cluster ends an overdue pod first, with a clear reason
 
 
 def make_task(
@@ -31,18 +31,18 @@ def make_task(
     """Make a task that runs `python -m MODULE ARGUMENTS`.
 
     Args:
-        settings: Which runner, and how.
+        settings: The runner and its settings.
         task_id: Its name.
-        module: What to run.
-        arguments: What stands after it, with templates.
-        needs: Of the machine.
-        doc_md: What the page shows of it.
-        request: Of a plan alone.
-        environment: Beside what every command is told.
-        outlets: Assets that its success updates.
+        module: The module to run.
+        arguments: Arguments of the module, with templates.
+        needs: Required resources.
+        doc_md: Its documentation on Airflow's page.
+        request: The request of a plan; None for all other commands.
+        environment: Variables besides those that every command receives.
+        outlets: Assets that are updated when it succeeds.
         inlets: Assets whose events it reads.
         post_execute: Called after it, in Airflow, with the context and the result.
-        on_success: Called when all that is done.
+        on_success: Called at the very end.
     """
     common: dict[str, Any] = {
         "task_id": task_id,
@@ -73,7 +73,7 @@ def make_task(
 
 
 def policy(settings: Settings, needs: Needs, doc_md: str) -> dict[str, Any]:
-    """What holds for every task of ours, as arguments of an operator."""
+    """Return the common arguments of all operators."""
     return {
         "doc_md": doc_md,
         "owner": settings.owner,

@@ -1,8 +1,9 @@
-"""What a platform team sets. docs/airflow.md has the table.
+"""The settings of a platform team. docs/airflow.md has the table.
 
-Two kinds, by when they are needed. What shapes a DAG (the runner, the schedule) is environment of whoever parses DAG
-files. What a task needs is an Airflow variable, read when the task runs, whose default is environment as well. Secrets
-are neither: they come from Airflow connections (runner `local`) or Kubernetes Secrets (runner `kubernetes`).
+There are two kinds. Settings that change a DAG (the runner, the schedule) are environment variables of the process that
+parses DAG files. Settings of a task are Airflow variables, which are read when the task runs; their defaults are
+environment variables too. Secrets come from Airflow connections (runner `local`) or Kubernetes Secrets (runner
+`kubernetes`).
 """
 
 import json
@@ -25,16 +26,16 @@ SECRET_KEYS = (
     "AWS_ENDPOINT_URL",
     "PEEWEE_REPOSITORY",
 )
-"""What a Secret may hold, where each key has to be named."""
+"""Keys of a Secret, for Kubeflow, where each key has to be named."""
 _MAX_REQUESTED_CPU = 4
 
 
 @dataclass(frozen=True)
 class KubernetesSettings:
-    """Where pods run, as PEEWEE_KUBERNETES has it: a JSON object of these keys."""
+    """Settings of pods: PEEWEE_KUBERNETES is a JSON object with these keys."""
 
     image: str = ""
-    """What the worker's command runs in."""
+    """Container image of the worker's command."""
     namespace: str = "default"
     service_account: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
@@ -42,16 +43,16 @@ class KubernetesSettings:
     secrets: tuple[str, ...] = ()
     """Names of Secrets whose keys become environment: AWS_ACCESS_KEY_ID, PEEWEE_REPOSITORY, ..."""
     secret_keys: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """For Kubeflow, which takes no Secret as a whole: of each Secret its keys, SECRET_KEYS for one that isn't here."""
+    """The keys of each Secret, for Kubeflow, which needs them one by one; SECRET_KEYS for a Secret that isn't here."""
     node_selector: Mapping[str, str] = field(default_factory=dict)
     gpu_node_selector: Mapping[str, str] = field(default_factory=dict)
-    """For stages with a GPU, beside `node_selector`."""
+    """For stages with a GPU, in addition to `node_selector`."""
     tolerations: tuple[Mapping[str, Any], ...] = ()
     """As in a pod's manifest."""
     gpu_tolerations: tuple[Mapping[str, Any], ...] = ({"key": "nvidia.com/gpu", "operator": "Exists"},)
     gpu_resource: str = "nvidia.com/gpu"
     startup_timeout_s: int = 1200
-    """For a node and the image."""
+    """Seconds to start a node and pull the image."""
     connection: str = "kubernetes_default"
     """Airflow's, with the cluster's address."""
     in_cluster: bool | None = None
@@ -59,23 +60,23 @@ class KubernetesSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """What shapes the DAGs."""
+    """The settings that change the DAGs."""
 
     runner: Runner = "local"
     schedule: str | None = WEEKLY
-    """Cron, UTC, of the retraining; None leaves it to the corpus asset and to people."""
+    """Cron, UTC, of the retraining; None to retrain only for the corpus asset or by hand."""
     daily: str | None = DAILY
     """Cron, UTC, of the audit and of the corpus watch."""
     owner: str = "peewee"
     gpu_pool: str = "peewee_gpu"
     """Airflow's pool for stages with a GPU; a slot a GPU."""
     pool: str = "default_pool"
-    """For all others."""
+    """Airflow's pool for all other stages."""
     retry_delay_s: float = 60.0
     """Before the first retry; it doubles each time, up to `max_retry_delay_s`."""
     max_retry_delay_s: float = 1800.0
     grace_s: int = 60
-    """What a stage that must stop gets to save its state."""
+    """Seconds that a stage that must stop has to save its state."""
     kubernetes: KubernetesSettings = field(default_factory=KubernetesSettings)
 
     @classmethod
@@ -83,7 +84,7 @@ class Settings:
         """Read PEEWEE_*.
 
         Raises:
-            ValueError: Names the variable, what it holds, and what it may hold.
+            ValueError: Names the variable, its value, and the allowed values.
         """
         runner = environment.get("PEEWEE_RUNNER") or "local"
         if runner not in ("local", "kubernetes"):
@@ -103,19 +104,19 @@ class Settings:
 
 
 def variable(name: str, default: str = "") -> str:
-    """Write the template that reads Airflow's variable `peewee_NAME`, else PEEWEE_NAME of this environment."""
+    """Make the template that reads Airflow's variable `peewee_NAME`, or else PEEWEE_NAME of this environment."""
     value = os.environ.get(f"PEEWEE_{name.upper()}") or default
     return f"{{{{ var.value.get('peewee_{name}', {json.dumps(value)}) }}}}"
 
 
 def pipeline_python() -> str:
-    """Name the python that has the pipeline: the repository's own environment, if there is one."""
+    """Return the Python that has the pipeline: the repository's own environment, if it exists."""
     own = ROOT / ".venv" / "bin" / "python"
     return str(own) if own.exists() else "python3"
 
 
 def worker_environment(runner: Runner) -> dict[str, str]:
-    """Name what every command of ours is told, as templates; nothing of it is secret."""
+    """Return the environment variables of all commands, as templates; none of them is secret."""
     return {
         "PEEWEE_REPOSITORY": variable("repository", str(ROOT) if runner == "local" else ""),
         "PEEWEE_REMOTE": variable("remote"),
@@ -124,19 +125,19 @@ def worker_environment(runner: Runner) -> dict[str, str]:
 
 
 def requested_cpu(cpu: int) -> str:
-    """Say how many cores a pod asks for that may use so many: cores can be shared, memory can't."""
+    """Return the cores that a pod requests for a given limit; cores can be shared, memory can't."""
     return str(min(cpu, _MAX_REQUESTED_CPU))
 
 
 def _cron(environment: Mapping[str, str], name: str, default: str) -> str | None:
-    """Read a schedule, as Airflow's own timetable reads it; a scheduler that can't would stop for all DAGs."""
+    """Check a schedule by Airflow's own timetable; a wrong one would stop the scheduler for all DAGs."""
     value = (environment.get(name) or default).strip()
     if value.lower() == "none":
         return None
     try:
         from croniter import CroniterError, croniter
     except ModuleNotFoundError:
-        return value  # Kubeflow's environment, which schedules nothing; Airflow brings croniter
+        return value  # Kubeflow's environment needs no schedule; Airflow installs croniter
     try:
         croniter(value).get_next()
     except (CroniterError, ValueError, KeyError, AttributeError) as error:

@@ -18,20 +18,20 @@ _MARGIN_S = 30
 class WorkerPod(KubernetesPodOperator):  # type: ignore[misc]  # Airflow is not in the checker's environment
     """Runs `python -m MODULE ARGUMENTS` in a pod; the JSON object that it writes is the result.
 
-    Exit code 2 fails the task for good, any other is tried again. The pod is deleted when the task ends, is cleared or
-    times out; what runs in it gets time to save its state.
+    Exit codes 2 to 4 (`commands.FINAL`) fail the task for good, any other is tried again. The pod is deleted when the
+    task ends, is cleared or times out; its command then has time to save its state.
 
     Args:
-        module: What to run.
-        arguments: What stands after it; for a plan, the run's identity alone.
-        request: What a plan asks for (see `commands.plan_arguments`); None for all other commands.
+        module: The module to run.
+        arguments: Arguments of the module; for a plan, the run's identity alone.
+        request: The request of a plan (see `commands.plan_arguments`); None for all other commands.
         environment: For the container; no secrets.
-        grace_s: What a command that must stop gets to save its state.
-        deadline_s: When the cluster ends the pod.
+        grace_s: Seconds that a command that must stop has to save its state.
+        deadline_s: Seconds after which the cluster ends the pod.
         gpu: How many.
         cpu: How many cores at most.
         memory: As Kubernetes writes it.
-        settings: Where pods run.
+        settings: Settings of pods.
     """
 
     arguments: list[str]
@@ -90,7 +90,7 @@ class WorkerPod(KubernetesPodOperator):  # type: ignore[misc]  # Airflow is not 
         """Run the pod and wait for it."""
         if self.request is not None:
             self.arguments = plan_arguments(self.arguments[0], self.request)
-        # An empty value would hide the one that a Secret has.
+        # An empty value would hide the value of a Secret.
         self.env_vars = [item for item in self.env_vars if item.value or item.value_from]
         return super().execute(context)
 
@@ -101,7 +101,7 @@ class WorkerPod(KubernetesPodOperator):  # type: ignore[misc]  # Airflow is not 
         xcom_result: dict[str, Any] | None = None,
         context: Context | None = None,
     ) -> None:
-        """Tidy up, and tell a refusal from a failure that another try may mend."""
+        """Clean up, and distinguish a refusal from a failure that another try may fix."""
         try:
             super().cleanup(pod, remote_pod, xcom_result, context)
         except AirflowException as error:
@@ -121,7 +121,7 @@ def exit_code(pod: k8s.V1Pod | None, container: str) -> int | None:
 
 
 def _resources(gpu: int, cpu: int, memory: str, gpu_resource: str) -> k8s.V1ResourceRequirements:
-    """All of the memory is asked for, since what has no memory dies; cores may be shared."""
+    """Request all of the memory, because a pod without enough memory is killed; cores may be shared."""
     limits = {"cpu": str(cpu), "memory": memory} | ({gpu_resource: str(gpu)} if gpu else {})
     requests = {"cpu": requested_cpu(cpu), "memory": memory}
     return k8s.V1ResourceRequirements(limits=limits, requests=requests)

@@ -1,7 +1,7 @@
-"""The frame of every program: how it ends on an error, on Ctrl-C, and when nobody reads what it prints.
+"""The frame of every program: how it ends on an error, on Ctrl-C, and when the reader of its output is gone.
 
 A program's file imports this module alone, and imports the rest inside the frame. Ctrl-C is then one line and exit
-code 130 from its first statement on. What Python does before that can't be framed.
+code 130 from its first statement on. Ctrl-C before that is handled by Python itself.
 """
 
 import _thread
@@ -29,7 +29,8 @@ class Interrupt:
     """Ctrl-C of one program: the first ends it, the others change nothing.
 
     The first raises KeyboardInterrupt, so that temporary files are removed on the way out. During an import it ends
-    the program at once: an extension module that is loaded by half takes the exception for another error, or crashes.
+    the program at once: an extension module that is only partly loaded misreads the exception as another error, or
+    crashes.
 
     Args:
         name: The program's.
@@ -49,7 +50,7 @@ class Interrupt:
             threading.excepthook = self._see_thread
 
     def end(self) -> NoReturn:
-        """Say so in one line and end: child processes first, and without a wait for threads."""
+        """Print one line, end the child processes, then end this process without waiting for threads."""
         self._say()
         with contextlib.suppress(Exception):
             _end_children()
@@ -70,13 +71,13 @@ class Interrupt:
         self.end()
 
     def _see_unraisable(self, event: Any) -> None:
-        """KeyboardInterrupt in a destructor is swallowed by Python: then it ends here."""
+        """End the program on a KeyboardInterrupt in a destructor, which Python would ignore."""
         if self.asked:
             self.end()
         sys.__unraisablehook__(event)
 
     def _see_thread(self, failure: Any) -> None:
-        """What fails in another thread while the program is being ended is of no interest."""
+        """Hide errors of other threads while the program is being ended."""
         if not self.asked:
             threading.__excepthook__(failure)
 
@@ -123,12 +124,12 @@ def run(name: str, program: Callable[[], int | None]) -> NoReturn:
     try:
         code = framed(name, program)
     except BaseException:
-        if interrupt.asked:  # whatever the exception has become on its way
+        if interrupt.asked:  # also if another exception has replaced it
             interrupt.end()
         raise
     finally:
         if signal.getsignal(signal.SIGINT) == interrupt._receive:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: Python's own end is not to be disturbed
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a signal must not disturb Python's shutdown
     if interrupt.asked:
         interrupt.end()
     sys.exit(code)
@@ -145,7 +146,7 @@ def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _lost_its_reader(error: BaseException) -> bool:
-    """Whether an error comes of a stdout whose other end is closed; a connection may break as well."""
+    """Return whether an error was caused by a closed stdout, and not by another broken connection."""
     causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in causes:

@@ -1,7 +1,7 @@
 """Environment variables: the one place that names, reads and documents them.
 
 What can change a result is in params.yaml. What can't (where a store is, how many processes work, who publishes) is
-here. A variable that is empty is a variable that is unset. docs/configuration.md lists the same names; a test compares.
+here. An empty variable counts as unset. docs/configuration.md lists the same names; a test compares the two.
 dags/ imports nothing of this package; its own variables are in `dags/settings.py`, and in the same document.
 """
 
@@ -19,16 +19,16 @@ class Variable:
 
     name: str
     meaning: str
-    """In one sentence, for docs/configuration.md and for `--help`."""
+    """Its description in one sentence, for docs/configuration.md and for `--help`."""
     default: str | None = None
-    """What it is where it is unset; None if there is no default."""
+    """Its value when it is unset; None if there is no default."""
 
     def read(self) -> str | None:
         """Return the value; the default if it is unset or empty."""
         return os.environ.get(self.name) or self.default
 
     def is_set(self) -> bool:
-        """Say whether somebody set it, and not to nothing."""
+        """Return whether it is set to something that is not empty."""
         return bool(os.environ.get(self.name))
 
     def text(self) -> str:
@@ -41,7 +41,7 @@ class Variable:
         """Return the value as a path, with `~` as the home folder.
 
         Raises:
-            ConfigError: If nobody knows that home folder.
+            ConfigError: If `~` is used and the home folder is unknown.
         """
         value = self.read()
         try:
@@ -103,7 +103,7 @@ class Variable:
 
 
 def user_name() -> str:
-    """Return the user's name; `uid12345` for one whom the system does not know."""
+    """Return the user's name; `uid12345` for a user that the system does not know."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -113,7 +113,7 @@ def user_name() -> str:
 def home_folder() -> Path | None:
     """Find the user's home folder; None without HOME for a user whom the system does not know.
 
-    It may be missing, and it may be one that can't be written.
+    The folder may not exist, or may not be writable.
     """
     try:
         home = Path.home()

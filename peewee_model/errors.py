@@ -1,15 +1,15 @@
-"""What can go wrong, as one tree.
+"""The tree of errors.
 
 PeeweeError
 ├── ConfigError            a parameter or a model's config is missing, unknown or contradicts another
 ├── ShapeError             a tensor does not have the shape that a model's config asks for
-├── TextError              a text can't be spoken: empty, or characters that no symbol stands for
+├── TextError              a text can't be spoken: it is empty, or a character has no symbol
 ├── AudioError             a recording can't be used; `reason` is its code
 ├── ReleaseError           a release can't be found or used
 │   ├── ReleaseNotFoundError   no such store, channel or version
 │   ├── TamperedReleaseError   a file differs from what the manifest says
 │   └── StoreUnavailableError  a store can't be reached now; a TryAgainError too
-└── TryAgainError          nothing is wrong with what was asked; the same again may succeed
+└── TryAgainError          the request is right; the same request may succeed later
 
 Errors of one module alone (a download, an archive, a training run) are defined beside their cause and derive from
 PeeweeError. The command line prints any of them as one line and exits with its `exit_code`.
@@ -22,17 +22,17 @@ _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 class PeeweeError(Exception):
-    """Anything that a user can put right. The message says what, where and the remedy.
+    """Any error that a user can fix. The message says what is wrong, where, and the remedy.
 
     Attributes:
-        exit_code: What a command that ends with this error gives to its caller.
+        exit_code: Exit code of a command that ends with this error.
     """
 
     exit_code = 2
 
 
 class TryAgainError(PeeweeError):
-    """Nothing is wrong with what was asked: the same again, later, may succeed.
+    """The request is right: the same request may succeed later.
 
     Something outside does not answer now, or the work was stopped and its state is saved.
     """
@@ -64,7 +64,7 @@ class AudioError(PeeweeError):
         self.reason = reason
 
     def __reduce__(self) -> tuple[type["AudioError"], tuple[str, str]]:
-        """Take the reason along between processes."""
+        """Keep the reason when the error travels between processes."""
         return type(self), (self.reason, str(self))
 
 
@@ -85,10 +85,10 @@ class StoreUnavailableError(TryAgainError, ReleaseError):
 
 
 def unreadable_characters(text: str) -> list[str]:
-    """List, each once, the characters that nobody can read in one line.
+    """List, each once, the characters that are not readable in a line of text.
 
     They are half characters (a byte that is no UTF-8 becomes one), control and format characters, separators of lines,
-    private use, and what Unicode says is no character. The two joiners stay: Persian and Hindi are written with them.
+    private use, and code points that are no characters. The two joiners are allowed: Persian and Hindi need them.
     """
     return [one for one in dict.fromkeys(text) if not one.isprintable() and not _is_readable(one)]
 

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their name, and renamed."""
+"""Writes files whole or not at all: under a temporary name, which is then renamed."""
 
 import os
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Give a name beside a file to write to; when the block ends, the file has its own name.
+    """Yield a temporary path to write to; when the block ends, it is renamed to the file's own name.
 
     Another reader sees the old file or the new one, never a part. If the block raises, the old file stays and the part
     is removed. Several processes may do this at once: the last one wins.

@@ -1,8 +1,8 @@
-"""What figures are called: `reports/metrics_labels.json`, a side file of `reports/metrics.json`.
+"""The names of metrics: `reports/metrics_labels.json`, a side file of `reports/metrics.json`.
 
-`evaluate` writes it out of its one table of metrics (`pipeline/evaluation/metrics.py`), and it travels in the release.
-So the page, the card, the command line and the runners show a figure under one name, with one unit, and none of them
-has a list of its own.
+`evaluate` writes it from its table of metrics (`pipeline/evaluation/metrics.py`), and each release contains it. So the
+page, the card, the command line and the runners show a metric under the same name and unit, and none of them has a
+list of its own.
 """
 
 import json
@@ -34,7 +34,7 @@ list         `peewee-tts release list`: a column, of the first section in `headl
 
 
 class _Lenient(BaseModel):
-    # A later release may say more. Built when first used: commands that show no figures start sooner.
+    # A later release may have more fields. Built when first used: commands that show no figures start sooner.
     model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
@@ -97,7 +97,7 @@ class Headline:
 
 
 class Labels(_Lenient):
-    """What the figures of a metrics.json are called."""
+    """The names of all figures of a metrics.json."""
 
     metrics: tuple[MetricLabel, ...]
     """In the order in which they are shown."""
@@ -177,7 +177,7 @@ class Labels(_Lenient):
 
 @cache
 def before_labels() -> Labels:
-    """How releases are shown that were made before there were labels. History: a new metric never goes here."""
+    """Labels for releases that were made before releases contained labels. A new metric is never added here."""
     eer = MetricLabel(
         key="eer", name="equal error rate", short="EER", unit="%", decimals=1, better="lower",
         places=("list",), headlines=("speaker",),

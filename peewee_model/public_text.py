@@ -1,7 +1,8 @@
-"""Text that others will read: one plain line of what a person typed, and no secret in any.
+"""Text that others will read: it must be one plain line, and must contain no secret.
 
-Logs of channels, plans and lists of exclusions are kept for ever, and their readers refuse what is no Unicode. So each
-text that a person types for others is checked before anything is written. What a program composes is made to fit.
+Logs of channels, plans and lists of exclusions are kept for ever, and their readers refuse invalid Unicode. So each
+text that a person types for others is checked before anything is written. A text that a program composes is changed
+until it passes.
 
 Secrets travel in URLs: before an `@` (`https://user:password@host`), after a `?` (signatures of presigned URLs) and
 after a `#` (tokens). A server's message or an exception may repeat such a URL, so `masked` is the one rule for
@@ -52,7 +53,7 @@ def check_plain_line(text: str, what: str, longest: int = LONGEST) -> None:
 
     Raises:
         PlainLineError: If it is blank, too long, no Unicode, or holds characters that control a terminal, turn the
-            direction of writing, can't be seen or have no meaning.
+            direction of writing, are invisible or are undefined.
     """
     if len(text) > longest:
         raise PlainLineError(f"{what} has {len(text)} characters; write {longest} at most")
@@ -72,7 +73,7 @@ def printable(text: str) -> str:
 
 
 def fitted(text: str, longest: int = LONGEST) -> str:
-    """Return what a program composed as one line that `check_plain_line` takes: as `printable`, and shortened.
+    """Turn a text that a program composed into one line that `check_plain_line` accepts: printable, and shortened.
 
     Args:
         text: Not blank.
@@ -83,7 +84,7 @@ def fitted(text: str, longest: int = LONGEST) -> str:
 
 
 def masked(text: str) -> str:
-    """Hide what opens a door in a URL, or in each URL of a text: user and password, query, fragment.
+    """Hide the secrets in each URL of a text: user and password, query, fragment.
 
     An `@` in a path hides nothing: `s3://bucket/voices@stable`.
     """

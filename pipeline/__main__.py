@@ -1,4 +1,4 @@
-"""`python -m pipeline STAGE`: run one stage of dvc.yaml, in the repository's root, and write down what it made."""
+"""`python -m pipeline STAGE`: run one stage of dvc.yaml, in the repository's root, and record its outputs."""
 
 import sys
 

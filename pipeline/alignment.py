@@ -1,6 +1,6 @@
-"""Whether the attention reads the text from start to end: figures to log, to plot and to gate on.
+"""Figures that show whether the attention reads the text from start to end, for logs, plots and the gate.
 
-An alignment (T', L) holds what share of each decoder step's attention each token got; its rows add up to 1.
+An alignment (T', L) contains the share of each token in each decoder step's attention; its rows add up to 1.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 DIAGONAL_BAND = 0.2
-"""Half the width of `diagonality`'s band, in shares of the text: the sigma at which guided attention is lenient."""
+"""Half the width of `diagonality`'s band, in shares of the text; guided attention has the same value for its sigma."""
 
 
 @dataclass(frozen=True)
 class AlignmentFigures:
-    """The figures of one utterance, each in [0, 1]; a reader of every token in order has 1 throughout."""
+    """The figures of one utterance, each in [0, 1]; all are 1 if every token is read in order."""
 
     diagonality: float
     focus_rate: float
@@ -23,7 +23,7 @@ class AlignmentFigures:
 
 
 def diagonality(alignment: Tensor, band: float = DIAGONAL_BAND) -> float:
-    """Share of the attention that is near the diagonal: where t/T' is within `band` of the span [n/L, (n + 1)/L].
+    """Compute the share of the attention near the diagonal: where t/T' is within `band` of [n/L, (n + 1)/L].
 
     A perfect diagonal has 1, attention spread evenly over a long text 2 band - band^2: 0.36 for the default. Speech is
     never quite even, so a well-read text has somewhat less than 1.
@@ -40,7 +40,7 @@ def diagonality(alignment: Tensor, band: float = DIAGONAL_BAND) -> float:
 
 
 def focus_rate(alignment: Tensor) -> float:
-    """Mean over steps of the largest share that a token gets: 1 if each step looks at one token, 1/L if at all alike.
+    """Compute the mean over steps of the largest share: 1 if each step reads one token, 1/L if it reads all equally.
 
     Args:
         alignment: (T', L)
@@ -52,9 +52,9 @@ def focus_rate(alignment: Tensor) -> float:
 
 
 def coverage(alignment: Tensor) -> float:
-    """Share of the tokens that are looked at most in at least one step; tokens that are skipped lower it.
+    """Compute the share of tokens that have the largest share in at least one step; skipped tokens lower it.
 
-    Where there are fewer steps than tokens, of the number of steps: no reader could look at more.
+    If there are fewer steps than tokens, it is the share of the number of steps, because each step counts one token.
 
     Args:
         alignment: (T', L)
@@ -64,9 +64,9 @@ def coverage(alignment: Tensor) -> float:
 
 
 def monotonicity(alignment: Tensor) -> float:
-    """Share of the moves from one step to the next that do not go back, by the tokens looked at most.
+    """Compute the share of moves from step to step that do not go back, by the token with the largest share.
 
-    Says nothing alone (attention that stands still has 1): read it with `coverage`.
+    This figure alone shows nothing (attention that never moves has 1): read it with `coverage`.
 
     Args:
         alignment: (T', L)

@@ -1,7 +1,7 @@
-"""Where work on shards runs: in this process, or in worker processes of this machine.
+"""Runs work on shards: in this process, or in worker processes of this machine.
 
-Results come in the order of the items whatever the number of workers, so that nothing written from them can depend
-on it.
+Results come in the order of the items for any number of workers, so that files written from them do not depend on that
+number.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _IN_FLIGHT_PER_WORKER = 2
 
 
 class WorkerError(PeeweeError):
-    """A worker process died, or failed in a way that can't be told between processes."""
+    """A worker process died, or raised an error that can't be sent between processes."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class _Failure:
 
 @dataclass(frozen=True)
 class _Guarded(Generic[Item, Result]):
-    """Calls a function in a worker and brings its error home in a form that surely travels."""
+    """Calls a function in a worker, and turns its error into a form that can be sent between processes."""
 
     function: Callable[[Item], Result]
 
@@ -48,14 +48,14 @@ class _Guarded(Generic[Item, Result]):
             return self.function(item)
         except Exception as error:  # noqa: BLE001 - raised again in the driver
             try:
-                copy.deepcopy(error)  # takes it apart and together again, as its way between processes does
-            except Exception:  # noqa: BLE001 - whatever a foreign error does then
+                copy.deepcopy(error)  # pickles and unpickles it, as the way between processes does
+            except Exception:  # noqa: BLE001 - an error of other code may raise anything here
                 return _Failure(WorkerError(f"{type(error).__name__}: {error}"))
             return _Failure(error)
 
 
 def workers() -> int:
-    """How many worker processes to run: PEEWEE_WORKERS, or one a core that this process may use.
+    """Return the number of worker processes: PEEWEE_WORKERS, or the number of cores that this process may use.
 
     Raises:
         ConfigError: If PEEWEE_WORKERS is not a positive number.
@@ -69,16 +69,16 @@ def map_shards(function: Callable[[Item], Result], items: Iterable[Item], worker
     """Call a function for each item, a few at a time; items may be an endless stream.
 
     Args:
-        function: What to do; for more than one worker it must pickle (a function of a module, or a partial of one).
-        items: What to do it to; ``str(item)`` names one in errors.
-        workers: Processes; with one, or for a single item, all runs in this process.
+        function: The function; for several workers it must be picklable (a function of a module, or a partial of one).
+        items: Its arguments; ``str(item)`` names one in errors.
+        workers: Number of processes; with one, or for a single item, everything runs in this process.
 
     Yields:
         The results in the order of the items.
 
     Raises:
         WorkerError: If a worker process died.
-        Exception: Whatever the function raised, with a note that names the item. Nothing more is started then.
+        Exception: The function's error, with a note that names the item. No further item is started then.
     """
     stream = iter(items)
     first = list(itertools.islice(stream, 2))
@@ -118,7 +118,7 @@ def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], w
     except KeyboardInterrupt:
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
-        wait = False  # neither for what they work on, nor for a thread that writes to them
+        wait = False  # do not wait for their work, or for a thread that writes to them
         raise
     except BrokenProcessPool:
         raise WorkerError(
@@ -131,7 +131,7 @@ def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], w
 
 @contextlib.contextmanager
 def _interrupt_withheld() -> Iterator[None]:
-    """Start processes that never receive Ctrl-C, which a terminal sends to all; this one receives it afterwards.
+    """Start processes that never receive Ctrl-C, which a terminal sends to all; this process receives it afterwards.
 
     The signal mask is inherited, before the first instruction of a new process: a handler would come too late.
     """
@@ -151,7 +151,7 @@ def _interrupt_withheld() -> Iterator[None]:
 
 
 def _follow_parent() -> None:
-    """In a worker: end when the parent ends, however that ends."""
+    """Called in a worker: end when the parent process has ended, for any reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "a worker is started by another process"
 

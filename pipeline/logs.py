@@ -1,4 +1,4 @@
-"""What a program of ours logs, and where: our own words, and of others only what is wrong, on stderr."""
+"""Logs of the programs, on stderr: all messages of this project, and warnings of other packages."""
 
 import logging
 import sys
@@ -12,4 +12,4 @@ def log_to_stderr() -> None:
     for name in _OTHERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("dvc").propagate = False  # it has a handler of its own
-    logging.getLogger("dvc.repo.scm_context").setLevel(logging.WARNING)  # what to `git add`: not here
+    logging.getLogger("dvc.repo.scm_context").setLevel(logging.WARNING)  # advice to `git add` is not useful here

@@ -1,6 +1,6 @@
-"""Where the stages leave what commands, runs and audits read, from the root of the project.
+"""Paths of the stages' outputs that commands, runs and audits read, relative to the project's root.
 
-dvc.yaml names them too, and decides; `graph.stages` has dvc.yaml and dvc.lock, `params` has params.yaml.
+dvc.yaml is authoritative for them. `graph.stages` has the paths of dvc.yaml and dvc.lock, `params` that of params.yaml.
 """
 
 from pathlib import Path

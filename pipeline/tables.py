@@ -1,8 +1,8 @@
-"""The Parquet tables in which stages meet: their schemas, and the one way to write and to read them.
+"""The Parquet tables that stages write and read: their schemas, and the only code that writes and reads them.
 
 A table is a folder of shards `part-00000.parquet`, `part-00001.parquet`, ... A shard is written whole or not at all,
-and its bytes depend on its rows and metadata alone. Whatever describes a whole table (the mel settings, say) rides in
-the metadata of every shard, so that no second file can disagree with it.
+and its bytes depend on its rows and metadata alone. Settings of a whole table (such as the mel settings) are in the
+metadata of every shard, so that no second file can contradict the table.
 """
 
 import json
@@ -30,7 +30,7 @@ CORPUS = pa.schema(
         ("speaker_id", pa.string()),
         ("chapter_id", pa.string()),
         ("text", pa.string()),  # as the corpus gives it
-        ("normalized_text", pa.string()),  # as it is spoken, in symbols that the model knows
+        ("normalized_text", pa.string()),  # as it is spoken, in symbols of the model
         ("sample_rate", pa.int32()),  # Hz
         ("duration_s", pa.float64()),  # after trimming
         ("trimmed_s", pa.float64()),  # edge silence that was cut off
@@ -47,7 +47,7 @@ REJECTED = pa.schema(
     [
         ("archive", pa.string()),
         ("member", pa.string()),
-        ("utterance_id", pa.string()),  # empty where the name tells none
+        ("utterance_id", pa.string()),  # empty if the file's name has none
         ("reason", pa.string()),  # a short code
         ("detail", pa.string()),
     ]
@@ -97,7 +97,7 @@ class ShardWriter:
     """
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, Any] | None = None) -> None:
-        """Name the file, its schema (one of this module's), and JSON values that ride in its metadata, by key."""
+        """Set the file, its schema (one of this module's), and JSON values for its metadata, by key."""
         described = {key: json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()}
         self._path = path
         self._part = path.with_suffix(path.suffix + ".part")
@@ -116,17 +116,17 @@ class ShardWriter:
             compression_level=-5,
             use_dictionary=False,
             use_byte_stream_split=floats,
-            write_statistics=told,  # the least and the greatest float or FLAC tell nothing
+            write_statistics=told,  # minimum and maximum of floats or FLAC are useless
         )
         return self
 
     def write(self, rows: Sequence[Mapping[str, Any]] | pa.Table, rows_per_group: int = 64) -> None:
-        """Append rows, in row groups of at most `rows_per_group`: what a reader holds at a time."""
+        """Append rows, in row groups of at most `rows_per_group`; a reader has one group in memory."""
         table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=self._schema)
         self._writer.write_table(table.cast(self._schema), row_group_size=rows_per_group)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Give the file its name, or remove what there is of it."""
+        """Rename the file to its final name, or remove it after an error."""
         self._writer.close()
         if kind is None:
             self._part.replace(self._path)
@@ -146,16 +146,16 @@ def write_shard(
     Args:
         path: The final name; a `.part` beside it is renamed when complete.
         schema: One of this module's.
-        rows: The rows, in the order in which they are to stand.
-        metadata: JSON values that ride in the file's own metadata, by key.
-        rows_per_group: Rows in a row group: what a reader holds at a time. Small for audio and mels.
+        rows: The rows, in the order of the file.
+        metadata: JSON values for the file's metadata, by key.
+        rows_per_group: Rows in a row group, which a reader has in memory at a time. Small for audio and mels.
     """
     with ShardWriter(path, schema, metadata) as writer:
         writer.write(rows, rows_per_group)
 
 
 def shards(folder: Path) -> list[Path]:
-    """Name the shards of a table in order.
+    """List the shards of a table in order.
 
     Raises:
         TableError: If there are none.
@@ -167,7 +167,7 @@ def shards(folder: Path) -> list[Path]:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """Read what rides in the metadata of a shard, or of a table's first shard if `path` is a folder."""
+    """Read the JSON values in the metadata of a shard, or of a table's first shard if `path` is a folder."""
     shard = shards(path)[0] if path.is_dir() else path
     found = pq.read_schema(shard).metadata or {}
     return {key.decode(): json.loads(value) for key, value in found.items() if key != b"ARROW:schema"}
@@ -179,13 +179,13 @@ def mel_metadata(config: MelConfig) -> dict[str, Any]:
 
 
 def mel_config(path: Path) -> MelConfig:
-    """Read which mels a table holds, or was made from.
+    """Read the config of the mels that a table contains, or was made from.
 
     Args:
         path: The table's folder, or one Parquet file.
 
     Raises:
-        TableError: If its metadata do not say.
+        TableError: If its metadata have no such config.
     """
     try:
         return MelConfig.model_validate(read_metadata(path).get("mel"))

@@ -1,11 +1,11 @@
-"""Speaker verification: how well scores tell pairs of one speaker from pairs of two."""
+"""Speaker verification: how well scores separate pairs of one speaker from pairs of two."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def equal_error_rate(scores: NDArray[np.floating], is_same: NDArray[np.bool_]) -> tuple[float, float]:
-    """Find where as many different-speaker pairs are accepted as same-speaker pairs are refused.
+    """Find the threshold at which the false-accept rate equals the false-reject rate.
 
     Args:
         scores: Similarity of each trial, higher is more alike. (N,)
@@ -30,7 +30,7 @@ def equal_error_rate(scores: NDArray[np.floating], is_same: NDArray[np.bool_]) -
 def error_rates(
     scores: NDArray[np.floating], is_same: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Error rates at every threshold that tells trials apart, in rising order; a trial at the threshold is accepted.
+    """Compute error rates at every score as a threshold, in rising order; a trial at the threshold is accepted.
 
     Returns:
         False-accept rates, false-reject rates and thresholds; the last threshold, infinity, accepts nothing. (K,) each
@@ -51,7 +51,7 @@ def error_rates(
 def all_pairs(
     embeddings: NDArray[np.float32], speakers: NDArray[np.generic]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Cosine of every pair of utterances, and whether the pair is of one speaker.
+    """Compute the cosine of every pair of utterances, and whether the pair is of one speaker.
 
     Args:
         embeddings: L2-normalised. (N, E)

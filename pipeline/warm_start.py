@@ -1,6 +1,6 @@
-"""Trainings that begin where a release ended: the section `base` of params.yaml, and what `fetch_base` leaves of it.
+"""Trainings that start from a release's weights: the section `base` of params.yaml, and the files of `fetch_base`.
 
-models/base/base.json    always: which release, or that there is none
+models/base/base.json    always: the release, or that there is none
 models/base/release/     the verified release, if one is named
 """
 
@@ -23,7 +23,7 @@ class WarmStartConfig(Section):
     release: str | None
     """`STORE@VERSION`, a folder or `s3://bucket/prefix` and the 16 hex digits of a release; null to start from none."""
     parts: tuple[Part, ...]
-    """Models whose training starts from the release's weights. With `schedule.steps: 0` they stay as they are."""
+    """Models whose training starts from the release's weights. With `schedule.steps: 0` they keep these weights."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -34,5 +34,5 @@ class WarmStartConfig(Section):
         return self
 
     def weights_of(self, part: Part) -> Path | None:
-        """Where the weights are that a model's training starts from; None if it starts from random ones."""
+        """Return the folder of the weights that a model's training starts from; None for random weights."""
         return RELEASE / part if part in self.parts else None

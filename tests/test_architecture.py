@@ -110,7 +110,7 @@ def test_neighbouring_rooms_do_not_know_each_other():
 
 
 def test_models_share_only_the_definition_of_a_mel():
-    """A network stands alone: of audio it knows the mel, of text nothing."""
+    """A network is independent: of audio it imports the mel, of text nothing."""
     for own in ("encoder", "synthesizer", "vocoder"):
         for module in modules(f"peewee_model/{own}"):
             for imported in imported_files(module):

@@ -47,7 +47,7 @@ def run(tmp_path, monkeypatch):
 
 @pytest.fixture
 def project(tmp_path, s3_bucket, run):
-    """A project with a file and a folder as outs, pushed. Nothing but the environment tells where the server is."""
+    """A project with a file and a folder as outs, pushed. Only the environment contains the server's address."""
     folder = tmp_path / "project"
     folder.mkdir()
     run(folder, "git", "init", "-q")

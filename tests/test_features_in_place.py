@@ -91,7 +91,7 @@ def check_one_speaker(table, found):
 
 def test_pandas_reads_only_what_it_is_asked_for(table):
     """Counted in bytes that the server sent."""
-    # s3fs reads 50 MB at a time unless told that a reader knows what it wants.
+    # By default, s3fs reads 50 MB at a time.
     options = {"endpoint_url": table.endpoint, "default_cache_type": "none"}
     path = f"s3://{table.location}"
     check_small_columns(table, pd.read_parquet(path, columns=["utterance_id", "n_frames"], storage_options=options))

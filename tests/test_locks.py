@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("environment", [".venv", pytest.param(".venv-airflow", marks=pytest.mark.system)])
 def test_every_locked_package_installs_on_the_oldest_python(environment):
-    """What pip was told to install without looking at it."""
+    """It checks the packages that pip installs without a check of its own."""
     assert (ROOT / environment).exists(), f"no {environment}; `make setup setup-airflow` makes it"
     required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     oldest = required.removeprefix(">=") + ".0"

@@ -2,10 +2,10 @@
 
     .venv-airflow/bin/python infra/airflow/start.py [--home FOLDER] [--port PORT] [--json]
 
-LocalExecutor on SQLite, or on PostgreSQL where AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names one. What is not set in the
-environment is set here: PEEWEE_REMOTE and PEEWEE_STORE point to the local S3 server, PEEWEE_REPOSITORY to this
-repository. A component that dies is started again. Whatever this program started, or what that started, carries a mark
-in its environment: when it ends nothing of it is left, `airflow standalone` leaves its children.
+It uses LocalExecutor on SQLite, or on PostgreSQL if AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names a database. Variables
+that are not set receive defaults: PEEWEE_REMOTE and PEEWEE_STORE point to the local S3 server, PEEWEE_REPOSITORY to
+this repository. A component that dies is started again. All processes that this program starts, directly or not, have a
+mark in their environment, so that it ends all of them when it ends. (`airflow standalone` leaves its children running.)
 """
 
 import argparse
@@ -42,8 +42,8 @@ class Embedded:
     """The components of one Airflow, and a local S3 server.
 
     Args:
-        home: Holds all that is kept between starts: database, passwords, logs, the S3 server's objects.
-        port: Of the page; 0 for a free one.
+        home: Folder of everything that is kept between starts: database, passwords, logs, the S3 server's objects.
+        port: Port of the page; 0 for a free one.
     """
 
     def __init__(self, home: Path, port: int) -> None:
@@ -52,7 +52,7 @@ class Embedded:
         self.port = port or _free_port()
         self.password = ""
         self.consumer: dict[str, str] = {}
-        """What a consumer of the local S3 server sets."""
+        """The environment variables of a consumer of the local S3 server."""
         self.environment = dict(os.environ)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._s3: subprocess.Popen[bytes] | None = None
@@ -61,11 +61,11 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        """Of the page."""
+        """URL of the page."""
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start everything, and wait until the DAGs are there."""
+        """Start everything, and wait until Airflow has read the DAGs."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
         kept = self._kept()
@@ -97,7 +97,7 @@ class Embedded:
         }
         defaults = {
             "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
-            "PEEWEE_SCHEDULE": "none",  # else Airflow makes up for the tick that was missed last, at the first start
+            "PEEWEE_SCHEDULE": "none",  # otherwise Airflow makes up for the last missed tick at the first start
             "PEEWEE_DAILY": "none",
             "PEEWEE_REPOSITORY": str(ROOT),
             "PEEWEE_PYTHON": str(ROOT / ".venv/bin/python"),
@@ -108,7 +108,7 @@ class Embedded:
         self._airflow("db", "migrate")
         self._airflow("pools", "set", "peewee_gpu", "1", "Stages with a GPU, one at a time")
         end = time.monotonic() + READY_S
-        self._run("api-server")  # first: a task that can't ask it fails
+        self._run("api-server")  # first, because a task fails if it can't reach it
         self._wait_for(lambda: self.ask("GET", "/api/v2/version"), end)
         for name in COMPONENTS:
             if name not in self._running:
@@ -117,7 +117,7 @@ class Embedded:
         self._wait_for(lambda: self.ask("GET", "/api/v2/dags")["total_entries"] >= wanted, end)
 
     def watch(self) -> NoReturn:
-        """Start again what dies, until something stops this program."""
+        """Restart components that die, until this program is stopped."""
         while True:
             time.sleep(1)
             for name, process in list(self._running.items()):
@@ -129,20 +129,20 @@ class Embedded:
                     self._run(name)
 
     def stop(self) -> None:
-        """End everything that carries our mark. A stage that runs gets its time to save its state."""
+        """End all processes with our mark. A running stage has time to save its state."""
         for process in self._running.values():
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
         grace = float(self.environment.get("PEEWEE_GRACE_S") or 60) + _MARGIN_S
         self._end(signal.SIGTERM, STOP_S, self._is_airflow)
         self._end(signal.SIGKILL, STOP_S, self._is_airflow)
-        self._end(None, grace, self._is_work)  # its launcher knows by now, and stops it
+        self._end(None, grace, self._is_work)  # its launcher has noticed the end of the task, and stops it
         self._end(signal.SIGKILL, STOP_S, self._is_work)
-        self._end(signal.SIGTERM, STOP_S, lambda process: True)  # the S3 server, which the work needs to the end
+        self._end(signal.SIGTERM, STOP_S, lambda process: True)  # the S3 server, which stages need until their end
         self._end(signal.SIGKILL, STOP_S, lambda process: True)
 
     def _end(self, number: signal.Signals | None, patience_s: float, chosen: Callable[[psutil.Process], bool]) -> None:
-        """Signal what carries our mark and is chosen, and wait until it is gone."""
+        """Send a signal to the chosen processes with our mark, and wait until they have ended."""
         found = [process for process in processes_of(self.mark, self._sessions) if chosen(process)]
         for process in found:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -151,17 +151,17 @@ class Embedded:
         psutil.wait_procs(found, timeout=patience_s)
 
     def _is_airflow(self, process: psutil.Process) -> bool:
-        """A component, or a task."""
+        """Return whether a process is a component or a task of Airflow."""
         with contextlib.suppress(OSError):
             return os.getsid(process.pid) in self._sessions
         return False
 
     def _is_work(self, process: psutil.Process) -> bool:
-        """A command of ours; not Airflow, not the S3 server."""
+        """Return whether a process is a command of the pipeline, neither Airflow nor the S3 server."""
         return not self._is_airflow(process) and (self._s3 is None or process.pid != self._s3.pid)
 
     def _kept(self) -> dict[str, str]:
-        """Make the passwords and keys, once."""
+        """Return the passwords and keys; they are made at the first start."""
         path = self.home / "keys.json"
         if not path.exists():
             from cryptography.fernet import Fernet
@@ -173,10 +173,10 @@ class Embedded:
         return kept
 
     def _connect_args(self) -> str:
-        """Write down what Airflow tells PostgreSQL when it connects, and say where, as Airflow wants it.
+        """Write the options of Airflow's connections to PostgreSQL into a file, and return its name in Airflow's form.
 
-        The executor's workers are forks of the scheduler and have its connection open. Where it is killed, PostgreSQL
-        hears nothing of that and keeps its transaction, and with it the lock on a run: the next scheduler passes over
+        The executor's workers are forks of the scheduler and share its open connection. If the scheduler is killed,
+        PostgreSQL does not notice, and keeps its transaction and the lock on a run. The next scheduler then ignores
         that run for as long as the workers live.
         """
         folder = self.home / "config"  # on Airflow's own sys.path
@@ -254,7 +254,7 @@ class Embedded:
         sys.exit(f"Airflow was not ready in {READY_S:.0f} s; see {self.home / 'logs'}")
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask Airflow's API, as the page's user."""
+        """Send a request to Airflow's API, as the page's user."""
         login = _request("POST", f"{self.url}/auth/token", {"username": USER, "password": self.password}, {})
         return _request(method, self.url + path, body, {"Authorization": f"Bearer {login['access_token']}"})
 
@@ -262,8 +262,8 @@ class Embedded:
 def processes_of(mark: str, sessions: set[int]) -> list[psutil.Process]:
     """Find the processes of our sessions, and those whose environment carries our mark, but for this one.
 
-    Airflow's processes write their title over their environment, so they are known by their session; what runs our
-    commands has a session of its own.
+    Airflow's processes overwrite their environment with their title, so they are recognised by their session. The
+    pipeline's commands have sessions of their own.
     """
     found = []
     for process in psutil.process_iter():
@@ -313,7 +313,7 @@ def _request(method: str, url: str, body: Any, headers: dict[str, str]) -> Any:
 
 
 def main() -> None:
-    """Start, say where, and keep it running."""
+    """Start Airflow, print its address, and keep it running."""
     parser = argparse.ArgumentParser(description="Airflow on this machine, until Ctrl-C.")
     parser.add_argument("--home", type=Path, default=ROOT / ".airflow", help="what is kept between starts")
     parser.add_argument("--port", type=int, default=0, help="of the page; a free one by default")
@@ -321,7 +321,7 @@ def main() -> None:
     options = parser.parse_args()
     embedded = Embedded(options.home.resolve(), options.port)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script starts with `&` is born ignoring it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a process that a script starts with `&` ignores it
     try:
         embedded.start()
         where = {"url": embedded.url, "user": USER, "password": embedded.password, "home": str(embedded.home)}

@@ -1,11 +1,11 @@
-"""A local S3 server: OpenStack Swift with its s3api, whole in one process, its data in one folder.
+"""A local S3 server: OpenStack Swift with its s3api, in one process, with its data in one folder.
 
     python infra/s3/server.py [--folder FOLDER] [--port PORT] [--bucket NAME] [--json]
 
 It listens on this machine only, prints the environment that makes boto3, DVC and `peewee-tts` use it, and serves until
-it is told to stop (Ctrl-C, SIGTERM). Started again on the same folder it has the same objects, keys and, where that is
-free, port. It is a server for work and tests on one machine: it keeps one copy of everything and does not wait for the
-disk (no fsync), so a power cut may lose what was just written. Its put-if-absent is not atomic: see
+it receives Ctrl-C or SIGTERM. Started again on the same folder, it has the same objects, keys and, if it is
+free, the same port. It is a server for work and tests on one machine: it keeps one copy of everything and does not wait
+for the disk (no fsync), so a power cut may lose what was just written. Its put-if-absent is not atomic: see
 docs/reliability.md.
 """
 
@@ -37,12 +37,12 @@ ACCOUNT = "peewee"
 ACCESS_KEY = f"{ACCOUNT}:local"
 REGION = "us-east-1"
 BACKENDS = ("account", "container", "object")
-PARTITION_POWER = 8  # where an object lies depends on it: never change it for a folder that holds some
+PARTITION_POWER = 8  # the place of an object depends on it: never change it for a folder with objects
 
 SWIFT_CONF = "[swift-hash]\nswift_hash_path_prefix = peewee\nswift_hash_path_suffix = peewee\n"
 
-# A busy machine is no broken one: with a single copy, each of these time-outs would be an error seen by the client,
-# and an object that its folder's listing lacks until an updater, which does not run here, puts it in.
+# Long time-outs, for a busy machine. With a single copy, each time-out would be an error at the client, and the object
+# would be missing in its folder's listing until an updater adds it, and no updater runs here.
 BACKEND_CONF = """
 [DEFAULT]
 swift_dir = {folder}/etc
@@ -103,7 +103,7 @@ use = egg:swift#symlink
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until it receives a signal to stop."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=ROOT / ".scratch/s3", help="where the data is kept")
     parser.add_argument("--port", type=int, help="instead of the folder's last one, or a free one")
@@ -120,7 +120,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
 
-    os.fsync = lambda descriptor: None  # it makes everything durable one by one; see this module's docstring
+    os.fsync = lambda descriptor: None  # it syncs every file; see this module's docstring
     secret_key = _secret_key(folder)
     listener = _listen(folder, options.port)
     port = listener.getsockname()[1]
@@ -133,7 +133,7 @@ def main() -> None:
         "PEEWEE_STORE": f"s3://{options.bucket}/store",
         "PEEWEE_SINGLE_PUBLISHER": "1",
     }
-    parent = os.getppid()  # before anything is said: a caller may be killed as soon as it has heard
+    parent = os.getppid()  # before the first output: a caller may be killed as soon as it has read it
     if options.json:
         print(json.dumps(environment), flush=True)
     else:
@@ -141,12 +141,12 @@ def main() -> None:
         for name, value in environment.items():
             comment = "  # its put-if-absent is not atomic" if name == "PEEWEE_SINGLE_PUBLISHER" else ""
             print(f"export {name}={value}{comment}", flush=True)
-    while not options.json or os.getppid() == parent:  # a program that was killed leaves no server behind
+    while not options.json or os.getppid() == parent:  # the server ends if its program was killed
         eventlet.sleep(1)
 
 
 def _stop(number: int, frame: object) -> NoReturn:
-    """Leave at once: every answered request is on disk, and there is no child to take along."""
+    """Exit at once: every answered request is on disk, and there are no child processes."""
     os._exit(0)
 
 
@@ -189,7 +189,7 @@ def _serve(folder: Path, listener: Any, secret_key: str, bucket: str) -> None:
 
 
 def _write_ring(path: Path, port: int) -> None:
-    """Say where a kind of backend listens: one device, so all is there whatever its port was last time."""
+    """Write the address of a kind of backend. It has one device, so that all data is found, also with another port."""
     builder = RingBuilder(PARTITION_POWER, 1, 0)
     address = {"ip": "127.0.0.1", "port": port, "replication_ip": "127.0.0.1", "replication_port": port}
     builder.add_dev({"id": 0, "region": 1, "zone": 1, "weight": 1.0, "device": "disk", "meta": "", **address})

@@ -1,7 +1,7 @@
-"""Recordings in and out: read with suspicion, resampled, trimmed, written.
+"""Recordings: reads and checks them, resamples, trims and writes them.
 
-libsndfile forgives much that must not pass: a WAV cut in half, sizes that lie, NaN, a thousand channels. What it
-would take for good is checked here, sizes before a sample is decoded.
+libsndfile accepts files that must not pass: a WAV cut in half, wrong sizes, NaN, a thousand channels. This module
+checks for them. It checks the sizes before it decodes a sample.
 """
 
 import io
@@ -36,10 +36,10 @@ REASONS = {
     "cancelled": "channels are in antiphase: their average is nearly nothing",
     "silent": "no sound above -80 dB of full scale",
 }
-"""Every reason code of an AudioError about a recording, with its meaning."""
+"""Every reason code of an AudioError about a recording, with an explanation."""
 
 FORMATS = frozenset({"WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3"})
-"""What is read, by content; a file's name tells nothing."""
+"""The formats that are read. The content decides, not the file's name."""
 
 MAX_CHANNELS = 8
 MAX_VALUES = 200_000_000  # samples x channels, and samples alone: 800 MB of float32
@@ -205,7 +205,8 @@ def _check_sizes(content: bytes, name: str) -> None:
             stated, wide = struct.unpack("<QQ", content[start : start + 16])
         elif kind in (b"data", b"SSND"):
             size = wide if wide is not None and size == 0xFFFFFFFF else size
-            # A data chunk of size 0 with bytes behind it is a recorder that never came to write its length.
+            # A data chunk of size 0 with bytes behind it comes from a recorder that was stopped before it wrote the
+            # length.
             if size == 0 and len(content) > start + 1:
                 raise lied
             # The file may hold more than it states (tags are often appended), the chunk may lack its padding byte.
@@ -258,7 +259,7 @@ def _decode(file: "soundfile.SoundFile", name: str, max_duration_s: float) -> Fl
             raise AudioError("truncated", f"{name} states {len(samples)} samples and holds {filled}; copy it again")
         mono = block[:, 0] if file.channels == 1 else block.mean(axis=1, dtype=np.float32)
         if file.channels > 1:
-            with np.errstate(all="ignore"):  # what is not finite is found below
+            with np.errstate(all="ignore"):  # a value that is not finite is found below
                 channel_power += np.square(block, dtype=np.float64).sum(axis=0)
                 mono_power += float(np.square(mono, dtype=np.float64).sum())
         samples[filled : filled + len(block)] = mono

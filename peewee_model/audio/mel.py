@@ -3,7 +3,8 @@
 The numbers are librosa's, in a third of its time and with the same bits whatever the number of threads or the BLAS
 kernel: float32 transforms by pocketfft, magnitudes by multiply, add and square root, which round alike everywhere, a
 sparse filter bank, each band a plain loop, in place of a matrix product, and a logarithm in float64 that is cast once.
-What float32 costs is 2e-7 of a spectrogram's loudest value; in the quietest band of the loudest frame, 2e-5 of it.
+The error of float32 is 2e-7 of a spectrogram's loudest value; in the quietest band of the loudest frame it is 2e-5
+of the value there.
 """
 
 import logging
@@ -32,7 +33,7 @@ Float64Array = npt.NDArray[np.float64]
 
 
 class MelConfig(BaseModel):
-    """How a log-mel spectrogram is made. Written once in params.yaml, then rides with the data and the models."""
+    """How a log-mel spectrogram is made. params.yaml defines it once; the data and the models carry a copy."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -128,7 +129,7 @@ def hann_window(config: MelConfig) -> Float32Array:
 
 @lru_cache(maxsize=16)
 def _sparse_filter_bank(config: MelConfig) -> tuple[Any, slice]:
-    """The filters over the bins that any of them hears, and which bins these are."""
+    """Return the filters without the bins that are zero in all of them, and a slice of the bins that remain."""
     from scipy.sparse import csr_array
 
     bank = mel_filter_bank(config)
@@ -138,7 +139,9 @@ def _sparse_filter_bank(config: MelConfig) -> tuple[Any, slice]:
 
 
 def log_mel(samples: Float32Array, config: MelConfig) -> Float32Array:
-    """Natural log of mel bands of the magnitude spectrum; frames are centred, the edges padded with zeros.
+    """Compute the natural log of mel bands of the magnitude spectrum.
+
+    Frames are centred; the edges are padded with zeros.
 
     Args:
         samples: At ``config.sample_rate``. (S,)

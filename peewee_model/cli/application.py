@@ -1,7 +1,7 @@
 """The commands of `peewee-tts`.
 
-`clone` is here. Others are loaded only when they are called, so that help is there at once: `release` is ours, and
-packages add their own by entry points of the group `peewee_tts.commands`.
+`clone` is defined here. The other commands are loaded only when they are called, so that `--help` answers quickly.
+`release` belongs to this package. Other packages add commands by entry points of the group `peewee_tts.commands`.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from peewee_model.errors import PeeweeError
 COMMANDS_GROUP = "peewee_tts.commands"
 
 OURS = {"release": ("peewee_model.cli.release_commands:app", "List, show, get, check, promote and sign releases.")}
-"""Commands of this package that are loaded when called: where they are, and what help says of them."""
+"""Commands of this package that are loaded when called: the module and object of each, and its help text."""
 
 _FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -58,7 +58,7 @@ def build() -> typer.Typer:
 
 
 def _root() -> None:
-    """Only commands do anything."""
+    """Do nothing: only the commands do work."""
 
 
 def _add(app: typer.Typer, entry_point: EntryPoint, what: str) -> None:

@@ -6,7 +6,7 @@ from peewee_model.entry import run
 
 
 def main() -> NoReturn:
-    """Run `peewee-tts`. An error that a user can put right is one line on stderr, and ends with its exit code."""
+    """Run `peewee-tts`. An error that a user can fix is printed as one line on stderr; its exit code is returned."""
 
     def commands() -> None:
         from peewee_model.cli import application

@@ -1,4 +1,4 @@
-"""A copy of a release in a folder of the user's."""
+"""Copies a release into a folder of the user."""
 
 import shutil
 import uuid
@@ -9,7 +9,7 @@ from peewee_model.release.verification import verify_release
 
 
 def require_empty(folder: Path) -> None:
-    """Refuse a folder that a copy can't become.
+    """Refuse a folder that can't be the target of a copy.
 
     Raises:
         ReleaseError: If something is there that is not an empty folder.

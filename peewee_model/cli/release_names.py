@@ -1,4 +1,4 @@
-"""Which release a person means by a channel, a version, or a version's first characters."""
+"""Finds the release that a person names by a channel, a version, or a version's first characters."""
 
 import re
 
@@ -11,12 +11,12 @@ _PREFIX = re.compile(rf"[0-9a-f]{{{MIN_PREFIX},}}")
 
 
 def find(store: Store, name: str) -> str:
-    """Work out which version a person means: a channel's, a whole version, or one by its first characters.
+    """Find the version that a person names: by a channel, a whole version, or its first characters.
 
     A whole version is taken as it is, and no server is asked for it.
 
     Raises:
-        ReleaseNotFoundError: If there is none, or several begin so.
+        ReleaseNotFoundError: If no version matches, or several begin with these characters.
     """
     if VERSION_PATTERN.fullmatch(name):
         return name
@@ -35,10 +35,10 @@ def find(store: Store, name: str) -> str:
 
 
 def require_channel(store: Store, channel: str) -> None:
-    """Refuse a version, or a channel that there is not.
+    """Refuse a version, or a channel that does not exist.
 
     Raises:
-        ReleaseNotFoundError: Names the channels that there are.
+        ReleaseNotFoundError: Lists the channels that exist.
     """
     if VERSION_PATTERN.fullmatch(channel):
         raise ReleaseNotFoundError(

@@ -1,4 +1,4 @@
-"""What the commands of `peewee-tts release` take, and how each opens its store."""
+"""The options of the commands of `peewee-tts release`, and how each command opens its store."""
 
 import contextlib
 from collections.abc import Iterator
@@ -29,11 +29,11 @@ PublicKeyOption = Annotated[
 
 @contextlib.contextmanager
 def opened(address: str) -> Iterator[Store]:
-    """Open a store; what the operating system refuses inside is one line that names the store and the file."""
+    """Open a store. An OSError inside the block becomes one line that names the store and the file."""
     store = open_store(address)
     try:
         yield store
-    except BrokenPipeError:  # nobody reads what we print: the store has nothing to do with it
+    except BrokenPipeError:  # nobody reads stdout any more; this is no error of the store
         raise
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""

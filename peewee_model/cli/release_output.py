@@ -1,4 +1,4 @@
-"""How the commands of `peewee-tts release` answer: programs on stdout, people alone on stderr."""
+"""Output of the commands of `peewee-tts release`: for programs on stdout, for people alone on stderr."""
 
 import contextlib
 import json

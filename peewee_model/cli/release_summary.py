@@ -1,4 +1,4 @@
-"""What people read of the releases in a store: a row of the list, a page on one."""
+"""Releases as text for people: a row of the list, and a page on one release."""
 
 import hashlib
 import json
@@ -26,10 +26,10 @@ _NONE = "-"
 
 @dataclass(frozen=True)
 class Gate:
-    """What evaluation said of a release."""
+    """Whether a release passed its gate in evaluation."""
 
     passed: bool | None
-    """None if the release does not say."""
+    """None if the release has no record of it."""
     failures: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -44,14 +44,14 @@ class Summary:
 
     version: str
     channels: tuple[str, ...]
-    """Which point to it now."""
+    """The channels that point to it now."""
     published: str | None
     """When it was published last; UTC, ISO 8601."""
     headlines: Mapping[str, Headline]
     """The figures for the list, by the heads of their columns."""
     hours: float
     n_speakers: int
-    """Of all its corpora; who is in two of them counts twice."""
+    """The sum over its corpora; a speaker of two corpora counts twice."""
     n_utterances: int
     n_files: int
     size: int
@@ -79,7 +79,7 @@ class Summary:
 
 
 def summarize(store: Store, page: Page) -> list[Summary]:
-    """Describe the releases of a page of a store's catalogue, without those that are only half there."""
+    """Describe the releases of a page of a store's catalogue; incomplete releases are left out."""
     labels = _LabelReader(store)
     with ThreadPoolExecutor(READERS) as pool:
         found = pool.map(lambda listed: _summary(store, listed, labels), page.releases)
@@ -87,7 +87,7 @@ def summarize(store: Store, page: Page) -> list[Summary]:
 
 
 class _LabelReader:
-    """Reads the labels of metrics, and those that many releases share once. Several threads may ask it."""
+    """Reads the labels of metrics. Labels that many releases share are read once. Safe for several threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -169,10 +169,9 @@ def read_gate(store: Store, version: str, manifest: Manifest) -> Gate:
 
 
 def describe(store: Store, version: str) -> tuple[str, tuple[str, ...]]:
-    """Write a page on one release: what it was made of, how good it is, who vouches for it.
+    """Write a page on one release: what it was made of, how good it is, who signed it.
 
-    Returns:
-        The page, and what could not be read for it: a channel with a damaged entry.
+    Returns: The page, and a line for each thing that could not be read, such as a channel with a damaged entry.
     """
     manifest = store.read_manifest(version)
     listed, problems = store.catalogue.find(version)
@@ -255,7 +254,7 @@ def entry_json(channel: str, numbered: Numbered) -> dict[str, Any]:
 
 
 def params_digest(manifest: Manifest) -> str:
-    """Hash the parameters, so that people can tell at a glance whether two releases were made with the same."""
+    """Hash the parameters, so that people see at a glance whether two releases were made with the same parameters."""
     text = json.dumps(manifest.params, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 

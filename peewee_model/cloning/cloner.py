@@ -46,7 +46,7 @@ class Speech:
     text: str
     """As it was spoken: numbers and abbreviations written out."""
     alignment: tuple[Float32Array, ...]
-    """For each sentence, where the decoder looked at each of its steps. (T', L)"""
+    """For each sentence, the share of each token in each decoder step. (T', L)"""
     truncated: bool
     """Whether a sentence did not end by itself and was cut off: listen before use."""
 
@@ -71,9 +71,9 @@ class VoiceCloner:
     """Speaks any text in the voice of a reference.
 
     Args:
-        encoder: Hears the reference.
-        synthesizer: Makes mels of text in that voice.
-        vocoder: Makes samples of mels.
+        encoder: Computes the voice's embedding from the reference.
+        synthesizer: Predicts mels from text in that voice.
+        vocoder: Turns mels into samples.
         precision: Of the synthesizer's decoder: float32, float16 or int8; None for the fastest that the device has
             without loss of quality.
 
@@ -100,21 +100,21 @@ class VoiceCloner:
     ) -> "VoiceCloner":
         """Load a release from a store, verified before any tensor is read.
 
-        What comes from S3 is kept in the folder that PEEWEE_CACHE names (`~/.cache/peewee-tts` without it): a version
-        that is there needs no network any more.
+        Releases from S3 are kept in the folder that PEEWEE_CACHE names (`~/.cache/peewee-tts` by default). A version
+        that is kept there needs no network.
 
         Args:
             reference: `STORE@CHANNEL` or `STORE@VERSION`; the channel is `stable` if none is named. The store is a
                 folder, or `s3://bucket/prefix` with the usual AWS environment.
             device: Where to compute, as torch names it.
-            public_key: Require a signature by this key, a PEM file; without it, by the one that PEEWEE_PUBLIC_KEY
-                names, if it does.
+            public_key: A PEM file; a signature by this key is required. None for the key that PEEWEE_PUBLIC_KEY names,
+                if it is set.
             precision: As the class has it.
 
         Raises:
             ReleaseNotFoundError: If there is no such store, channel or version.
-            TamperedReleaseError: If a file is not what it should be.
-            SignatureError: If a signature is required and there is none that is good.
+            TamperedReleaseError: If a file differs from the manifest.
+            SignatureError: If a signature is required and no valid one exists.
         """
         parsed = parse_reference(reference)
         required = public_key or environment.PUBLIC_KEY.path()
@@ -123,7 +123,7 @@ class VoiceCloner:
 
     @classmethod
     def load_folder(cls, folder: Path, device: str = "cpu", precision: str | None = None) -> "VoiceCloner":
-        """Load a release that is no store's, such as `release/` before it is published."""
+        """Load a release from a folder that is not in a store, such as `release/` before it is published."""
         _, version = read_manifest(folder)
         verify_release(folder, version)
         return cls._from_verified(folder, device, precision)
@@ -138,7 +138,7 @@ class VoiceCloner:
 
     @property
     def sample_rate(self) -> int:
-        """Of what is spoken, in Hz."""
+        """The sample rate of the speech, in Hz."""
         return self._vocoder.config.mel.sample_rate
 
     def clone(self, text: str, reference: Reference, seed: int = 0) -> Speech:
@@ -150,7 +150,7 @@ class VoiceCloner:
             seed: The same seed gives the same samples.
 
         Raises:
-            TextError: If there is nothing to say, or characters that no symbol stands for.
+            TextError: If there is nothing to say, or a character has no symbol.
             AudioError: If a recording is silent, too short, too long or unreadable.
         """
         return self._clone([self._lines(text, seed)], [self.embed_voice(reference)])[0]
@@ -158,9 +158,9 @@ class VoiceCloner:
     def clone_many(self, texts: Sequence[str], references: Sequence[Reference], seed: int = 0) -> list[Speech]:
         """Say many texts, in one voice or each in its own: much faster than one after the other.
 
-        Nothing is drawn for a sentence but from the seed and its place in its text, so the same call gives the same
-        samples, and each text is what `clone` says with that seed, up to rounding: beside others a sentence is
-        multiplied in another order. Where a decoder is in doubt, rounding can move a stop by a frame.
+        The random numbers of a sentence depend on the seed and on the sentence's place in its text alone. So the same
+        call gives the same samples. Each text also gets the samples that `clone` gives with that seed, up to rounding:
+        in a batch the sums are computed in another order, and rounding can move the end of a sentence by a frame.
 
         Args:
             texts: Each as for `clone`.
@@ -171,9 +171,9 @@ class VoiceCloner:
             One for each text, in their order.
 
         Raises:
-            TextError: As `clone`; its message says which text. Nothing has been spoken then.
+            TextError: As `clone`; its message names the text. No text has been spoken then.
             AudioError: As `clone`.
-            ConfigError: If there are neither one reference nor as many as texts.
+            ConfigError: If the number of references is neither one nor the number of texts.
         """
         if isinstance(references, str | bytes | Path | Clip) or len(references) not in (1, len(texts)):
             n_references = "no list of" if isinstance(references, str | bytes | Path | Clip) else len(references)
@@ -210,7 +210,7 @@ class VoiceCloner:
         )
 
     def embed_voice(self, reference: Reference) -> Tensor:
-        """Embed a voice from all of its clips, each by its length. (E,)
+        """Embed a voice from all of its clips, weighted by their lengths. (E,)
 
         Raises:
             AudioError: As `clone`.
@@ -238,7 +238,7 @@ class VoiceCloner:
         return nn.functional.normalize(total, dim=0)
 
     def _lines(self, text: str, seed: int) -> list[Line]:
-        pieces = split_sentences(normalize(text))  # of a long word that was cut, punctuation alone may be left
+        pieces = split_sentences(normalize(text))  # when a long word was cut, a piece may be punctuation alone
         sentences = [normalize(piece) for piece in pieces if any(character.isalnum() for character in piece)]
         if not sentences:
             raise TextError("the text is empty; give something to say")
@@ -249,7 +249,7 @@ class VoiceCloner:
 
 
 def _line_seed(seed: int, number: int) -> int:
-    """A seed for each sentence of a text, unlike that of any sentence of another seed's. (63 bits)"""
+    """Derive the seed of one sentence from the text's seed and the sentence's number: 63 bits of their hash."""
     return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:8]) >> 1
 
 

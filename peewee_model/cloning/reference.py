@@ -1,4 +1,4 @@
-"""Recordings of a voice, read and made ready to be heard: what a user gives is checked here."""
+"""Reads and checks the recordings of a voice that a user gives, and prepares them for the encoder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ MIN_SPEECH_S = 1.0
 MAX_REFERENCE_S = 610.0  # ten minutes, and what a recorder adds to them
 SILENCE_DB = 40.0  # below the loudest part of a clip
 MARGIN_S = 0.05  # of silence left at each edge
-MAX_PEAK = 2.0  # beyond this, samples are integers that somebody forgot to scale
+MAX_PEAK = 2.0  # above this, the samples are integers that nobody scaled to [-1, 1]
 
 Recording = Path | str | bytes | Clip
 """A file, by its path; its content; or samples."""
@@ -25,7 +25,7 @@ def read_recording(source: Recording, name: str) -> Clip:
 
     Args:
         source: The recording.
-        name: What an error calls it if it has no path.
+        name: Its name in an error, if it has no path.
 
     Raises:
         AudioError: If it can't be used.
@@ -44,7 +44,7 @@ def read_recording(source: Recording, name: str) -> Clip:
 
 
 def _checked(clip: Clip, name: str) -> Clip:
-    """What `read_clip` would have refused in a file is refused in an array."""
+    """Check samples in memory as `read_clip` checks a file."""
     samples = np.asarray(clip.samples, dtype=np.float32)
     if samples.ndim != 1 or samples.size == 0:
         raise AudioError("unreadable", f"{name} has shape {samples.shape}; a Clip's samples are one channel, (S,)")

@@ -1,4 +1,4 @@
-"""Sentences to samples, several at a time."""
+"""Turns sentences into samples, several at a time."""
 
 import contextlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.vocoder.factory import Vocoder
 
-MAX_SECONDS_PER_SYMBOL = 0.25  # slow speech has 0.1: who needs more has lost the thread
+MAX_SECONDS_PER_SYMBOL = 0.25  # slow speech has 0.1; a synthesizer that needs more has lost its place in the text
 MAX_SENTENCES = 32
 MAX_SYMBOLS = 4096  # padding included, so that long sentences take no more memory than short ones
 
@@ -28,12 +28,12 @@ class Line:
     text: str
     tokens: tuple[int, ...]
     seed: int
-    """Of all that is drawn for it. 63 bits."""
+    """Seed of all random numbers for this sentence. 63 bits."""
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """What was said of a sentence."""
+    """The speech of one sentence."""
 
     samples: NDArray[np.float32]
     """(S,)"""
@@ -113,7 +113,7 @@ class SentenceSpeaker:
         for item, (line, n_frames) in enumerate(zip(lines, output.mel_lengths.tolist(), strict=True)):
             n_steps = -(-n_frames // config.reduction_factor)
             samples = self._vocoder.synthesize(output.mel[item, :, :n_frames])
-            with contextlib.suppress(AudioError):  # nothing but silence: what was made is what the user gets
+            with contextlib.suppress(AudioError):  # silence alone: the user gets the samples as they are
                 samples, _ = trim_silence(samples, config.mel.sample_rate, top_db=SILENCE_DB, margin_s=MARGIN_S)
             alignment = output.alignment[item, :n_steps, : len(line.tokens)].cpu().numpy()
             said.append(Spoken(samples, alignment, bool(output.truncated[item])))

@@ -1,4 +1,4 @@
-"""Settings of the speaker encoder: which network, of which sizes, and what is done to a mel before it hears it."""
+"""Settings of the speaker encoder: the network, its sizes, and how a mel is prepared for it."""
 
 from typing import Literal, Self
 
@@ -12,13 +12,13 @@ class _Strict(BaseModel):
 
 
 class _Windows(_Strict):
-    """What every network has: an embedding, and how much it hears at a time."""
+    """Settings of every network: the length of the embedding, and the windows at inference."""
 
     embedding_dim: int = Field(ge=1)
     """E, the length of a speaker embedding. GE2E's paper has 256, ECAPA-TDNN's 192."""
     window_frames: int = Field(ge=0)
-    """Frames that are embedded at a time at inference; 0 for the whole utterance at once, which a convolutional network
-    takes well and an LSTM does not. GE2E's paper has 160, of 10 ms."""
+    """Frames of a window at inference; 0 to embed the whole utterance at once. 0 suits a convolutional network, not an
+    LSTM. GE2E's paper has 160, of 10 ms."""
     window_overlap: float = Field(ge=0, lt=1)
     """Share of a window that the next one overlaps. GE2E's paper has 0.5."""
 
@@ -33,10 +33,10 @@ class LstmSizes(_Windows):
     projection_dim: int = Field(ge=0)
     """Each layer's output is projected to this many values; 0 for no projection. The paper has 256."""
     pooling: Literal["last", "mean", "attentive_statistics"]
-    """What stands for all outputs: the last of them, as in the paper, their mean, or the mean and standard deviation
-    that an attention weighs for each channel (Okabe et al. 2018, arXiv:1803.10963)."""
+    """How the outputs of all frames become one vector: the last output, as in the paper; their mean; or their mean and
+    standard deviation, weighted by an attention for each channel (Okabe et al. 2018, arXiv:1803.10963)."""
     attention_channels: int = Field(ge=1)
-    """Width of that attention; read with `attentive_statistics` alone."""
+    """Width of that attention; used with `attentive_statistics` alone."""
 
 
 class TdnnSizes(_Windows):
@@ -45,8 +45,8 @@ class TdnnSizes(_Windows):
     channels: int = Field(ge=1)
     """Channels of each convolution. The paper has 512."""
     kernel_sizes: list[int]
-    """Of each convolution; odd. The paper has 5, 3, 3, 1, 1. None for an empty list: the embedding is then made of
-    `input_statistics` alone."""
+    """Kernel size of each convolution; odd. The paper has 5, 3, 3, 1, 1. An empty list is a network without
+    convolutions: the embedding is then computed from the input statistics alone (see `input_statistics`)."""
     dilations: list[int]
     """Likewise. The paper has 1, 2, 3, 1, 1."""
     stride: int = Field(ge=1)
@@ -54,8 +54,8 @@ class TdnnSizes(_Windows):
     attention_channels: int = Field(ge=1)
     """Bottleneck of the attention of the pooling."""
     input_statistics: bool
-    """Whether the embedding is also made of the mean and deviation of each mel band and of its change from frame to
-    frame: the long-term spectrum, there without having to be learnt. Not in the paper."""
+    """Whether the embedding is also computed from statistics of the input: the mean and standard deviation of each mel
+    band, and the standard deviation of its change from frame to frame. Not in the paper."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -71,13 +71,13 @@ class EcapaTdnnSizes(_Windows):
     channels: int = Field(ge=1)
     """Channels of the first convolution and of each block. The paper has 512 and 1024."""
     kernel_sizes: list[int]
-    """Of the first convolution, then of each block; odd. The paper has 5, 3, 3, 3."""
+    """Kernel size of the first convolution, then of each block; odd. The paper has 5, 3, 3, 3."""
     dilations: list[int]
     """Likewise. The paper has 1, 2, 3, 4."""
     stride: int = Field(ge=1)
     """Frames that the first convolution moves on by. The paper has 1; 2 halves the cost of all that follows."""
     res2_scale: int = Field(ge=2)
-    """Groups of channels in a block, each of which hears the one before it. The paper has 8."""
+    """Groups of channels in a block; each group receives the result of the group before it. The paper has 8."""
     se_channels: int = Field(ge=1)
     """Bottleneck of squeeze and excitation. The paper has 128."""
     mfa_channels: int = Field(ge=1)
@@ -108,10 +108,11 @@ def _check_convolutions(kernel_sizes: list[int], dilations: list[int]) -> None:
 
 class _Hearing(_Strict):
     arch: Literal["lstm", "tdnn", "ecapa_tdnn"]
-    """Which network: all are set up below."""
+    """The network. The sections below hold the sizes of each one."""
     normalize: Literal["global", "utterance"]
-    """What is subtracted from each mel band: its mean over the training data, or its mean over what is heard at a time,
-    which also takes a microphone's colour away. Both divide by the band's standard deviation over the training data."""
+    """What is subtracted from each mel band. `global`: its mean over the training data. `utterance`: its mean over the
+    frames that are embedded together; this also removes the colour of a microphone. In both cases the band is divided
+    by its standard deviation over the training data."""
     silence_db: float = Field(ge=0)
     """Frames more than this below the utterance's loud ones are dropped, in training and at inference; 0 keeps all."""
 
@@ -125,13 +126,13 @@ class EncoderArchitecture(_Hearing):
 
 
 class EncoderConfig(_Hearing):
-    """What rides with a trained encoder: the sizes of its network alone, and the mels it was trained on."""
+    """`config.json` of a trained encoder: the sizes of its network alone, and the mels that it was trained on."""
 
     lstm: LstmSizes | None = None
     tdnn: TdnnSizes | None = None
     ecapa_tdnn: EcapaTdnnSizes | None = None
     mel: MelConfig
-    """The mels that it hears."""
+    """The mels that it was trained on."""
 
     @model_validator(mode="after")
     def _has_the_sizes_of_its_network(self) -> Self:
@@ -141,7 +142,7 @@ class EncoderConfig(_Hearing):
 
     @classmethod
     def of(cls, architecture: EncoderArchitecture, mel: MelConfig) -> Self:
-        """Take the chosen network out of params.yaml's section."""
+        """Make the config of the network that params.yaml's section chooses."""
         hearing = {name: getattr(architecture, name) for name in _Hearing.model_fields}
         return cls(mel=mel, **hearing, **{architecture.arch: getattr(architecture, architecture.arch)})
 

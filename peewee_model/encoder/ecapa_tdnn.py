@@ -14,7 +14,10 @@ from peewee_model.encoder.tdnn import Layer
 
 
 class _Res2(nn.Module):
-    """Groups of channels: the first passes, each further one is convolved with the result of the one before. (B, C, T)
+    """Convolve groups of channels one after the other. (B, C, T)
+
+    The first group stays as it is. Each later group is convolved; from the third on, the result of the group before is
+    added first.
 
     Source:
         Gao et al. 2019, arXiv:1904.01169.
@@ -52,7 +55,7 @@ class _SqueezeExcitation(nn.Module):
 
 
 class _Block(nn.Module):
-    """1x1, Res2, 1x1, squeeze and excitation, and what came in. (B, C, T)"""
+    """1x1, Res2, 1x1, squeeze and excitation; the input is added to the result. (B, C, T)"""
 
     def __init__(self, sizes: EcapaTdnnSizes, kernel_size: int, dilation: int) -> None:
         super().__init__()
@@ -71,8 +74,8 @@ class _Block(nn.Module):
 class EcapaTdnn(nn.Module):
     """The network of the paper's figure 2, up to the embedding.
 
-    Two of its details are read as its authors' recipes have them: the sum of all blocks before it is what a block
-    hears (section 3.3), and batch norm follows the pooling and the embedding.
+    Two details follow the authors' recipes: a block receives the sum of the outputs of all blocks before it
+    (section 3.3), and batch norm follows the pooling and the embedding.
     """
 
     def __init__(self, n_mels: int, sizes: EcapaTdnnSizes) -> None:

@@ -1,10 +1,10 @@
-"""From a value a frame to a value an utterance."""
+"""Pooling: turns the values of all frames into one vector an utterance."""
 
 import torch
 from torch import Tensor, nn
 
 _VARIANCE_FLOOR = 1e-5
-"""The square root's gradient at 0 is infinite; a channel that never moves is met with one frame."""
+"""The square root's gradient at 0 is infinite, and the variance of a single frame is 0."""
 
 
 def mean_and_deviation(values: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -12,7 +12,7 @@ def mean_and_deviation(values: Tensor, weights: Tensor | None = None) -> tuple[T
 
     Args:
         values: (B, C, T)
-        weights: Over time they add up to 1; evenly if not given. (B, C, T)
+        weights: They add up to 1 over time; None for equal weights. (B, C, T)
 
     Returns:
         (B, C) and (B, C)

@@ -1,4 +1,4 @@
-"""Which frames of an utterance hold speech loud enough to tell a voice by."""
+"""Finds the frames of an utterance that are loud enough to identify a voice."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 _LOUD_SHARE = 0.05
-"""The loudest twentieth of the frames sets the level that others are compared with: a click does not."""
+"""The loudest twentieth of the frames sets the level that others are compared with, so that a click does not."""
 
 
 def loud_frames(mel: Tensor, silence_db: float) -> Tensor:
@@ -16,8 +16,7 @@ def loud_frames(mel: Tensor, silence_db: float) -> Tensor:
         mel: Log-mel, natural log of magnitude. (M, T)
         silence_db: dB; more than 0.
 
-    Returns:
-        One of them at least. (T,) of bool
+    Returns: True for loud frames, of which there is at least one. (T,) of bool
     """
     level = torch.logsumexp(2 * mel, dim=0) * (10 / math.log(10))  # log-magnitudes -> dB of the frame's power
     n_loud = max(1, round(_LOUD_SHARE * level.numel()))

@@ -1,4 +1,4 @@
-"""The speaker encoder: a recording in, a point on the unit sphere out, near to others of the same voice."""
+"""The speaker encoder: maps a recording to a point on the unit sphere, near to the points of the same voice."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +23,8 @@ _BATCH_FRAMES = 16_384
 class SpeakerEncoder(nn.Module):
     """A network whose output, normalised, is the speaker embedding.
 
-    The mel bands are brought to zero mean and unit variance (`set_statistics`, `normalize`) before the network hears
-    them: not in GE2E's paper, but Adam converges several times faster so.
+    The mel bands are scaled to zero mean and unit variance (`set_statistics`, `normalize`) before the network receives
+    them. GE2E's paper does not do this; with it, Adam converges several times faster.
     """
 
     mel_mean: Tensor
@@ -68,7 +68,7 @@ class SpeakerEncoder(nn.Module):
 
         Its silence is dropped (`silence_db`). Then it is embedded whole, or in overlapping windows whose normalised
         embeddings are averaged and normalised again (`window_frames`). The last window ends with the utterance, so that
-        every frame is heard; an utterance shorter than a window is one window of its own length.
+        every frame is used; an utterance shorter than a window is one window of its own length.
 
         Args:
             mel: Log-mel. (M, T) with T > 0
@@ -135,7 +135,7 @@ def _network(n_mels: int, sizes: LstmSizes | TdnnSizes | EcapaTdnnSizes) -> Lstm
 
 
 def _centre(embeddings: Tensor) -> Tensor:
-    """The normalised mean; a single one is it already. (W, E) -> (E,)"""
+    """Return the normalised mean; a single embedding is returned as it is. (W, E) -> (E,)"""
     return F.normalize(embeddings.mean(dim=0), dim=0) if len(embeddings) > 1 else embeddings[0]
 
 

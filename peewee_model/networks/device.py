@@ -1,4 +1,4 @@
-"""Which device a network computes on: PEEWEE_DEVICE, for training and for what is trained already."""
+"""The device that a network computes on: PEEWEE_DEVICE, for training and for inference."""
 
 import torch
 

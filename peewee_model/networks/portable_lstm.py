@@ -1,4 +1,4 @@
-"""Recurrent networks that run at any precision on any machine."""
+"""An LSTM that runs under any autocast precision on any machine."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ class LSTM(nn.LSTM):
     """`torch.nn.LSTM`, kept in single precision under a CPU's autocast where that CPU's kernel has no other.
 
     oneDNN computes an LSTM in half precision only on CPUs with instructions for it; without AVX-512 PyTorch stops
-    with "could not create a primitive descriptor", while its linear layers and convolutions go on.
+    with "could not create a primitive descriptor". Its linear layers and convolutions do work there.
     """
 
     def forward(  # type: ignore[override]  # PyTorch's own is overloaded, for packed sequences, which we do not use

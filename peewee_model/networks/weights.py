@@ -24,7 +24,7 @@ class WeightsConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dtype: WeightType
-    """`float16` makes a release half as large; whoever loads it computes in float32 all the same."""
+    """`float16` makes a release half as large; a model that loads it still computes in float32."""
 
 
 def save_model(folder: Path, module: nn.Module, config: BaseModel, dtype: WeightType = "float32") -> None:
@@ -37,8 +37,7 @@ def save_model(folder: Path, module: nn.Module, config: BaseModel, dtype: Weight
         dtype: Of the floating-point tensors in the file.
 
     Raises:
-        ConfigError: If a weight is not finite: such a model can only have come from a failed training. Or if it is too
-            large for the type.
+        ConfigError: If a weight is not finite, because the training failed, or is too large for the type.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: _as_saved(folder, name, tensor, dtype) for name, tensor in module.state_dict().items()}

@@ -1,12 +1,13 @@
-"""Feature tables beside the releases: the Parquet files that a release was trained on, named by their content.
+"""Feature tables in a store: the Parquet files that a release was trained on, named by a hash of their content.
 
     STORE/features/<features version>/manifest.json          every file with SHA-256 and size, written last
     STORE/features/<features version>/utterances.parquet
     STORE/features/<features version>/mels/acoustic/part-00000.parquet
 
 The manifest's bytes are those of `features.json` in every release that was trained on them, and their hash is the
-version: two releases of the same mels share one upload, and the release's manifest vouches for the tables.
-This module imports no pyarrow: who reads the tables chooses with what.
+version. So two releases of the same mels share one upload. The release's manifest contains the hash of
+    `features.json`, so it also protects the tables.
+This module imports no pyarrow: the reader of the tables chooses a library.
 """
 
 import json
@@ -23,7 +24,7 @@ SUFFIXES = frozenset({".parquet"})
 
 
 class FeaturesManifest(BaseModel):
-    """Which feature tables there are. Equal tables give equal bytes."""
+    """The list of feature tables. Equal tables give equal bytes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
 
@@ -60,7 +61,7 @@ def parse_features(data: bytes, origin: str) -> FeaturesManifest:
         origin: Where it comes from, for the message.
 
     Raises:
-        TamperedReleaseError: If it is none, or names what can't be a table.
+        TamperedReleaseError: If it is no such file, or if a name in it can't be a table's.
     """
     try:
         return FeaturesManifest.model_validate_json(data)

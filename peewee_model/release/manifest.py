@@ -1,11 +1,11 @@
-"""The release format: a folder whose manifest names every byte in it, and how one came to be.
+"""The release format: a folder whose manifest lists every file by its hash, and records how the release was made.
 
     manifest.json                                       the manifest; its hash is the release's version
     {encoder,synthesizer,vocoder}/model.safetensors     weights
     {encoder,synthesizer,vocoder}/config.json           the model's config
-    reports/ samples/ MODEL_CARD.md                     what is known of it, for people
+    reports/ samples/ MODEL_CARD.md                     figures and texts for people
 
-Nothing here is pickled, and nothing is believed before `verify_release` has compared it with the version asked for.
+Nothing here is pickled. Nothing is used before `verify_release` has compared it with the version that was asked for.
 This module imports no torch: publishing and auditing work without it.
 """
 
@@ -31,7 +31,7 @@ MAX_MANIFEST_SIZE = 64 * 2**20
 SUFFIXES = frozenset(
     ".safetensors .json .jsonl .md .html .csv .tsv .svg .png .wav .flac".split()  # noqa: SIM905 - one line to read
 )
-"""Kinds of files that a release may hold: none of them can carry code into a reader."""
+"""Kinds of files that a release may contain. None of them can make a reader run code."""
 
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+=-]{0,126}")
 _MAX_NAME_LENGTH = 240
@@ -44,7 +44,7 @@ class _Strict(BaseModel):
 
 
 class FileEntry(_Strict):
-    """What one file of a release is."""
+    """Hash and size of one file of a release."""
 
     sha256: str = Sha256
     size: int = Field(ge=0)
@@ -57,7 +57,7 @@ class CorpusEntry(_Strict):
     corpus: str
     subset: str
     url: str
-    """Where the archive came from."""
+    """The address that the archive was downloaded from."""
     sha256: str
     """Of the archive."""
     licence: str
@@ -69,21 +69,21 @@ class CorpusEntry(_Strict):
 
 
 class ParentEntry(_Strict):
-    """The release whose weights a release's training started from, and what that one was made of."""
+    """The release whose weights a training started from, and the data of that release."""
 
     version: str = Field(pattern=rf"^{VERSION_PATTERN.pattern}$")
     store: str
-    """Where it was got from, as may be shown."""
+    """Address of the store that it was read from, without secrets."""
     parts: tuple[str, ...]
-    """The models that started from it."""
+    """The models whose training started from it."""
     corpora: tuple[CorpusEntry, ...]
-    """What it was trained and tested on; the release at hand learned of it too."""
+    """The data that it was trained and tested on; through its weights, the new release learned from this data too."""
     parent: "ParentEntry | None"
-    """What its own training started from."""
+    """The release that its own training started from; None if there was none."""
 
     @property
     def line(self) -> tuple["ParentEntry", ...]:
-        """It and its own parents, the nearest first."""
+        """This release and its own ancestors, the nearest first."""
         return (self, *(self.parent.line if self.parent else ()))
 
 
@@ -91,9 +91,9 @@ class CodeEntry(_Strict):
     """The code that made a release."""
 
     commit: str | None
-    """Of git; None outside a repository."""
+    """Id of the git commit; None outside a repository."""
     modified: tuple[str, ...]
-    """Files that the release depends on and that differed from the commit. Empty for a release fit to be rebuilt."""
+    """Files that the release depends on and that differed from the commit. Empty for a release that can be rebuilt."""
 
 
 class Edge(_Strict):
@@ -109,7 +109,7 @@ class Edge(_Strict):
 
 
 class StageEntry(_Strict):
-    """One stage of the graph as it ran: what it read, with what command and parameters, and what came out."""
+    """One stage of the graph as it ran: its command, its parameters, and the files that it read and wrote."""
 
     cmd: str
     deps: tuple[Edge, ...]
@@ -118,7 +118,7 @@ class StageEntry(_Strict):
 
 
 class Manifest(_Strict):
-    """What a release is and how it came to be. It holds no clock: the same run gives the same bytes."""
+    """What a release contains and how it was made. It contains no time, so the same run gives the same bytes."""
 
     format: Literal[1]
     files: dict[str, FileEntry]
@@ -126,7 +126,7 @@ class Manifest(_Strict):
     models: dict[str, dict[str, JsonValue]]
     """Each model's config."""
     mel: dict[str, dict[str, JsonValue]]
-    """`speaker`: what the encoder hears. `acoustic`: what synthesizer and vocoder share."""
+    """`speaker`: the mels of the encoder. `acoustic`: the mels that synthesizer and vocoder share."""
     metrics: dict[str, JsonValue]
     corpora: tuple[CorpusEntry, ...]
     params: dict[str, JsonValue]
@@ -135,7 +135,7 @@ class Manifest(_Strict):
     lineage: dict[str, StageEntry]
     """Every stage between the archives and this release, by name."""
     parent: ParentEntry | None = None
-    """What training started from; None, and not in the file, if from random weights."""
+    """The release that training started from. None if it started from random weights; the file then has no such key."""
 
     def to_bytes(self) -> bytes:
         """Serialise; equal manifests give equal bytes.
@@ -152,7 +152,7 @@ class Manifest(_Strict):
 
 
 def version_of(manifest: bytes) -> str:
-    """Name the release whose manifest these bytes are."""
+    """Return the version of the release whose manifest these bytes are."""
     return hashlib.sha256(manifest).hexdigest()[:VERSION_LENGTH]
 
 
@@ -161,11 +161,11 @@ def read_manifest(folder: Path) -> tuple[Manifest, str]:
 
     Raises:
         ReleaseNotFoundError: If the folder holds no manifest.
-        TamperedReleaseError: If the manifest is damaged, or names what no release may hold.
+        TamperedReleaseError: If the manifest is damaged, or lists a file that a release may not contain.
     """
     path = folder / MANIFEST
     try:
-        data = read_small(path.resolve(), MAX_MANIFEST_SIZE)  # in a workspace of DVC it may be a link into the cache
+        data = read_small(path.resolve(), MAX_MANIFEST_SIZE)  # in a DVC workspace the file may be a link into the cache
     except FileNotFoundError:
         raise ReleaseNotFoundError(f"{path} is missing; {folder} is no release, or only half of one") from None
     version = version_of(data)
@@ -177,11 +177,11 @@ def parse_manifest(data: bytes, version: str, origin: Path | str) -> Manifest:
 
     Args:
         data: The file.
-        version: What they must be the manifest of.
+        version: The version that the bytes must have.
         origin: Where they come from, for the message.
 
     Raises:
-        TamperedReleaseError: If they are another release's manifest, or none.
+        TamperedReleaseError: If they are the manifest of another release, or no manifest.
     """
     if version_of(data) != version:
         differs(origin, version, MANIFEST, f"version {version}", f"version {version_of(data)}")
@@ -216,7 +216,7 @@ def mel_configs(models: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, 
 
 
 def check_name(name: str, suffixes: Collection[str] = SUFFIXES) -> str | None:
-    """Say why a file name may not stand in a release (or elsewhere, with other suffixes); None if it may."""
+    """Return why a file name may not be in a release (or elsewhere, with other suffixes); None if it is allowed."""
     parts = name.split("/")
     if len(name) > _MAX_NAME_LENGTH or not all(_PART.fullmatch(part) for part in parts):
         return "a relative name of letters, digits, `_`, `-`, `.`, `+` and `=`"
@@ -249,7 +249,7 @@ def read_small(path: Path, limit: int) -> bytes:
     """Read a regular file that is not larger than a limit in bytes.
 
     Raises:
-        TamperedReleaseError: If it is none, or larger.
+        TamperedReleaseError: If it is no regular file, or is larger.
     """
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
@@ -260,7 +260,7 @@ def read_small(path: Path, limit: int) -> bytes:
 
 
 def differs(folder: Path | str, version: str, name: str, expected: str, found: str) -> NoReturn:
-    """Raise the error that names a file of a release that is not what it should be."""
+    """Raise an error that names a file of a release and how it differs from the manifest."""
     raise TamperedReleaseError(
         f"release {version}: {folder}/{name}: expected {expected}, found {found}; "
         "do not use it, and get the release again from its store"

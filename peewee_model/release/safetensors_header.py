@@ -1,4 +1,4 @@
-"""What a safetensors header must say of its file, checked by hand before any library reads a tensor.
+"""Checks that a safetensors header describes its file correctly, before any library reads a tensor.
 
 This module imports no torch: publishing and auditing work without it.
 """
@@ -22,8 +22,7 @@ def check_header(path: Path, size: int) -> tuple[str, str] | None:
         path: The file.
         size: Its bytes.
 
-    Returns:
-        What was expected and what was found; None if all is well.
+    Returns: What was expected and what was found; None if the header is right.
     """
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8).ljust(8, b"\xff"))

@@ -1,4 +1,4 @@
-"""Is a release what its version says? Nothing of it is believed before; no torch is imported."""
+"""Compares a release with its version. Nothing of it is used before that; no torch is imported."""
 
 import json
 import os
@@ -31,9 +31,9 @@ def verify_release(
 
     Args:
         folder: The release.
-        expected_version: What its channel, or its user, says that it is.
-        hashed: Files whose SHA-256 the caller has compared with the manifest just now.
-        progress: Told the size of each file that was compared.
+        expected_version: The version that its channel points to, or that its user asked for.
+        hashed: Files whose SHA-256 the caller has just compared with the manifest.
+        progress: Receives the size of each file that was compared.
 
     Raises:
         ReleaseNotFoundError: If the folder holds no manifest.
@@ -59,7 +59,7 @@ def verify_release(
 
 
 def check_models(folder: Path, version: str, manifest: Manifest) -> None:
-    """Check that weights are safetensors to their last byte, and configs those of the manifest. Hashes nothing.
+    """Check that weights are valid safetensors, and that configs equal the manifest's. No hash is computed.
 
     Raises:
         TamperedReleaseError: As `verify_release`.
@@ -88,7 +88,7 @@ def _check_listing(folder: Path, version: str, manifest: Manifest) -> None:
 
 
 def _walk(folder: Path, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """Everything that is not a folder, links not followed."""
+    """Yield every entry that is not a folder; links are not followed."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False):

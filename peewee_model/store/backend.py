@@ -1,7 +1,7 @@
-"""What a kind of storage must be able to do. The rules of releases are `store.Store`, the same for every kind.
+"""The interface of a storage. `store.Store` implements the rules of releases, which are the same for every storage.
 
-Which kind an address names is `backends.open_backend`. Stores of releases, the records of runs and their checkpoints
-are all kept in one of these.
+`backends.open_backend` opens the storage of an address. Stores of releases, the records of runs and their checkpoints
+all use this interface.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -13,16 +13,16 @@ from typing import Protocol
 from peewee_model.release.manifest import FileEntry
 
 Progress = Callable[[int], object]
-"""Receives how many bytes were dealt with since its last call."""
+"""Receives the number of bytes that were processed since its last call."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A local file that is to go into a store."""
+    """A local file that is to be copied into a store."""
 
     path: Path
     entry: FileEntry
-    """What it must be."""
+    """The hash and size that it must have."""
 
 
 class Backend(Protocol):
@@ -30,60 +30,63 @@ class Backend(Protocol):
 
     @property
     def address(self) -> str:
-        """The address, as it may be shown."""
+        """The address, without secrets."""
 
     # Small objects, written once
 
     def names(self, prefix: str, start: str = "") -> list[str]:
-        """List the names directly under a prefix, sorted; with `start`, those that begin so."""
+        """List the names directly under a prefix, sorted; with `start`, only names that begin with it."""
 
     def keys(self, prefix: str) -> list[str]:
         """List the keys of all objects under a prefix, however deep, sorted."""
 
     def read(self, key: str, keep: bool = False) -> bytes | None:
-        """Read a small object; None if there is none. With `keep`, one that never changes: it may come from a cache."""
+        """Read a small object; None if it does not exist. `keep`: the object never changes, so a cache may answer."""
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """Create an object, durably and all at once; False if another of that key exists. Atomic under a race."""
+        """Create an object, durably and atomically, also when several writers race; False if the key exists already."""
 
     def require_atomic(self) -> None:
-        """Raise a ReleaseError unless `put_if_absent` is atomic, or the user vouches for being the only publisher."""
+        """Raise a ReleaseError unless `put_if_absent` is atomic, or the user said that nobody else publishes."""
 
     # Large files that are replaced and removed: checkpoints. A store of releases does neither
 
     def upload(self, path: Path, key: str) -> None:
-        """Copy a file to a key, whole or not at all, in place of what is there."""
+        """Copy a file to a key, whole or not at all; an object of this key is replaced."""
 
     def download(self, key: str, path: Path) -> None:
-        """Copy what a key holds into a file. It is not compared with anything."""
+        """Copy an object into a file, without a check of its content."""
 
     def delete(self, key: str) -> None:
-        """Remove an object, if it is there."""
+        """Remove an object, if it exists."""
 
     # Releases, written once and verified
 
     def add(self, prefix: str, files: Mapping[str, Source], last: str, data: bytes) -> None:
-        """Copy files in, each checked against its entry, and then create the object `last`: without it none count.
+        """Copy files into the storage, each compared with its entry, and then create the object `last`.
 
-        Not called where `last` is. A rerun after a crash, and another publisher of the same files, do no harm.
+        Readers ignore the files until `last` exists.
+
+        It must not be called where `last` exists. A rerun after a crash, and another publisher of the same files, do no
+        harm.
         """
 
     def holds(self, version: str) -> bool:
-        """Say whether `release` finds the release without asking a server."""
+        """Return whether `release` finds the release without a request to a server."""
 
     def release(self, version: str) -> Path:
-        """Give a local folder with a release, verified.
+        """Return a local folder with a release, verified.
 
         Raises:
-            ReleaseNotFoundError: If it is not there, or has no manifest.
+            ReleaseNotFoundError: If it does not exist, or has no manifest.
         """
 
     def file(self, key: str, entry: FileEntry) -> Path:
-        """Give a local file with the content of a key, verified."""
+        """Return a local file with the content of a key, verified."""
 
     def at_rest(self, version: str, progress: Progress | None) -> AbstractContextManager[tuple[Path, Collection[str]]]:
-        """Give a local folder with a release as the storage itself holds it, never from a cache.
+        """Yield a local folder with a release as the storage itself contains it, never from a cache.
 
-        Also the names of those files whose SHA-256 was compared with the manifest on the way, with `progress` called
-        for them; the rest is for the caller to verify.
+        Also yield the names of the files whose SHA-256 was already compared with the manifest; `progress` was called
+        for them. The caller must verify the other files.
         """

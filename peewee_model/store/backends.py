@@ -1,4 +1,4 @@
-"""How an address becomes a storage: the one place that knows which kinds there are.
+"""Opens the storage at an address. This is the only module that knows all kinds of storage.
 
 An address is a folder, or `scheme://...`. A new kind is a module with a `Backend`, and one line in `KINDS`.
 """
@@ -16,13 +16,13 @@ from peewee_model.store.s3 import S3Backend
 KINDS: dict[str, Callable[[str, Cache], Backend]] = {
     "s3": S3Backend,
 }
-"""By the scheme of an address; each kind receives the address, and the cache for what is read."""
+"""The kind of each scheme. It is called with the address and with the cache for objects that are read."""
 
 _SCHEME = re.compile(r"([A-Za-z0-9+.-]+)://?")
 
 
 def open_backend(address: str, cache: Path | None = None) -> Backend:
-    """Open the storage at an address. Nothing is asked of a server yet, and nothing heavy is imported.
+    """Open the storage at an address. No request is sent yet, and nothing heavy is imported.
 
     Args:
         address: A folder, which is made when it is first written to and may begin with `~`, or `s3://bucket/prefix`.
@@ -40,12 +40,12 @@ def open_backend(address: str, cache: Path | None = None) -> Backend:
 
 
 def is_remote(address: str) -> bool:
-    """Say whether an address is a server's, so that what is read there is kept in a cache."""
+    """Return whether an address is on a server; objects that are read from a server are kept in a cache."""
     return _scheme(address) is not None
 
 
 def absolute(address: str) -> str:
-    """Write an address so that it is the same from any folder, for another process."""
+    """Make an address independent of the current folder, for another process."""
     return address if is_remote(address) else str(_folder(address).absolute())
 
 
@@ -59,5 +59,5 @@ def _folder(address: str) -> Path:
         raise ReleaseNotFoundError("an empty address names no place; write a folder or s3://bucket/prefix")
     try:
         return Path(address).expanduser()
-    except RuntimeError:  # of a user that nobody knows, or without HOME
+    except RuntimeError:  # `~` of an unknown user, or HOME is not set
         raise ReleaseNotFoundError(f"{address}: that home folder is not known; write the folder's whole path") from None

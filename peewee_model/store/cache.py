@@ -1,14 +1,14 @@
-"""What was got from remote stores, kept on this machine: `PEEWEE_CACHE`, by default `~/.cache/peewee-tts`.
+"""The cache of remote stores on this machine: the folder `PEEWEE_CACHE`, by default `~/.cache/peewee-tts`.
 
     CACHE/blobs/<2>/<sha256>          content, once however many releases hold it
     CACHE/releases/<version>/...      hard links to blobs (copies, where there are no hard links), and the manifest
     CACHE/features/<version>/...      the same of feature tables
-    CACHE/signatures/<version>/...    what was read of them, for use without a network
-    CACHE/incoming/<random>/          what is being got; nobody else looks into it
+    CACHE/signatures/<version>/...    signatures that were read, for use without a network
+    CACHE/incoming/<random>/          unfinished downloads; no other process reads it
 
-Everything is named by its content, so it does not matter which store it came from, and nothing gets stale. A thing gets
-its name by one rename when it is whole: several processes need no lock, at worst two get the same thing at once. What
-is damaged is taken out and got again, once, with a warning.
+Names are hashes of the content, so it does not matter from which store a file came, and nothing becomes outdated. A
+complete file gets its name by one rename. So several processes need no lock; at worst two of them download the same
+file. A damaged file is removed and downloaded again, once, with a warning.
 """
 
 import contextlib
@@ -36,13 +36,13 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Remote(Protocol):
-    """Where the cache gets from what it does not have."""
+    """The storage from which the cache reads what it does not have."""
 
     def read(self, key: str) -> bytes | None:
-        """Read a small object; None if there is none."""
+        """Read a small object; None if it does not exist."""
 
     def get(self, files: Mapping[str, tuple[Path, FileEntry]]) -> Iterable[str]:
-        """Get objects into new files, by key, and name each key when its file is what its entry says."""
+        """Download objects, by key, into new files; yield each key when its file has been compared with its entry."""
 
 
 def cache_folder() -> Path:
@@ -51,24 +51,24 @@ def cache_folder() -> Path:
 
 
 class Cache:
-    """What is kept on this machine.
+    """The cache in one folder of this machine.
 
     Args:
-        folder: Made when something is to be kept.
+        folder: It is created when something is first kept.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def holds(self, version: str) -> bool:
-        """Whether a release is there. It may be damaged."""
+        """Return whether the cache has a release. It may be damaged."""
         return (self._folder / "releases" / version / MANIFEST).exists()
 
     def release(self, version: str, remote: Remote) -> Path:
-        """Give the folder of a release, verified now; got first if it is not there or is damaged.
+        """Return the folder of a release, verified now. It is downloaded if it is missing or damaged.
 
         Raises:
-            ReleaseError: If it can't be got, or there is no room.
+            ReleaseError: If it can't be downloaded, or the disk is full.
         """
         folder = self._folder / "releases" / version
         with self._explained():
@@ -86,7 +86,7 @@ class Cache:
                 return self._get_release(version, folder, remote)
 
     def file(self, key: str, entry: FileEntry, remote: Remote) -> Path:
-        """Give the file of a key, compared now with what it must be; got first if it is not there or is damaged."""
+        """Return the file of a key, compared now with its entry. It is downloaded if it is missing or damaged."""
         path = self._folder / key
         with self._explained():
             damage = None
@@ -103,7 +103,7 @@ class Cache:
         return path
 
     def kept(self, key: str) -> bytes | None:
-        """Give a small object that was kept; None if it was not."""
+        """Return a small object that was kept; None if it was not."""
         with self._explained():
             try:
                 return (self._folder / key).read_bytes()
@@ -111,7 +111,7 @@ class Cache:
                 return None
 
     def keep(self, key: str, data: bytes) -> None:
-        """Keep a small object, unless the cache can't be written: then it is read from the store each time."""
+        """Keep a small object. If the cache can't be written, the object is read from the store each time."""
         path = self._folder / key
         try:
             write_whole(path, data)
@@ -120,7 +120,7 @@ class Cache:
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give a folder for the time being, where there is room for a release."""
+        """Yield a temporary folder with room for a release."""
         with self._explained(), self._incoming() as incoming:
             yield incoming
 
@@ -147,7 +147,7 @@ class Cache:
         return folder
 
     def _get_blobs(self, entries: Mapping[str, FileEntry], remote: Remote, incoming: Path) -> None:
-        """Get, by key, what is not there or is damaged. Afterwards each blob has been hashed by us just now."""
+        """Download, by key, blobs that are missing or damaged. This process hashes each blob once."""
         wanted = {entry.sha256: (key, entry) for key, entry in entries.items()}
         missing = {key: entry for key, entry in wanted.values() if not self._is_blob(entry)}
         needed, free = sum(entry.size for entry in missing.values()), shutil.disk_usage(incoming).free
@@ -171,7 +171,7 @@ class Cache:
             return False
 
     def _link(self, entry: FileEntry, path: Path) -> bool:
-        """Link to a blob, or copy it where that can't be; whether it is a link."""
+        """Link to a blob, or copy it where links are impossible; return whether it is a link."""
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(self._blob(entry), path)
@@ -221,7 +221,7 @@ class Cache:
 
 @contextlib.contextmanager
 def _told(damage: ReleaseError | None) -> Iterator[None]:
-    """Say of an error inside that what was in the cache is damaged."""
+    """Add to an error inside the block that the copy in the cache is damaged."""
     try:
         yield
     except ReleaseError as error:

@@ -1,12 +1,12 @@
-"""What a store holds, a page at a time: the newest releases, without reading the whole of a long history.
+"""Lists the releases of a store, a page at a time, without reading the whole of a long history.
 
 For a page of N releases, an S3 server receives these requests, many at once:
 
-    one for each 1,000 releases, for each 1,000 entries of channels and for each 1,000 signatures: three listings
-    two for each channel: its newest entry, and a look whether there is one more
-    N in most stores, at most 8 N and a few: older entries, until N releases of the page are known
+    one for each 1,000 releases, for each 1,000 entries of channels and for each 1,000 signatures: three listings two
+    for each channel: its newest entry, and a check whether there is a newer one N in most stores, at most 8 N and a
+    few: older entries, until N releases of the page are known
 
-Whoever shows the page then reads N manifests.
+The caller that shows the page then reads N manifests.
 """
 
 import heapq
@@ -21,18 +21,18 @@ from peewee_model.store.channels import READERS, ChannelEntry, Channels
 from peewee_model.store.signatures import Signatures
 
 ENTRIES_A_RELEASE = 8
-"""So many entries are read for each release of a page, before it is left shorter."""
+"""At most so many entries are read for each release of a page; then the page stays shorter."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """What is known of a release outside it."""
+    """A release in the list: what the store knows of it besides its files."""
 
     version: str
     channels: tuple[str, ...] = ()
-    """Those that mean it now."""
+    """The channels that point to it now."""
     published: str | None = None
-    """When it was published last; for one that was only promoted, when a channel first meant it. UTC, ISO 8601."""
+    """When it was last published; if it was only promoted, when a channel first pointed to it. UTC, ISO 8601."""
     signed_by: tuple[str, ...] = ()
     """Ids of keys. The signatures are not checked."""
 
@@ -44,14 +44,14 @@ class Page:
     releases: tuple[Listed, ...]
     """The newest last."""
     n_older: int
-    """How many there are beside these."""
+    """Number of further releases, which are not on this page."""
     problems: tuple[str, ...]
-    """Of channels whose log can't be read, a line each."""
+    """A line for each channel whose log can't be read."""
 
 
 @dataclass
 class _Reading:
-    """What the logs have told so far."""
+    """What has been read of the logs so far."""
 
     now: dict[str, str] = field(default_factory=dict)
     """Channel to version."""
@@ -63,18 +63,18 @@ class _Reading:
     """Whether the logs were read to their beginning."""
 
     def add(self, entry: ChannelEntry) -> None:
-        """Take in an entry that is older than those before."""
+        """Add an entry that is older than all entries before."""
         self.n_entries += 1
         self.first_meant[entry.version] = entry.at
         if entry.action == "publish":
             self.published.setdefault(entry.version, entry.at)
 
     def when(self, version: str) -> str | None:
-        """Say when a release was published; None if that is not known."""
+        """Return when a release was published; None if that is not known."""
         return self.published.get(version) or (self.first_meant.get(version) if self.complete else None)
 
     def is_enough(self, versions: set[str], limit: int) -> bool:
-        """Say whether a page can be shown."""
+        """Return whether enough was read to show a page."""
         found = versions & self.published.keys()
         enough = len(found) >= limit and versions & set(self.now.values()) <= found
         return enough or self.n_entries >= ENTRIES_A_RELEASE * limit
@@ -84,7 +84,7 @@ class Catalogue:
     """The list of a store's releases.
 
     Args:
-        backend: Where the store is.
+        backend: The store's storage.
         channels: Its channels.
         signatures: Its signatures.
     """
@@ -95,10 +95,10 @@ class Catalogue:
         self._signatures = signatures
 
     def page(self, limit: int | None = None) -> Page:
-        """List the newest releases, and those that a channel means now.
+        """List the newest releases, and the releases that channels point to now.
 
         Args:
-            limit: How many; without it, all.
+            limit: How many of the newest; None for all.
         """
         with ThreadPoolExecutor(READERS) as pool:
             listing = pool.submit(self._backend.names, "releases")
@@ -128,7 +128,7 @@ class Catalogue:
         return Page(releases, len(versions) - len(shown), tuple(reading.problems))
 
     def find(self, version: str) -> tuple[Listed, tuple[str, ...]]:
-        """Say what is known of one release outside it; and what can't be read of the logs, a line each."""
+        """Return the list's entry of one release, and a line for each log that can't be read."""
         with ThreadPoolExecutor(READERS) as pool:
             reading = _Reading()
             for entry in self._newest_first(reading, pool):
@@ -140,7 +140,7 @@ class Catalogue:
         return Listed(version, channels, reading.when(version), signers), tuple(reading.problems)
 
     def _newest_first(self, reading: _Reading, pool: ThreadPoolExecutor) -> Iterator[ChannelEntry]:
-        """Read the entries of all channels, the newest first, as far as the caller goes on."""
+        """Yield the entries of all channels, the newest first; entries are read as they are needed."""
         numbers = self._channels.logs()
         logs = {channel: self._log(channel, found, reading) for channel, found in numbers.items()}
         heads = dict(zip(logs, pool.map(lambda log: next(log, None), logs.values()), strict=True))
@@ -154,7 +154,7 @@ class Catalogue:
         return heapq.merge(*map(whole, logs), key=lambda entry: entry.at, reverse=True)
 
     def _log(self, channel: str, numbers: list[int], reading: _Reading) -> Iterator[ChannelEntry]:
-        """Read a channel's entries, the newest first, up to one that can't be read: that one is named."""
+        """Yield a channel's entries, the newest first, up to an unreadable one, which is noted in `problems`."""
         try:
             for numbered in self._channels.newest_first(channel, numbers):
                 yield numbered.entry

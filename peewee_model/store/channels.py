@@ -1,6 +1,6 @@
-"""What a channel such as `stable` means: an append-only log, one small object an entry.
+"""Channels, such as `stable`: each is an append-only log with one small object an entry.
 
-    STORE/channels/<name>/00000042.json      the last entry is what the channel means
+    STORE/channels/<name>/00000042.json      the channel points to the last entry's release
 
 The next entry is created only if no other has its number (put-if-absent), so two publishers cannot both win, nothing
 is overwritten, and the history is the audit trail.
@@ -30,17 +30,17 @@ Action = Literal["publish", "promote", "rollback"]
 _ENTRY = re.compile(r"([0-9]{8})\.json")
 _LONGEST_NAME = 100  # characters
 READERS = 16
-"""Of a long history; each waits for a server."""
+"""Threads that read a long history; each of them waits for the server most of the time."""
 
 
 class ChannelEntry(BaseModel):
-    """What a channel came to mean, when, by whom and why."""
+    """One change of a channel: to which release, when, by whom and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     version: str
     action: Action
-    """`publish` is the pipeline's, the others are a person's: the pipeline does not undo them."""
+    """`publish` is done by the pipeline, the other two by a person. The pipeline does not undo a person's change."""
     at: str
     """UTC, ISO 8601."""
     by: str
@@ -48,7 +48,7 @@ class ChannelEntry(BaseModel):
     previous: str | None
     """The version before; None in a channel's first entry."""
     nonce: str
-    """Tells a writer that an entry is its own, when the answer to its write was lost."""
+    """A writer recognises its own entry by it, when the answer to the write was lost."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,12 @@ class Channels:
     def latest(self, channel: str, numbers: list[int] | None = None) -> Numbered | None:
         """Read the newest entry; None if there is no such channel.
 
-        An S3 server's listing may be behind, an object's own key never is: so we look further than the listing.
+        An S3 server's listing may be outdated, but reading a key never is. So this also reads the numbers after the
+        last listed one.
 
         Args:
             channel: Its name.
-            numbers: Of its entries, as listed just now; without them, they are listed.
+            numbers: Numbers of its entries, listed just now; None to list them here.
         """
         numbers = self._numbers(channel) if numbers is None else numbers
         last = self._entry(channel, numbers[-1]) if numbers else None
@@ -106,7 +107,7 @@ class Channels:
         return last
 
     def newest_first(self, channel: str, numbers: list[int] | None = None) -> Iterator[Numbered]:
-        """Read entries, the newest first, as far as the caller goes on: several at once, and more each time.
+        """Yield entries, the newest first. They are read as they are needed, several at once, and more each time.
 
         Args:
             channel: Its name.
@@ -127,11 +128,11 @@ class Channels:
                 n_ahead = min(2 * n_ahead, READERS)
 
     def published(self, channel: str) -> Numbered | None:
-        """Read the newest entry that was published, not set by a person."""
+        """Read the newest entry of the action `publish`; None if there is none."""
         return next((found for found in self.newest_first(channel) if found.entry.action == "publish"), None)
 
     def append(self, channel: str, version: str, action: Action, reason: str) -> Numbered:
-        """Make a channel mean a version, by one more entry. To `publish` what was published last adds none.
+        """Make a channel point to a version, by a new entry. To `publish` again what was published last adds no entry.
 
         Raises:
             PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
@@ -155,9 +156,9 @@ class Channels:
                 nonce=nonce,
             )
             data = json.dumps(entry.model_dump(), sort_keys=True, indent=1).encode() + b"\n"
-            self._parse(channel, number, data)  # what is put can't be taken back, so a reader has it first
+            self._parse(channel, number, data)  # an entry can't be changed later, so parse it first
             self._backend.put_if_absent(_key(channel, number), data)
-            # Whatever the answer was: the entry is ours if what stands there is.
+            # The answer may be wrong or lost. The entry in the store decides whether it is ours.
             written = self._entry(channel, number)
             if written.entry.nonce == nonce:
                 logger.info("channel=%s number=%d version=%s action=%s", channel, number, version, action)
@@ -187,7 +188,7 @@ def check_channel(name: str) -> None:
 
 
 def check_entry(channel: str, reason: str) -> tuple[str, str]:
-    """Check all that people say in an entry, before anything of a release is written.
+    """Check the texts of an entry, before anything of a release is written.
 
     Args:
         channel: Its name.

@@ -1,4 +1,4 @@
-"""Where the cache is for a user who named none: at home, or in a temporary folder where no home can be written."""
+"""The default folder of the cache: in the home folder, or in a temporary folder if the home folder is not writable."""
 
 import logging
 import os
@@ -19,8 +19,8 @@ _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - the folder in it is checked to
 def default_folder() -> Path:
     """Find the folder, the same for a whole process.
 
-    A folder at home that exists is used even if it can't be written: an image may have releases in it. Nothing is
-    made at home yet.
+    A cache folder that exists in the home folder is used even if it is not writable, because a container image may
+    contain releases. This function creates nothing in the home folder.
     """
     home = environment.home_folder()
     if home is not None:
@@ -42,13 +42,13 @@ def _is_folder(path: Path) -> bool:
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Say whether a folder could be made, with those that it is in."""
+    """Return whether a folder, with its parents, could be created."""
     there = next(parent for parent in folder.parents if os.path.lexists(parent))
     return _is_folder(there) and os.access(there, os.W_OK | os.X_OK)
 
 
 def _temporary_folder() -> Path:
-    """Make a folder for this user alone, the same one for later processes."""
+    """Create a folder for this user alone; later processes use the same one."""
     places = [place for place in (os.environ.get("TMPDIR"), *_TEMPORARY) if place and os.access(place, os.W_OK)]
     folder = Path(places[0] if places else _TEMPORARY[0], f"{NAME}-{os.getuid()}")
     try:
@@ -56,6 +56,6 @@ def _temporary_folder() -> Path:
         found = folder.lstat()
         if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
             return folder
-        return Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=folder.parent))  # the name is taken by somebody else
+        return Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=folder.parent))  # the name belongs to another user
     except OSError:
-        return folder  # whoever writes there explains what can't be written
+        return folder  # the code that writes there reports that it can't

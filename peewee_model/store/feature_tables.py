@@ -1,4 +1,4 @@
-"""Feature tables in a store: written once, whichever and however many releases were trained on them."""
+"""Feature tables in a store: written once, also if several releases were trained on them."""
 
 import logging
 from collections.abc import Mapping
@@ -25,17 +25,17 @@ class FeatureTables:
         self._backend = backend
 
     def add(self, manifest: FeaturesManifest, files: Mapping[str, Path]) -> str:
-        """Put feature tables into the store, once however many releases were trained on them.
+        """Put feature tables into the store, unless it has them already.
 
         Args:
-            manifest: What they are.
-            files: Where each of its tables is now.
+            manifest: The list of the tables.
+            files: The local path of each table.
 
         Returns:
             Their version.
 
         Raises:
-            TamperedReleaseError: If a file is not what the manifest says.
+            TamperedReleaseError: If a file differs from the manifest.
         """
         data, version = manifest.to_bytes(), manifest.version
         if missing := sorted(manifest.files.keys() - files.keys()):
@@ -48,16 +48,16 @@ class FeatureTables:
         return version
 
     def read(self, version: str) -> FeaturesManifest:
-        """Read which feature tables there are, compared with their version.
+        """Read the list of feature tables, compared with its version.
 
         Raises:
             ReleaseNotFoundError: If there are none of that version.
-            TamperedReleaseError: If the list is another's.
+            TamperedReleaseError: If the list has another version.
         """
         key = f"features/{version}/{MANIFEST}"
         data = self._backend.read(key, keep=True) if VERSION_PATTERN.fullmatch(version) else None
         if data is not None and version_of(data) != version:
-            data = self._backend.read(key)  # what was kept is damaged, or what is kept there
+            data = self._backend.read(key)  # the copy in the cache is damaged, or the one in the store
         if data is None:
             found = ", ".join(self._backend.names("features")) or "none; publish with `publish.features: true`"
             raise ReleaseNotFoundError(f"{self._address} has no features {version}; it has: {found}")
@@ -69,11 +69,11 @@ class FeatureTables:
         return parse_features(data, f"{self._address}/{key}")
 
     def fetch(self, version: str, name: str) -> Path:
-        """Get one feature table as a local file, verified; kept in the local cache when the store is remote.
+        """Return one feature table as a local file, verified. A table of a remote store is kept in the local cache.
 
         Raises:
             ReleaseNotFoundError: If there is no such table.
-            TamperedReleaseError: If it is not what the manifest says.
+            TamperedReleaseError: If it differs from the manifest.
         """
         manifest = self.read(version)
         if name not in manifest.files:

@@ -1,4 +1,4 @@
-"""Storage in a folder: what `Backend` asks for, by a file system's own guarantees."""
+"""Storage in a folder: implements `Backend` by the guarantees of a file system."""
 
 import contextlib
 import os
@@ -22,11 +22,11 @@ _TEMPORARY = (".dvc", "tmp", "exps")
 class FolderBackend:
     """Storage in a folder. Releases are used in place.
 
-    What is being written is under `.incoming` until it is whole; what a killed writer left there, nobody reads.
+    A file is under `.incoming` until it is complete. Nobody reads what a killed writer left there.
 
     Args:
         address: As the user wrote it, for messages.
-        folder: Where it is.
+        folder: Its path.
     """
 
     def __init__(self, address: str, folder: Path) -> None:
@@ -53,7 +53,7 @@ class FolderBackend:
             return None
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """See `Backend`. A hard link is what a file system creates atomically, whole, and only once."""
+        """See `Backend`. It creates a hard link, which a file system does atomically and only once."""
         self._require_lasting()
         target = self._folder / key
         incoming = self._folder / ".incoming" / uuid.uuid4().hex
@@ -73,7 +73,7 @@ class FolderBackend:
         return True
 
     def require_atomic(self) -> None:
-        """See `Backend`. Hard links are."""
+        """See `Backend`. Hard links are atomic."""
 
     def upload(self, path: Path, key: str) -> None:
         """See `Backend`."""
@@ -90,7 +90,7 @@ class FolderBackend:
         (self._folder / key).unlink(missing_ok=True)
 
     def add(self, prefix: str, files: Mapping[str, Source], last: str, data: bytes) -> None:
-        """See `Backend`. The copy is verified, at rest, before the folder gets its name."""
+        """See `Backend`. The copy on disk is verified before the folder gets its name."""
         self._require_lasting()
         target = self._folder / prefix
         if target.exists():
@@ -110,7 +110,7 @@ class FolderBackend:
         sync(target.parent)
 
     def holds(self, version: str) -> bool:
-        """See `Backend`. There is nobody to ask, and looking costs nothing."""
+        """See `Backend`. It is always False: the caller then looks into the folder, which costs nothing."""
         return False
 
     def release(self, version: str) -> Path:
@@ -143,10 +143,10 @@ class FolderBackend:
 
 
 def check_file(path: Path, entry: FileEntry) -> None:
-    """Compare a file with what it must be.
+    """Compare a file with its entry.
 
     Raises:
-        TamperedReleaseError: If it is missing or differs; what was expected and what was found.
+        TamperedReleaseError: If it is missing or differs; the message has the expected and the found value.
     """
     try:
         found = hash_file(path)

@@ -15,19 +15,19 @@ class Reference:
     """A release as a user names it."""
 
     address: str
-    """Of the store: a folder, or a URL."""
+    """The store's address: a folder, or a URL."""
     selector: str
     """A channel or a version."""
 
     @property
     def is_version(self) -> bool:
-        """Whether the selector pins a version; otherwise it names a channel."""
+        """Whether the selector is a version; otherwise it is a channel."""
         return VERSION_PATTERN.fullmatch(self.selector) is not None
 
     def __str__(self) -> str:
-        """Write it so that `parse_reference` reads it, and nothing of it is taken for a password.
+        """Write it so that `parse_reference` reads it, and no part of it looks like a password.
 
-        `s3://bucket@version` would be: so a slash comes between.
+        In `s3://bucket@version` the bucket would look like one, so a slash is added.
         """
         _, slashes, rest = self.address.partition("://")
         return f"{self.address}{'/' if slashes and '/' not in rest else ''}@{self.selector}"
@@ -50,5 +50,5 @@ def parse_reference(reference: str) -> Reference:
 
 
 def is_channel(name: str) -> bool:
-    """Whether a name can be a channel's: never one that could be a version."""
+    """Return whether a name can be a channel's. A name that could be a version can't."""
     return CHANNEL_PATTERN.fullmatch(name) is not None and VERSION_PATTERN.fullmatch(name) is None

@@ -1,4 +1,4 @@
-"""Where a rollback of a channel goes. `Store.roll_back` does it: one more entry in the log, never a change of it."""
+"""Chooses the release that a rollback leads to. `Store.roll_back` does the rollback: it adds an entry to the log."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ from peewee_model.store.channels import Numbered
 
 
 def version_before(history: Sequence[Numbered]) -> str | None:
-    """Work out where a rollback goes: to what the channel meant before the release it means now came.
+    """Find the release that the channel pointed to before it pointed to the current one.
 
-    Entries are read as one presses undo. What was rolled back from is gone, so a second rollback goes further back, and
-    never forth again to the release that the first one left.
+    A rollback works like "undo" in an editor: it drops the newest release from the history. So a second rollback goes
+    further back. It never returns to the release that the first rollback left.
 
     Args:
         history: All entries of a channel, oldest first.

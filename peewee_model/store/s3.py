@@ -1,12 +1,12 @@
-"""Storage in an S3 bucket: what `Backend` asks for, by conditional writes.
+"""Storage in an S3 bucket: implements `Backend` by conditional writes.
 
 Put-if-absent is `If-None-Match: *`. Some servers answer it rightly in sequence, and yet let several racing writers win
 (OpenStack Swift, Ceph); some ignore it. So before a process writes its first channel entry it lets writers race for a
-few objects under `probes/`. More than one winner: the store is refused, unless PEEWEE_SINGLE_PUBLISHER=1 says that
-nobody else publishes there. The verdict is not kept in the store: buckets are copied from server to server and servers
-change, the race takes less than a second, and whoever publishes has trained for hours (docs/adr/0006).
+few objects under `probes/`. If more than one writer wins, the store is refused, unless PEEWEE_SINGLE_PUBLISHER=1 says
+that nobody else publishes there. The result is not kept in the store, because buckets are copied from server to server
+and servers change. The race takes less than a second, and a training takes hours (docs/adr/0006).
 
-Of a store of releases nothing is ever deleted, and every object but the probes is written once.
+Nothing in a store of releases is ever deleted, and every object but the probes is written once.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ RACERS, RACES = 8, 5
 
 
 class S3Backend(S3Objects):
-    """A kind of storage: a bucket, or what is under a prefix of it. What is read of it is kept in a cache."""
+    """A storage: a bucket, or the objects under a prefix of it. Objects that are read are kept in a cache."""
 
     def __init__(self, address: str, cache: Cache) -> None:
         super().__init__(address, cache)
@@ -55,7 +55,7 @@ class S3Backend(S3Objects):
         self._is_trusted = True
 
     def _race(self) -> int:
-        """Let writers create one object at once, and count those who believe that they did."""
+        """Let several writers create one object at the same time; return how many of them the server confirmed."""
         key = f"probes/{uuid.uuid4().hex}"
         start = threading.Barrier(RACERS)
 
@@ -67,7 +67,7 @@ class S3Backend(S3Objects):
             return sum(pool.map(write, range(RACERS)))
 
     def add(self, prefix: str, files: Mapping[str, Source], last: str, data: bytes) -> None:
-        """See `Backend`. What an earlier try has sent already is not sent again."""
+        """See `Backend`. Files that an earlier attempt has sent are not sent again."""
         keys = {f"{prefix}/{name}": source for name, source in files.items()}
         while missing := self._missing(prefix, keys):
             if self._send(missing):
@@ -78,7 +78,7 @@ class S3Backend(S3Objects):
             )
 
     def _missing(self, prefix: str, keys: Mapping[str, Source]) -> dict[str, Source]:
-        """Those files that are not there yet as they must be."""
+        """Return the files that are missing in the bucket or differ there."""
         there = self._sizes(prefix)
         doubtful = [key for key, source in keys.items() if there.get(key) == source.entry.size]
         with ThreadPoolExecutor(RACERS) as pool:
@@ -86,7 +86,7 @@ class S3Backend(S3Objects):
         return {key: source for key, source in keys.items() if hashes.get(key) != source.entry.sha256}
 
     def _send(self, files: Mapping[str, Source]) -> bool:
-        """Send files; False if the server has forgotten an upload, so that only a look can tell what it has."""
+        """Send files; False if the server no longer knows an upload, so that the caller must check what it has."""
         client = self._client.get()
         objects = {self._prefix + key: source for key, source in files.items()}
         total = sum(source.entry.size for source in files.values())
@@ -126,7 +126,7 @@ class S3Backend(S3Objects):
 
     @contextlib.contextmanager
     def at_rest(self, version: str, progress: Progress | None) -> Iterator[tuple[Path, Collection[str]]]:
-        """See `Backend`. All is got anew, into a folder that is removed afterwards."""
+        """See `Backend`. All files are downloaded again, into a folder that is removed afterwards."""
         prefix = f"releases/{version}"
         data = self.read(f"{prefix}/{MANIFEST}") or b""
         manifest = parse_manifest(data, version, f"{self.address}/{prefix}")
@@ -152,7 +152,7 @@ class S3Backend(S3Objects):
         return self._client.explained(key[len(self._prefix) :])
 
     def _sent_hash(self, key: str) -> str | None:
-        """The SHA-256 that the sender of an object gave it; an object exists only if that was right."""
+        """Read the SHA-256 in an object's metadata. An object exists only if its content has this hash."""
         client = self._client.get()
         with self._client.explained(key):
             try:

@@ -1,4 +1,4 @@
-"""Objects out of an S3 bucket. A file is whole only if it is what it should be."""
+"""Downloads objects from an S3 bucket. Each file is compared with the expected hash and size."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ from peewee_model.store.s3_transfers import Explained, Subscriber, transfers
 
 @dataclass(frozen=True)
 class Target:
-    """A local file that an object is to become."""
+    """A local file into which an object is downloaded."""
 
     path: Path
     entry: FileEntry
-    """What it must be."""
+    """The hash and size that it must have."""
     origin: str
     """The object, for messages."""
 
@@ -26,13 +26,12 @@ class Target:
 def download(
     client: Any, bucket: str, files: Mapping[str, Target], progress: Progress, explained: Explained
 ) -> Iterator[str]:
-    """Get objects, by key, into new files.
+    """Download objects, by key, into new files.
 
-    Yields:
-        Each key when its file is whole and what it should be.
+    Yields: Each key, when its file is complete and has the expected hash and size.
 
     Raises:
-        TamperedReleaseError: If an object is not what it should be.
+        TamperedReleaseError: If an object has another hash or size.
     """
     with transfers(client) as getting:
         waiting = {}
@@ -52,8 +51,8 @@ def download(
 class _HashingWriter:
     """A new file, written in pieces of any order, and hashed in order as far as there is no gap.
 
-    What came too early is read back when the gap before it closes: from the system's memory, hardly ever from a disk.
-    s3transfer writes from one thread.
+    A piece that came too early is read back when the gap before it closes. It is usually still in the system's page
+    cache. s3transfer writes from one thread.
     """
 
     def __init__(self, target: Target) -> None:
@@ -64,7 +63,7 @@ class _HashingWriter:
         self._early: dict[int, int] = {}
         """Start to end of pieces that are beyond a gap."""
         self._rewritten = False
-        """A part was asked for again after some of it had been hashed: then only the file itself can tell."""
+        """Whether a part was written again after it had been hashed; the whole file must then be hashed again."""
         self._file: BinaryIO | None = None
 
     def seekable(self) -> bool:
@@ -72,16 +71,16 @@ class _HashingWriter:
         return True
 
     def tell(self) -> int:
-        """Say where the next piece goes."""
+        """Return the offset of the next piece."""
         return self._position
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to where the next piece belongs."""
+        """Set the offset of the next piece."""
         self._position = offset
         return offset
 
     def write(self, data: bytes) -> int:
-        """Write a piece, and hash what has no gap before it."""
+        """Write a piece, and hash the bytes that have no gap before them."""
         self._file = self._file or self._target.path.open("x+b", buffering=0)
         start, self._position = self._position, self._position + len(data)
         if self._position > self._target.entry.size:
@@ -110,7 +109,7 @@ class _HashingWriter:
                 self._hashed += len(piece)
 
     def check(self) -> None:
-        """Compare what was written with what it should be."""
+        """Compare the written file with the expected hash and size."""
         entry = self._target.entry
         if entry.size == 0:
             self._target.path.touch(exist_ok=False)

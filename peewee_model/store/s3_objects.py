@@ -20,8 +20,8 @@ from peewee_model.store.s3_connection.errors import error_code, error_status
 ABSENT = ("NoSuchKey", "404")
 """Codes of an answer that says that there is no such object."""
 
-CONFLICTS = 10  # in a row, before a conditional write is given up
-CUT_ANSWERS = 6  # in a row, before a read is given up
+CONFLICTS = 10  # attempts in a row, before a conditional write is given up
+CUT_ANSWERS = 6  # attempts in a row, before a read is given up
 _CONFLICT = ("ConditionalRequestConflict", "OperationAborted")
 
 
@@ -30,7 +30,7 @@ class S3Objects:
 
     Args:
         address: `s3://bucket/prefix`, as the user wrote it.
-        cache: For what is read.
+        cache: Keeps objects that are read.
 
     Raises:
         ReleaseNotFoundError: If the address is malformed.
@@ -84,14 +84,14 @@ class S3Objects:
             try:
                 data: bytes = answer["Body"].read()
                 return data
-            except BotoCoreError:  # it broke off: botocore asks again only until an answer has begun
+            except BotoCoreError:  # the transfer broke off; botocore does not retry once an answer has begun
                 if attempt + 1 == CUT_ANSWERS:
                     raise
                 _wait(attempt)
         raise AssertionError
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        """See `Backend`. When the answer was lost, or says that a first try came before, what stands there decides."""
+        """See `Backend`. If the answer is lost or unclear, the object in the bucket decides."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         client = self._client.get()
@@ -108,7 +108,7 @@ class S3Objects:
                             return stands == data
                     if attempt + 1 == CONFLICTS or not (status == 412 or error_code(error) in _CONFLICT):
                         raise
-            _wait(attempt)  # another writer is at it
+            _wait(attempt)  # another writer is creating the object
         raise AssertionError
 
     def upload(self, path: Path, key: str) -> None:
@@ -133,7 +133,7 @@ class S3Objects:
         client = self._client.get()
         with self._client.explained(prefix):
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start, **options):
-                if "Name" not in page:  # a web page with status 200 parses as an empty listing
+                if "Name" not in page:  # botocore reads a web page with status 200 as an empty listing
                     raise ReleaseError(
                         f"{self.address}: {masked(self._client.endpoint)} does not answer as an S3 server; "
                         "check AWS_ENDPOINT_URL"
@@ -147,5 +147,5 @@ class S3Objects:
 
 
 def _wait(attempt: int) -> None:
-    """Wait a little, longer after each attempt, and not as long as others do."""
+    """Wait a random time, which grows with each attempt, so that writers do not retry at the same moment."""
     time.sleep(random.uniform(0, 0.05 * 2**attempt))

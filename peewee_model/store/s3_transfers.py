@@ -1,7 +1,7 @@
-"""What sending to and getting from an S3 bucket share: many files at once, in parts, each hashed as it passes.
+"""Shared code of uploads and downloads with an S3 bucket: many files at once, in parts, hashed during the transfer.
 
-Hashing runs beside the transfer, for hashlib lets other threads go on. A file becomes an object, and an object a file,
-only if its SHA-256 is what it should be; on the way the server checks each part, whose SHA-256 is signed.
+Hashing runs in parallel with the transfer, because hashlib releases the interpreter's lock. An object or a file is
+created only if its SHA-256 is the expected one. The server also checks each part, whose SHA-256 is signed.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from peewee_model.store.backend import Progress
 PART_SIZE = 8 * 2**20
 MAX_SMALL_IN_MEMORY = 4  # files smaller than a part, while they are sent
 HASH_METADATA = "sha256"
-"""Where an object's own metadata holds the SHA-256 of its content."""
+"""Key of the SHA-256 in an object's metadata."""
 
 Explained = Callable[[str], AbstractContextManager[None]]
-"""Given a key, a block in which errors become one line with a remedy."""
+"""Called with a key; returns a context in which errors become one line with a remedy."""
 
 
 def transfers(client: Any) -> Any:
-    """Make what moves many files at once; a context that waits for them."""
+    """Yield a manager of many transfers; the end of the context waits for all of them."""
     from s3transfer.manager import TransferConfig, TransferManager
 
     config = TransferConfig(
@@ -33,7 +33,7 @@ def transfers(client: Any) -> Any:
 
 
 class Subscriber:
-    """What s3transfer calls as a transfer goes on."""
+    """The callbacks of s3transfer during a transfer."""
 
     def __init__(self, progress: Progress, size: int | None = None, file: Any = None) -> None:
         self._size = size
@@ -41,15 +41,15 @@ class Subscriber:
         self._file = file
 
     def on_queued(self, future: Any, **_: Any) -> None:
-        """Name the size, so that parts are chosen by it."""
+        """Set the size, by which s3transfer chooses the parts."""
         if self._size is not None:
             future.meta.provide_transfer_size(self._size)
 
     def on_progress(self, bytes_transferred: int, **_: Any) -> None:
-        """Tell the caller."""
+        """Report the progress to the caller."""
         self._progress(bytes_transferred)
 
     def on_done(self, **_: Any) -> None:
-        """Close the file: thousands may be waiting."""
+        """Close the file, because thousands of transfers may be open."""
         if self._file:
             self._file.close()

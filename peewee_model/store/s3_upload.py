@@ -1,4 +1,4 @@
-"""Files into an S3 bucket. An object is made only of a file that is what it should be."""
+"""Uploads files into an S3 bucket. An object is created only if the file has the expected hash and size."""
 
 import contextlib
 import hashlib
@@ -17,10 +17,10 @@ N_HASHERS = 2
 
 
 def upload(client: Any, bucket: str, files: Mapping[str, Source], progress: Progress, explained: Explained) -> None:
-    """Send files, by key. Each object holds its SHA-256 in its metadata, so that a rerun knows it.
+    """Send files, by key. Each object has its SHA-256 in its metadata, so that a rerun recognises it.
 
     Raises:
-        TamperedReleaseError: If a file is not what it should be; no object is made of it.
+        TamperedReleaseError: If a file has another hash or size; no object is created from it.
     """
     with _Approvals(files) as approvals, _listening(client, approvals), transfers(client) as sending:
         futures = {}
@@ -39,11 +39,11 @@ def upload(client: Any, bucket: str, files: Mapping[str, Source], progress: Prog
 
 
 class _Approvals:
-    """Lets a large file become an object only if it is what it should be.
+    """Allows the object of a large file only if the file has the expected hash and size.
 
-    Its parts are read from disk as they are sent, and the whole is hashed meanwhile. The request that makes an object
-    of the parts waits for the hash, and is not sent if that differs or the file was touched since. (Parts held in
-    memory would be hashed as sent, at the cost of twice plain boto3's memory.)
+    The parts are read from disk as they are sent, and the whole file is hashed in parallel. The request that joins the
+    parts to an object waits for the hash. It is not sent if the hash differs, or if the file changed in between. (Parts
+    in memory could be hashed as they are sent, but this needs twice the memory of plain boto3.)
     """
 
     def __init__(self, files: Mapping[str, Source]) -> None:
@@ -61,7 +61,7 @@ class _Approvals:
         self._pool.shutdown(cancel_futures=True)
 
     def __call__(self, params: Mapping[str, Any], **_: Any) -> None:
-        """Approve of an object before it is made, or raise."""
+        """Return if the object may be created, or raise."""
         if params["Key"] not in self._hashes:
             return
         found, state = self._hashes[params["Key"]].result()
@@ -98,9 +98,9 @@ def _changed(source: Source, found: FileEntry) -> TamperedReleaseError:
 
 
 class _CheckedReader:
-    """Reads a small file, and fails at its end if it was not what it should be.
+    """Reads a small file, and raises at its end if the hash or size is wrong.
 
-    It can't be sought in: so s3transfer reads it once, into memory, and sends what was hashed here.
+    It is not seekable. So s3transfer reads it once, into memory, and sends exactly the bytes that were hashed here.
     """
 
     def __init__(self, source: Source) -> None:
@@ -110,7 +110,7 @@ class _CheckedReader:
         self._file: BinaryIO | None = None
 
     def read(self, amount: int = -1) -> bytes:
-        """Read on; everything that is left, without an amount."""
+        """Read the next bytes; without an amount, read to the end."""
         self._file = self._file or self._source.path.open("rb", buffering=0)
         entry = self._source.entry
         if amount < 0:

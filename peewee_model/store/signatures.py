@@ -1,9 +1,9 @@
-"""Who vouches for a release: signatures of its folder, beside it in the store.
+"""The signatures of releases in a store.
 
     STORE/signatures/<version>/<key id>.json
 
-They stand outside the release, so that a signature changes no version, and several keys can sign. How a folder is
-signed and checked is `signing`, which needs the extra of that name; this module only puts signatures and finds them.
+They are outside the release's folder, so that a signature does not change the version, and several keys can sign. This
+module stores and reads signatures. The module `signing`, which needs the extra of that name, makes and checks them.
 """
 
 import logging
@@ -49,7 +49,7 @@ class Signatures:
         return signers
 
     def make(self, folder: Path, key: Path) -> tuple[str, bytes]:
-        """Sign what the manifest in a folder lists. That the files are so is for the caller to see to.
+        """Sign the files that the manifest in a folder lists. The caller must have verified them.
 
         Returns:
             The id of the key, and the signature.
@@ -59,17 +59,17 @@ class Signatures:
         return sign_folder(folder, key, release_digests((folder / MANIFEST).read_bytes()))
 
     def add(self, version: str, key_id: str, signature: bytes) -> None:
-        """Put a signature into the store. One by the same key that is there already stays."""
+        """Put a signature into the store. An existing signature by the same key stays."""
         if self._backend.put_if_absent(_key(version, key_id), signature):
             logger.info("release=%s signed_by=%s", version, key_id)
 
     def check(self, folder: Path, version: str, public_key: Path) -> None:
-        """Require a signature by a key of a release just verified.
+        """Require a signature by a key, for a release that was just verified.
 
-        One that a cache holds is enough; one that fails is asked for again.
+        A signature in the cache is enough; if it fails, it is read again from the store.
 
         Raises:
-            SignatureError: If there is none, or it is not of what stands in the folder.
+            SignatureError: If there is none, or it does not match the files in the folder.
         """
         from peewee_model.store.signing import SignatureError, key_id, release_digests, verify_folder
 

@@ -1,8 +1,8 @@
-"""Signing a release, and checking who signed it: OpenSSF Model Signing with a pair of elliptic-curve keys.
+"""Signs releases, and checks signatures: OpenSSF Model Signing with a pair of elliptic-curve keys.
 
 A signature is one file, a Sigstore bundle around an in-toto statement that lists every file of the folder with its
 SHA-256. The project's own tool checks it as well: `model_signing verify key FOLDER --signature S --public_key K`.
-Nobody is asked over the network. This needs the extra `signing`, whose packages are imported only when they are used.
+No network is used. This needs the extra `signing`, whose packages are imported only when they are used.
 """
 
 import base64
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KEY_ID_LENGTH = 16
 CURVES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-"""What model-signing takes, with the names that people know."""
+"""The curves that model-signing accepts, with their common names."""
 
 _MAX_KEY_SIZE = 64 * 2**10
 _MAKE_KEY = "make one with `openssl ecparam -name prime256v1 -genkey -noout -out release.key`"
@@ -48,7 +48,7 @@ def key_id(public_key: Path) -> str:
 
 
 def release_digests(data: bytes) -> dict[str, str]:
-    """List the SHA-256 of every file of a release, for one whose files were compared with its manifest.
+    """List the SHA-256 of every file of a release whose files were already compared with its manifest.
 
     Args:
         data: The bytes of the manifest.
@@ -70,7 +70,7 @@ def sign_folder(folder: Path, private_key: Path, digests: Mapping[str, str] | No
         The key's id, and the signature.
 
     Raises:
-        SignatureError: If the key can't be used, or the folder holds what can't be signed.
+        SignatureError: If the key can't be used, or the folder contains something that can't be signed.
     """
     _require_packages()
     from model_signing import signing
@@ -87,7 +87,7 @@ def sign_folder(folder: Path, private_key: Path, digests: Mapping[str, str] | No
 
 
 def verify_folder(folder: Path, bundle: bytes, public_key: Path, digests: Mapping[str, str] | None = None) -> None:
-    """Require that a signature is a key's, and of exactly the files of a folder, none left out.
+    """Require that a signature was made by a key, over exactly the files of a folder.
 
     Args:
         folder: With regular files only.
@@ -96,7 +96,7 @@ def verify_folder(folder: Path, bundle: bytes, public_key: Path, digests: Mappin
         digests: SHA-256 of every file by name, if they are known to be so; else the folder is read.
 
     Raises:
-        SignatureError: If it is another key's signature, or damaged; the first file that differs is named.
+        SignatureError: If another key made it, it is damaged, or a file differs; the first such file is named.
     """
     key = _load_public_key(public_key)
     from cryptography.exceptions import InvalidSignature
@@ -138,7 +138,7 @@ def hash_files(folder: Path) -> dict[str, str]:
 
 
 def _known(digests: Mapping[str, str]) -> "Config":
-    """A hashing config that answers with known digests: nothing is read twice, and no file is ever left out."""
+    """Make a hashing config that returns known digests, so that no file is read twice and none is ignored."""
     from model_signing import hashing, manifest
     from model_signing._hashing.hashing import Digest
 
@@ -156,7 +156,7 @@ def _known(digests: Mapping[str, str]) -> "Config":
 
 
 def _difference(bundle: bytes, found: Mapping[str, str]) -> str | None:
-    """The first file in which a folder is not what was signed; None if the signature does not tell."""
+    """Find the first file that differs from the signed one; None if the signature does not show which."""
     try:
         payload = json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
         signed = {entry["name"]: entry["digest"] for entry in payload["predicate"]["resources"]}
@@ -173,7 +173,7 @@ def _difference(bundle: bytes, found: Mapping[str, str]) -> str | None:
 
 
 def _signer(bundle: bytes) -> str | None:
-    """Which key a signature says it is by; model-signing names keys by the hash of their PEM form."""
+    """Read from a signature the key that made it. model-signing names keys by the hash of their PEM form."""
     try:
         hint = json.loads(bundle)["verificationMaterial"]["publicKey"]["hint"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -182,7 +182,7 @@ def _signer(bundle: bytes) -> str | None:
 
 
 def _load_private_key(path: Path) -> tuple["EllipticCurvePublicKey", bytes | None]:
-    """The key's public half, and its password if it has one."""
+    """Return the key's public half, and its password if it has one."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -254,7 +254,7 @@ def _hint(key: "EllipticCurvePublicKey") -> str:
 
 @contextlib.contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """A folder for a signature: model_signing reads and writes files only."""
+    """Yield a temporary folder for a signature, because model_signing reads and writes only files."""
     try:
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)
@@ -267,7 +267,7 @@ def _temporary_folder() -> Iterator[Path]:
 
 def _require_packages() -> None:
     try:
-        import model_signing  # noqa: F401 - whether it is there is the question
+        import model_signing  # noqa: F401 - only to find out whether it is installed
     except ModuleNotFoundError as error:
         raise SignatureError(
             f"signatures need {error.name}; install it with `pip install 'peewee-tts[signing]'`"

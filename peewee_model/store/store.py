@@ -1,14 +1,14 @@
-"""Where releases are kept: a folder, or an S3 bucket.
+"""A store of releases: in a folder, or in an S3 bucket.
 
     STORE/releases/<version>/...                 written once, manifest last, never changed
     STORE/channels/<name>/00000042.json          an append-only log of the releases it pointed to (see `channels`)
     STORE/signatures/<version>/<key id>.json     of the release folder, outside it (see `signatures`)
     STORE/features/<features version>/...        the tables that releases were trained on (see `feature_tables`)
-    STORE/probes/...                             what a race of writers left (see `s3`)
+    STORE/probes/...                             objects that a race of writers left (see `s3`)
 
-What a kind of storage must be able to do is `Backend`, which kinds there are is `backends`; the rules above it are
-`Store`, the same for every kind. Nothing is ever overwritten or deleted. What is written last makes the rest count: a
-reader sees a release wholly or not at all.
+`Backend` is the interface of a storage, and `backends` lists the kinds of storage. `Store` implements the rules of
+releases, which are the same for every kind. Nothing is ever overwritten or deleted. The manifest is written last, so a
+reader sees a release completely or not at all.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ from peewee_model.store.signatures import Signatures
 logger = logging.getLogger(__name__)
 
 _NAMED = 10
-"""Releases that a message names at most."""
+"""Greatest number of releases that a message lists."""
 
 
 class Store:
-    """A place of releases and channels."""
+    """A store of releases and channels."""
 
     def __init__(self, backend: Backend) -> None:
         self.address = backend.address
@@ -42,12 +42,12 @@ class Store:
         self._channels = Channels(self.address, backend)
         self._signatures = Signatures(self.address, backend)
         self.feature_tables = FeatureTables(self.address, backend)
-        """What releases were trained on."""
+        """The tables that releases were trained on."""
         self.catalogue = Catalogue(backend, self._channels, self._signatures)
         """The list of its releases."""
 
     def versions(self, start: str = "") -> list[str]:
-        """List the releases that are wholly there; with `start`, those whose version begins so."""
+        """List the complete releases; with `start`, only versions that begin with it."""
         if start:
             names = [name for name in self._backend.names("releases", start) if VERSION_PATTERN.fullmatch(name)]
             return [name for name in names if self.has_release(name)]
@@ -60,15 +60,15 @@ class Store:
         return self._channels.names()
 
     def has_release(self, version: str) -> bool:
-        """Say whether a release is wholly there."""
-        # A listing may lag behind, an object's own key never does.
+        """Return whether a release is in the store, completely."""
+        # A server's listing may be outdated, but reading a key never is.
         return self._backend.read(f"releases/{version}/{MANIFEST}") is not None
 
     def resolve(self, selector: str) -> str:
-        """Work out which version a channel or version names.
+        """Find the version that a channel or a version names.
 
         Raises:
-            ReleaseNotFoundError: If there is none; what there is, is listed.
+            ReleaseNotFoundError: If there is none; the message lists what exists.
         """
         if VERSION_PATTERN.fullmatch(selector):
             self._check_whole(selector)
@@ -80,9 +80,9 @@ class Store:
         return last.entry.version
 
     def fetch(self, selector: str, public_key: Path | None = None) -> tuple[Path, str]:
-        """Get a release, verified, as a local folder, with its version.
+        """Return a local folder with a release, verified, and its version.
 
-        A version that is in the local cache is taken from there, and no server is asked; a channel is always asked for.
+        A version that is in the local cache is read from there, without a request; a channel always needs a request.
 
         Args:
             selector: A channel or a version.
@@ -90,7 +90,7 @@ class Store:
 
         Raises:
             ReleaseNotFoundError: If there is no such channel or version.
-            TamperedReleaseError: If a file is not what its manifest says, or the manifest not what the version says.
+            TamperedReleaseError: If a file differs from the manifest, or the manifest from the version.
             SignatureError: If it is not signed by the key.
         """
         version = selector if VERSION_PATTERN.fullmatch(selector) else self.resolve(selector)
@@ -104,16 +104,16 @@ class Store:
         return folder, version
 
     def verify(self, version: str, public_key: Path | None = None, progress: Progress | None = None) -> Manifest:
-        """Compare every byte of a release in the store with its version; what a cache holds does not count.
+        """Compare every byte of a release in the store with its version; copies in a cache are not used.
 
         Args:
             version: The release.
             public_key: Require a signature by this key as well.
-            progress: Told how many bytes were read and compared since it was called last.
+            progress: Receives the number of bytes that were compared since its last call.
 
         Raises:
             ReleaseNotFoundError: If there is no such release.
-            TamperedReleaseError: Names the first file that differs, is missing or is one too many.
+            TamperedReleaseError: Names the first file that differs, is missing or does not belong to the release.
             SignatureError: If it is not signed by the key.
         """
         self.resolve(version)
@@ -131,7 +131,7 @@ class Store:
 
         Raises:
             ReleaseNotFoundError: If there is none.
-            TamperedReleaseError: If it is another's.
+            TamperedReleaseError: If it is the manifest of another release.
         """
         data = self._backend.read(f"releases/{version}/{MANIFEST}") if VERSION_PATTERN.fullmatch(version) else None
         if data is None:
@@ -143,7 +143,7 @@ class Store:
 
         Raises:
             ReleaseNotFoundError: If there is no such release, or its manifest lists no such file.
-            TamperedReleaseError: If the file is not what the manifest says.
+            TamperedReleaseError: If the file differs from the manifest.
         """
         entry = self.read_manifest(version).files.get(name)
         if entry is None:
@@ -166,22 +166,22 @@ class Store:
         return self._channels.history(channel) if is_channel(channel) else []
 
     def publish(self, folder: Path, channel: str, reason: str, signing_key: Path | None = None) -> tuple[str, Numbered]:
-        """Put a release into the store and make a channel mean it. Doing so twice is doing so once.
+        """Put a release into the store and make a channel point to it. A second call changes nothing.
 
-        A rollback or promotion made since by a person stays as it is.
+        If a person has rolled back or promoted the channel since then, that change stays.
 
         Args:
             folder: The release.
             channel: Its name; created by its first entry.
             reason: Why, for whoever reads the history.
-            signing_key: A private key; the signature is there before the channel means the release.
+            signing_key: A private key; the signature is in the store before the channel points to the release.
 
         Returns:
             The release's version, and the channel's entry that published it.
 
         Raises:
             PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
-            TamperedReleaseError: If a file is not what the manifest says.
+            TamperedReleaseError: If a file differs from the manifest.
             ReleaseError: If the store can't be written, or can't be trusted with racing publishers.
         """
         check_entry(channel, reason)  # before anything is sent
@@ -204,17 +204,17 @@ class Store:
         return version, numbered
 
     def is_published(self, version: str, channel: str) -> bool:
-        """Say whether a release is what was published last to a channel, so that to publish it again adds nothing."""
+        """Return whether a release is the last one published to a channel: to publish it again adds nothing."""
         found = self._channels.published(channel) if is_channel(channel) and self.has_release(version) else None
         return found is not None and found.entry.version == version
 
     def append(self, channel: str, version: str, action: Action, reason: str) -> Numbered:
-        """Make a channel mean a release, by one more entry.
+        """Make a channel point to a release, by a new entry.
 
         Args:
             channel: Its name; created by its first entry.
             version: A release of this store.
-            action: What kind of change this is. To `publish` what was published last adds no entry.
+            action: What kind of change this is. To `publish` again what was published last adds no entry.
             reason: Why, for whoever reads the history.
 
         Raises:
@@ -225,12 +225,12 @@ class Store:
         return self._channels.append(channel, version, action, reason)
 
     def roll_back(self, channel: str, reason: str, version: str | None = None) -> Numbered:
-        """Make a channel mean an earlier release again.
+        """Make a channel point to an earlier release again.
 
         Args:
             channel: Its name.
             reason: Why, for whoever reads the history.
-            version: Which release the channel meant; without it, the one before the current one.
+            version: A release that the channel pointed to; None for the one before the current one.
 
         Returns:
             The new entry. If its `previous` is not what the caller saw, somebody else set the channel in between.
@@ -248,7 +248,7 @@ class Store:
         return self._signatures.read(version)
 
     def sign(self, version: str, key: Path) -> str:
-        """Sign a release that is in the store, verified before. Signing twice is signing once.
+        """Verify a release in the store and sign it. A second call changes nothing.
 
         Args:
             version: The release.
@@ -272,7 +272,7 @@ class Store:
         raise ReleaseNotFoundError(f"{self.address} has no release {version}; it has: {self.some_versions()}")
 
     def some_versions(self) -> str:
-        """Name releases for a message, not hundreds."""
+        """List releases for a message, at most `_NAMED` of them."""
         names = [name for name in self._backend.names("releases") if VERSION_PATTERN.fullmatch(name)]
         shown = ", ".join(names[:_NAMED]) or "none; publish one with `dvc repro`"
         return shown + (f" and {len(names) - _NAMED} more; `peewee-tts release list`" if names[_NAMED:] else "")
@@ -288,7 +288,7 @@ class Store:
 def open_store(address: str, cache: Path | None = None) -> Store:
     """Open the store at an address: a folder, made when the first release is published, or `s3://bucket/prefix`.
 
-    No server is asked yet, and nothing heavy is imported.
+    No request is sent yet, and nothing heavy is imported.
 
     Args:
         address: Its address.

@@ -1,4 +1,4 @@
-"""Which synthesizers there are: the section of params.yaml that chooses one, and the config of the chosen one."""
+"""The kinds of synthesizer: the section of params.yaml that chooses one, and the config of the chosen one."""
 
 from typing import Annotated, Any, Literal
 
@@ -21,8 +21,9 @@ class SynthesizerArchitecture(SharedSizes):
     """`synthesizer.architecture` in params.yaml."""
 
     arch: Literal["tacotron2", "non_attentive"]
-    """Which network: both are set up below. Tacotron 2 finds by attention which token it speaks, frame after frame;
-    Non-Attentive Tacotron (arXiv:2010.04301) predicts a duration for each token and draws all frames at once."""
+    """The network; the sections below hold the sizes of both. Tacotron 2 predicts frame after frame, and finds by
+    attention which token it speaks. Non-Attentive Tacotron (arXiv:2010.04301) predicts a duration for each token and
+    all frames at once."""
     tacotron2: Tacotron2Sizes
     non_attentive: NonAttentiveSizes
 
@@ -42,7 +43,7 @@ class SynthesizerArchitecture(SharedSizes):
 
 
 def architecture_of(config: dict[str, Any]) -> dict[str, Any]:
-    """Take `synthesizer.architecture` out of a model's `config.json` of any age, with its own network's sizes alone."""
+    """Read `synthesizer.architecture` from a model's `config.json`, old or new, with the sizes of its network alone."""
     return {
         name: value for name, value in of_one_network(config).items() if name in SynthesizerArchitecture.model_fields
     }

@@ -1,6 +1,6 @@
-"""What all synthesizers have: the sizes that they share, and the facts of its data that a saved model carries.
+"""Configs of all synthesizers: the sizes that they share, and what a saved model records about its data.
 
-A network's own sizes are beside the network, `architecture` is the section of params.yaml that has them all.
+The sizes of one network are defined beside it. `architecture` is the section of params.yaml that contains all of them.
 """
 
 from typing import Annotated, Any, Self
@@ -61,7 +61,7 @@ class SharedSizes(Sizes):
 
 
 class SynthesizerConfig(SharedSizes):
-    """All that is needed to build a synthesizer again and to use it; `config.json` beside its weights.
+    """Everything that is needed to build a saved synthesizer and to use it; `config.json` beside its weights.
 
     A network's own config adds `arch` and a section of that name with its sizes.
     """

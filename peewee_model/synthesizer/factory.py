@@ -13,7 +13,7 @@ from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 
 
 class _Document(RootModel[AnyConfig]):
-    """`config.json`, whichever network it is of."""
+    """`config.json` of any synthesizer."""
 
 
 def make_synthesizer(config: Tacotron2Config | NonAttentiveConfig) -> Tacotron2 | NonAttentiveTacotron:

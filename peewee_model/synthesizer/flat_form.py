@@ -1,7 +1,7 @@
-"""The settings of synthesizers of releases from before there was a section for each network, in today's form.
+"""Converts the synthesizer settings of old releases, which had no section for each network, to today's form.
 
-Until then `timing` said which network it was (before that there was one), and the sizes of both networks lay side by
-side. What is written here about that form never changes: it says how old releases are, not how networks are now.
+In the old form, `timing` named the network (the oldest releases have no `timing`, and only one network), and the sizes
+of both networks were in one section. This module describes old releases, so it does not change when a network changes.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ _SIZES = {
         "frame_decoder_dropout": "frame_decoder_dropout",
     },
 }
-"""The sizes of each network, and what the flat form called each."""
+"""The sizes of each network, and the name of each in the flat form."""
 _FLAT = {"timing", *(old for names in _SIZES.values() for old in names.values())}
 
 
@@ -58,7 +58,7 @@ def in_sections(settings: Any) -> Any:
 
 
 def of_one_network(settings: Any) -> Any:
-    """As `in_sections`, with the section of the chosen network alone: what a saved model has."""
+    """As `in_sections`, with the section of the chosen network alone, as in a saved model's config."""
     found = in_sections(settings)
     if not isinstance(found, dict):
         return found

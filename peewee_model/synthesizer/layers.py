@@ -1,4 +1,4 @@
-"""Layers that synthesizers share: the text encoder, the postnet, and what these are made of. Padding changes none."""
+"""Layers that synthesizers share: the text encoder, the postnet, and their parts. Padding changes no result."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,7 +12,7 @@ from peewee_model.synthesizer.config import SynthesizerConfig
 
 
 def length_mask(lengths: Tensor, n: int) -> Tensor:
-    """Mark what is valid in a padded batch.
+    """Mark the valid positions of a padded batch.
 
     Args:
         lengths: Valid lengths. (B,)
@@ -35,8 +35,8 @@ def dropout(values: Tensor, probability: float, generator: torch.Generator | Non
     Args:
         values: Of any shape.
         probability: The share.
-        generator: Where the randomness comes from, on its own device, so that a seed gives the same on any device;
-            None for torch's global one.
+        generator: The random generator. It may be on another device, so that a seed gives the same numbers for every
+            device; None for torch's global generator.
     """
     if probability == 0:
         return values
@@ -66,7 +66,7 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         values = values.to(self.weight.dtype)  # sums over a batch are too much for half precision
         n_all, n_valid = mask.numel(), mask.sum(dtype=values.dtype)
         variance_all, mean_all = torch.var_mean(values, dim=(0, 2), correction=0)
-        # Zeros at padding add nothing to the sums, so the valid positions' moments follow from those of all positions.
+        # Zeros at padding add nothing to the sums, so the sums over all positions are those over the valid ones.
         share = n_all / n_valid
         mean = share * mean_all
         variance = share * (variance_all + mean_all.square() * (1 - share))
@@ -119,7 +119,7 @@ class ConvolutionBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Tokens to one vector a token. Source: arXiv:1712.05884, section 2.2."""
+    """Encodes tokens, one vector for each. Source: arXiv:1712.05884, section 2.2."""
 
     def __init__(self, config: SynthesizerConfig) -> None:
         super().__init__()
@@ -130,7 +130,8 @@ class Encoder(nn.Module):
             ConvolutionBlock(n, n, config.encoder_kernel_size, "relu", config.encoder_dropout)
             for _ in range(config.encoder_n_convolutions)
         )
-        # Two LSTMs of one direction each, the second on reversed tokens, need no packing: no waiting for a device.
+        # Two LSTMs of one direction each, the second on reversed tokens, need no packing, so the CPU does not wait for
+        # a GPU.
         self.lstm_forward = LSTM(n, n // 2, batch_first=True)
         self.lstm_backward = LSTM(n, n // 2, batch_first=True)
 
@@ -151,7 +152,7 @@ class Encoder(nn.Module):
             values = block(values, channel_mask)
         values = values.transpose(1, 2)
         steps = torch.arange(tokens.shape[1], device=tokens.device)
-        backwards = (token_lengths[:, None] - 1 - steps).clamp(min=0)[..., None]  # its own inverse where valid
+        backwards = (token_lengths[:, None] - 1 - steps).clamp(min=0)[..., None]  # its own inverse
         forward, _ = self.lstm_forward(values)
         reverse, _ = self.lstm_backward(values.gather(1, backwards.expand_as(values)))
         reverse = reverse.gather(1, backwards.expand_as(reverse))
@@ -159,7 +160,7 @@ class Encoder(nn.Module):
 
 
 class Postnet(nn.Module):
-    """Convolutions that predict what the decoder's mel lacks."""
+    """Convolutions that predict a correction of the decoder's mel."""
 
     def __init__(self, config: SynthesizerConfig) -> None:
         super().__init__()

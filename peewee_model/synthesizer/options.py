@@ -1,4 +1,4 @@
-"""Options of single networks, which whoever trains or speaks passes on without knowing the network.
+"""Options of single networks. The caller passes them on without knowing which network it is.
 
 A network ignores an option that it has no use for.
 """
@@ -10,24 +10,24 @@ from torch import Generator
 
 
 class ForwardOptions(NamedTuple):
-    """How known recordings are drawn. A tuple, because wrappers for devices can map over it."""
+    """Options of predictions for known recordings. It is a tuple because wrappers for devices can map over it."""
 
     generator: Generator | None = None
-    """Tacotron 2: for the prenet's dropout. In evaluation mode nothing is dropped without it."""
+    """Tacotron 2: generator of the prenet's dropout. Without one, evaluation mode has no dropout."""
     frame_dropout: float = 0.0
     """Tacotron 2: share of the true frames that the decoder receives as the mean frame instead, so that it learns to
     read the text: the local information preference of arXiv:1909.01145."""
 
 
 class InferOptions(NamedTuple):
-    """How texts are spoken."""
+    """Options of speech from text."""
 
     generator: Generator | Sequence[Generator] | None = None
     """Tacotron 2: for the prenet's dropout, which is on at inference too; None for torch's global generator. With one
-    generator for each text, what is said does not depend on the other texts, up to rounding."""
+    generator for each text, its speech does not depend on the other texts, up to rounding."""
     stop_threshold: float = 0.5
     """Tacotron 2: a text ends at the first step whose stop probability is above it."""
 
 
 DRAW_PLAINLY, SPEAK_PLAINLY = ForwardOptions(), InferOptions()
-"""Nothing that was not asked for."""
+"""The default options."""

@@ -1,4 +1,4 @@
-"""What all synthesizers have: a text encoder before the frames and a postnet after them, and the units of mels."""
+"""The base class of all synthesizers: a text encoder before the frames, a postnet after them, and normalised mels."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -13,7 +13,7 @@ from peewee_model.synthesizer.options import DRAW_PLAINLY, SPEAK_PLAINLY, Forwar
 
 
 class InferOutput(NamedTuple):
-    """What the model says on its own; zero at padding."""
+    """The output of inference; zero at padding."""
 
     mel: Tensor
     """(B, M, T)"""
@@ -22,9 +22,9 @@ class InferOutput(NamedTuple):
     alignment: Tensor
     """Share of each token in each decoder step. (B, T', L)"""
     truncated: Tensor
-    """True where max_frames came before the end. (B,)"""
+    """True where `max_frames` was reached before the end. (B,)"""
     stop_logits: Tensor | None = None
-    """Of each step; None for a network that knows beforehand where a text ends. (B, T')"""
+    """Stop logits of each step; None for a network that knows the length beforehand. (B, T')"""
 
 
 class Infer(Protocol):
@@ -48,13 +48,13 @@ def n_decoder_steps(mel_lengths: Tensor, reduction_factor: int) -> Tensor:
 
 
 class Synthesizer(nn.Module, ABC):
-    """Tokens and a voice to a log-mel spectrogram."""
+    """Predicts a log-mel spectrogram from tokens and a voice."""
 
     mel_mean: Tensor
     mel_scale: Tensor
     postnet: Postnet
     one_step_a_token: ClassVar[bool]
-    """Whether each token takes a decoder step at least, so that a recording with fewer steps can't be aligned."""
+    """Whether each token takes at least one decoder step; then a recording needs as many steps as tokens."""
 
     def __init__(self, config: SynthesizerConfig) -> None:
         super().__init__()
@@ -65,14 +65,14 @@ class Synthesizer(nn.Module, ABC):
 
     @torch.no_grad()
     def set_mel_statistics(self, mean: Tensor, deviation: Tensor) -> None:
-        """Let the network work on normalised mels; what goes in and comes out stays in the config's units.
+        """Set the statistics by which the network normalises mels. Its inputs and outputs keep the config's units.
 
         Args:
             mean: Of the training mels, per band. (M,)
             deviation: Of the training mels, per band. (M,)
         """
         self.mel_mean.copy_(mean)
-        self.mel_scale.copy_(deviation.clamp(min=1e-3))  # a band that never moves would otherwise divide by zero
+        self.mel_scale.copy_(deviation.clamp(min=1e-3))  # a constant band would otherwise divide by zero
 
     @abstractmethod
     def forward(
@@ -85,7 +85,7 @@ class Synthesizer(nn.Module, ABC):
         *,
         options: ForwardOptions = DRAW_PLAINLY,
     ) -> Any:
-        """Draw known recordings, from their texts and from what the network is given of them in training.
+        """Predict known recordings, from their texts and from the parts of the recordings that the network may see.
 
         Args:
             tokens: int64. (B, L)
@@ -109,8 +109,7 @@ class Synthesizer(nn.Module, ABC):
         Args:
             precision: Of the large weights; None for the fastest that the device has without loss of quality.
 
-        Returns:
-            What is called in place of `infer`. Later training does not change the weights that were prepared.
+        Returns: A callable that replaces `infer`. Later training does not change the prepared weights.
 
         Raises:
             ConfigError: If the network or the device does not have the precision.
@@ -131,7 +130,7 @@ class Synthesizer(nn.Module, ABC):
             tokens: int64. (B, L)
             token_lengths: (B,)
             speaker_embedding: (B, E); None if and only if the config's speaker_embedding_dim is 0.
-            max_frames: Where to give up, for all texts or for each. () or (B,)
+            max_frames: The length at which speech is cut off, for all texts or for each. () or (B,)
             options: Of single networks.
 
         Raises:
@@ -161,7 +160,7 @@ class Synthesizer(nn.Module, ABC):
             )
 
     def _encode(self, tokens: Tensor, token_lengths: Tensor, speaker_embedding: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The text's vectors with the voice's behind them, zero at padding (B, L, D), and what is valid (B, L)."""
+        """Encode the text, with the voice appended to each vector; zero at padding (B, L, D). Also the mask (B, L)."""
         mask = length_mask(token_lengths, tokens.shape[1])
         values = self.encoder(tokens, token_lengths, mask)
         if speaker_embedding is not None:
@@ -170,12 +169,12 @@ class Synthesizer(nn.Module, ABC):
         return values, mask
 
     def _finish(self, groups: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Groups of frames (B, T', r x M) to mels before and after the postnet (B, M, T), T as the mask (B, T) has."""
+        """Turn groups of frames (B, T', r x M) into mels before and after the postnet (B, M, T). The mask is (B, T)."""
         frames = groups.reshape(len(groups), -1, self.config.mel.n_mels)[:, : mask.shape[1]]
         before = frames.transpose(1, 2) * mask[:, None].to(groups.dtype)
         after = before + self.postnet(before, mask[:, None].to(before.dtype))
         return self._denormalised(before, mask), self._denormalised(after, mask)
 
     def _denormalised(self, frames: Tensor, mask: Tensor) -> Tensor:
-        """Frames of the network to those of the config, zero at padding. Both (B, M, T)"""
+        """Convert normalised frames to the config's units, zero at padding. Both (B, M, T)"""
         return (frames * self.mel_scale[:, None] + self.mel_mean[:, None]) * mask[:, None].to(frames.dtype)

@@ -1,4 +1,4 @@
-"""Long text in pieces that a synthesizer can hold in its attention."""
+"""Splits long text into pieces that are short enough for a synthesizer's attention."""
 
 import re
 
@@ -18,7 +18,7 @@ _CLAUSE_END = re.compile(r"[,;:—–](?=\s)")
 def split_sentences(text: str, max_characters: int = 200) -> list[str]:
     """Split a text at the ends of its sentences; a sentence that is too long at a clause, else between words.
 
-    No split stands after "Mr.", an initial or within "3.5". The pieces hold every word of the text, in order.
+    The text is not split after "Mr." or an initial, or within "3.5". The pieces hold every word of the text, in order.
 
     Args:
         text: As written, or normalised.
@@ -43,11 +43,12 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
     following = text[match.end() : match.end() + 20].lstrip("\"'“‘( \t\n")
     if match[0] != ".":
         return not (match[0].startswith((".", "…")) and following[:1].islower())
-    # One dot may belong to the word before it. The window keeps a text without spaces from being read over and over.
+    # One dot may belong to the word before it. Without the window, a text without spaces would be searched again and
+    # again.
     words = text[max(0, match.start() - 20) : match.start()].split()
     word = words[-1].lstrip("\"'“‘(") if words else ""
     if word.lower() in _ABBREVIATIONS:
-        # "No." asks for a number, the others for a name; "he said no." has neither.
+        # "No." must be followed by a number, the others by a name; in "he said no." neither follows.
         return word.lower() in ("no", "nos") and not following[:1].isdigit()
     return not (len(word) == 1 and word.isupper() and word != "I" and following[:1].isupper())
 
@@ -57,7 +58,7 @@ def _shorten(sentence: str, max_characters: int) -> list[str]:
     while len(sentence) > max_characters:
         window = sentence[: max_characters + 1]
         clauses = [match.end() for match in _CLAUSE_END.finditer(window)]
-        # A clause of a few letters would sound chopped off: then rather between words.
+        # A clause of a few letters would sound cut off; the text is then split between words.
         cut = clauses[-1] if clauses and clauses[-1] >= max_characters // 4 else window.rfind(" ")
         cut = cut if cut > 0 else max_characters
         parts.append(sentence[:cut].strip())

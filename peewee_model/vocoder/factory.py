@@ -1,4 +1,4 @@
-"""Which vocoders there are, and how one is loaded."""
+"""Makes a vocoder from its config, and loads one."""
 
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -20,7 +20,7 @@ class Vocoder(Protocol):
 
     @property
     def config(self) -> GriffinLimConfig | HiFiGanConfig:
-        """Its settings; `mel` says which mels it takes."""
+        """Its settings; `mel` describes the mels that it accepts."""
 
     def synthesize(self, mel: Tensor) -> NDArray[np.float32]:
         """Turn a log-mel into samples, between the centres of its first and its last frame.
@@ -37,7 +37,7 @@ class Vocoder(Protocol):
 
 
 class _AnyConfig(RootModel[VocoderConfig]):
-    """`config.json`, of whichever architecture."""
+    """`config.json` of any vocoder."""
 
 
 def make_vocoder(config: GriffinLimConfig | HiFiGanConfig) -> GriffinLim | HiFiGan:

@@ -1,7 +1,7 @@
-"""Griffin-Lim: samples whose spectrogram is the nearest to a given one, found without any training.
+"""Griffin-Lim: finds samples whose spectrogram is near to a given one. It needs no training.
 
-librosa has this too (`librosa.feature.inverse.mel_to_audio`). Ours is torch's transforms in a loop because librosa's
-first call compiles for 25 s and its non-negative least squares take longer than the phases; a test compares the two.
+librosa has this too (`librosa.feature.inverse.mel_to_audio`). But its first call compiles for 25 s, and its
+non-negative least squares take longer than the phases. So this module uses torch's transforms; a test compares the two.
 """
 
 import math
@@ -21,30 +21,30 @@ _TINY = 1e-12  # keeps quotients finite; far below any magnitude of a recording
 
 
 class GriffinLimSettings(BaseModel):
-    """How hard Griffin-Lim tries (`vocoder.griffin_lim` in params.yaml)."""
+    """Settings of Griffin-Lim (`vocoder.griffin_lim` in params.yaml)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     n_iterations: int = Field(ge=1)
     """Rounds of phase reconstruction. Quality saturates near 60."""
     momentum: float = Field(ge=0, le=1)
-    """How far each round overshoots; 0 is the algorithm of 1984. Perraudin et al. 2013 have 0.99."""
+    """Momentum of the phases between rounds; 0 is the algorithm of 1984. Perraudin et al. 2013 have 0.99."""
     n_inversion_updates: int = Field(ge=1)
     """Multiplicative updates that turn mel bands into a spectrum. 32 leave below 1 % of a recording's mel."""
 
 
 class GriffinLimConfig(GriffinLimSettings):
-    """What rides with this vocoder."""
+    """`config.json` of this vocoder."""
 
     arch: Literal["griffin_lim"]
     mel: MelConfig
-    """The mels that it takes."""
+    """The mels that it accepts."""
 
 
 class GriffinLim(nn.Module):
-    """Log-mel to samples by non-negative inversion of the filter bank, then by fast Griffin-Lim.
+    """Turns log-mels into samples: non-negative inversion of the filter bank, then fast Griffin-Lim.
 
-    Nothing is drawn at random: the phases start at zero, which on speech ends where random ones end.
+    Nothing is random: the phases start at zero. On speech this gives as good a result as random phases.
 
     Source:
         Perraudin, Balazs, Søndergaard 2013, "A fast Griffin-Lim algorithm"; Lee and Seung 2001 for the inversion.
@@ -80,9 +80,9 @@ class GriffinLim(nn.Module):
         return self.reconstruct_phases(magnitude).cpu().numpy()
 
     def invert_filter_bank(self, mel: Tensor) -> Tensor:
-        """Find a non-negative spectrum whose mel bands are the given ones, but for what lies at the floor.
+        """Find a non-negative spectrum whose mel bands are the given ones, except for values at the floor.
 
-        The floor was put where there was less: its power is subtracted, so that silence comes back as silence.
+        Lower values were raised to the floor. Here its power is subtracted, so that silence stays silence.
 
         Args:
             mel: Natural log of magnitude. (M, T)

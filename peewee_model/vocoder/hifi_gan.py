@@ -23,21 +23,21 @@ class GeneratorArchitecture(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     upsample_rates: tuple[int, ...] = Field(min_length=1)
-    """Samples out a sample in, of each transposed convolution; their product is mel.acoustic.hop_length. V1 and V2
-    of the paper have 8, 8, 2, 2; V3 has 8, 8, 4."""
+    """Upsampling factor of each transposed convolution; their product is mel.acoustic.hop_length. V1 and V2 of the
+    paper have 8, 8, 2, 2; V3 has 8, 8, 4."""
     upsample_kernel_sizes: tuple[int, ...]
-    """Their kernels. The paper has twice the rate."""
+    """Their kernel sizes. The paper has twice the rate."""
     upsample_initial_channels: int
     """Channels before the first of them; each halves the number. V1 has 512, V2 128, V3 256."""
     resblock_kernel_sizes: tuple[int, ...] = Field(min_length=1)
-    """A residual block for each after every upsampling; their outputs are averaged. V1 and V2 have 3, 7, 11; V3 has
-    3, 5, 7."""
+    """Kernel sizes of the residual blocks after every upsampling; their outputs are averaged. V1 and V2 have 3, 7, 11;
+    V3 has 3, 5, 7."""
     resblock_dilations: tuple[tuple[int, ...], ...]
     """The dilations in each of these blocks. V1 and V2 have 1, 3, 5 in all; V3 has 1, 2 and 2, 6 and 3, 12."""
     resblock_n_convolutions: Literal[1, 2]
     """Convolutions at each dilation: 2 adds one without dilation, as V1 and V2 have; V3 has 1."""
     leaky_relu_slope: float
-    """Below zero. The paper has 0.1."""
+    """Slope of the activation below zero. The paper has 0.1."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -64,11 +64,11 @@ class GeneratorArchitecture(BaseModel):
 
 
 class HiFiGanConfig(GeneratorArchitecture):
-    """What rides with a trained HiFi-GAN: the generator's sizes, and the mels it was trained on."""
+    """`config.json` of a trained HiFi-GAN: the generator's sizes, and the mels that it was trained on."""
 
     arch: Literal["hifi_gan"]
     mel: MelConfig
-    """The mels that it takes."""
+    """The mels that it accepts."""
 
 
 def check_upsampling(upsample_rates: Sequence[int], hop_length: int) -> None:
@@ -83,7 +83,7 @@ def check_upsampling(upsample_rates: Sequence[int], hop_length: int) -> None:
 
 
 class HiFiGan(nn.Module):
-    """Log-mel to samples. Its convolutions are plain; a training puts weight normalisation on and takes it off again.
+    """Turns log-mels into samples. Its convolutions are plain; a training adds and removes weight normalisation.
 
     Source:
         Kong et al. 2020, arXiv:2010.05646, section 2.2 and appendix A. A deviation: our frames are centred on multiples
@@ -109,7 +109,7 @@ class HiFiGan(nn.Module):
         self.output = nn.Conv1d(channels, 1, kernel_size=7, padding=3)
         for module in [*self.upsamplings, *self.receptive_fields.modules(), self.output]:
             if isinstance(module, (nn.Conv1d, nn.ConvTranspose1d)):
-                nn.init.normal_(module.weight, std=0.01)  # the authors' code; the paper does not say
+                nn.init.normal_(module.weight, std=0.01)  # from the authors' code; the paper does not have it
 
     def forward(self, mel: Tensor) -> Tensor:
         """Synthesize a batch, of equal lengths.
@@ -117,8 +117,7 @@ class HiFiGan(nn.Module):
         Args:
             mel: Natural log of magnitude. (B, M, T) with T > 0
 
-        Returns:
-            Between the centres of the first and the last frame: S = (T - 1) * hop_length. (B, S)
+        Returns: Samples between the centres of the first and the last frame: S = (T - 1) * hop_length. (B, S)
 
         Raises:
             ShapeError: If M differs from the config's ``n_mels``, or T is 0.
@@ -154,7 +153,7 @@ class ReceptiveFields(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Dilated convolutions, each added to what it reads."""
+    """Dilated convolutions, each with its input added to its output."""
 
     def __init__(
         self, channels: int, kernel_size: int, dilations: tuple[int, ...], config: GeneratorArchitecture
@@ -177,13 +176,13 @@ class ResidualBlock(nn.Module):
 
 
 def add_weight_norm(module: nn.Module) -> None:
-    """Split the weights of all convolutions into length and direction, in place: how a generator is trained."""
+    """Split the weights of all convolutions into length and direction, in place, for training."""
     for convolution in _convolutions(module):
         weight_norm(convolution)
 
 
 def remove_weight_norm(module: nn.Module) -> None:
-    """Make all convolutions plain again, in place: how a generator is released."""
+    """Make all convolutions plain again, in place, for a release."""
     for convolution in _convolutions(module):
         if is_parametrized(convolution, "weight"):
             remove_parametrizations(convolution, "weight")

@@ -1,4 +1,4 @@
-"""Speech of one person as an archive in LibriTTS's layout: packed from recordings, and looked over before use."""
+"""Speech of one person as an archive in LibriTTS's layout: packs recordings, and checks an archive before use."""
 
 import hashlib
 import io
@@ -23,17 +23,17 @@ PACKED = Path("data/adapt")
 SUBSET = "speech"
 MIN_S, MAX_S = 60.0, 1200.0
 MIN_UTTERANCES = 10
-"""Fewer can't be divided into what is trained on, what chooses the weights and what measures them."""
+"""Fewer can't be divided into utterances for training, for validation and for tests."""
 
 _SPEAKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,39}")
 
 
 @dataclass(frozen=True)
 class Speech:
-    """What an archive holds."""
+    """The contents of an archive."""
 
     speaker: str
-    """As the archive names the person."""
+    """The archive's name of the person."""
     n_utterances: int
     duration_s: float
 
@@ -43,7 +43,7 @@ def pack(recordings: Sequence[Recording], speaker: str | None, max_duration_s: f
 
     Args:
         recordings: Of one person.
-        speaker: What to call the person; None to make a name of the recordings' hash.
+        speaker: Name of the person; None to make one from the recordings' hash.
         max_duration_s: Longest recording that ingest takes.
 
     Raises:
@@ -75,12 +75,12 @@ def pack(recordings: Sequence[Recording], speaker: str | None, max_duration_s: f
 
 
 def look_over(archive: Path, max_duration_s: float, given: Path | None = None) -> Speech:
-    """Count what an archive holds, and refuse it unless a release can be adapted to it.
+    """Count the contents of an archive, and refuse it unless a release can be adapted to it.
 
     Args:
         archive: A .tar.gz in LibriTTS's layout.
         max_duration_s: Longest recording that ingest takes.
-        given: What the person who gave it knows it as, for messages; None if as the archive.
+        given: The name by which the user knows it, for messages; None for the archive's path.
 
     Raises:
         SpeechError: If it is not of one person, is too short or too long, or lacks texts or recordings; they are named.

@@ -1,4 +1,4 @@
-"""A folder of one person's recordings, as people have them: which text belongs to which, and what is missing.
+"""Reads a folder of one person's recordings: finds the text of each one, and what is missing.
 
 name.wav or name.flac   with   name.txt, name.lab or name.normalized.txt
 metadata.csv            with lines `name|text` or `name|text|normalised text`, and recordings in it or in `wavs/`
@@ -11,26 +11,26 @@ from pathlib import Path
 from peewee_model.errors import PeeweeError
 
 METADATA = "metadata.csv"
-"""As LJSpeech has it."""
+"""The file name that LJSpeech uses."""
 AUDIO = (".wav", ".flac")
 TEXTS = (".normalized.txt", ".txt", ".lab")
-"""The first that is there counts."""
+"""Endings of text files; the first file that exists is used."""
 _SHOWN = 5
 
 
 class SpeechError(PeeweeError):
-    """What was given is no speech that a release can be adapted to."""
+    """A release can't be adapted to these recordings."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording and what is said in it."""
+    """A recording and its text."""
 
     name: str
     audio: Path
     text: str
     normalized: bool
-    """Whether the text is written as it is spoken: no numbers, no abbreviations."""
+    """Whether the text is written as it is spoken, without numbers and abbreviations."""
 
 
 def find_recordings(folder: Path) -> list[Recording]:
@@ -40,7 +40,7 @@ def find_recordings(folder: Path) -> list[Recording]:
         Sorted by name.
 
     Raises:
-        SpeechError: Names recordings without a text, texts without a recording, and what can't be read.
+        SpeechError: Names recordings without a text, texts without a recording, and files that can't be read.
     """
     audio = {path.stem: path for path in _audio_files(folder)}
     metadata = folder / METADATA
@@ -75,7 +75,7 @@ def _of_files(folder: Path) -> Iterator[tuple[str, tuple[str, bool]]]:
     found: dict[str, tuple[str, bool]] = {}
     for path in sorted(folder.iterdir()):
         ending = next((ending for ending in TEXTS if path.name.lower().endswith(ending)), None)
-        # `name.original.txt` stands beside `name.normalized.txt` in LibriTTS, and is called so by nobody else.
+        # `name.original.txt` is beside `name.normalized.txt` in LibriTTS; no other corpus uses this name.
         if ending is None or path.name.startswith("."):
             continue
         name = path.name[: -len(ending)].removesuffix(".original")

@@ -1,4 +1,4 @@
-"""What params.yaml says to adapt a release: the profile `adapt`, with the release, its architecture and the speech."""
+"""The overlay that adapts a release: the profile `adapt`, with the release, its architecture and the speech."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +12,17 @@ from pipeline.profiles.overlay import load_overlay, merge
 
 PROFILE = "adapt"
 CORPUS = "adapt"
-"""What the speech is called in tables and reports."""
+"""Name of the speech's corpus in tables and reports."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How to adapt."""
+    """The user's choices of an adaptation."""
 
     steps: int
-    """Of the synthesizer."""
+    """Training steps of the synthesizer."""
     vocoder_steps: int
-    """Of a vocoder that is trained; 0 keeps it."""
+    """Training steps of a vocoder that is trained; 0 keeps the release's vocoder."""
     channel: str
 
 
@@ -31,8 +31,8 @@ def overlay(base: PinnedRelease, archive: Path, speech: Speech, wanted: Wanted, 
 
     Args:
         base: The release.
-        archive: In LibriTTS's layout; named by a path in the project as it is given.
-        speech: What it holds.
+        archive: An archive in LibriTTS's layout, at a path in the project.
+        speech: The contents of the archive.
         wanted: How to adapt.
         licence: Terms of the recordings.
 
@@ -42,7 +42,7 @@ def overlay(base: PinnedRelease, archive: Path, speech: Speech, wanted: Wanted, 
     (source,) = local_sources([f"{CORPUS}={archive}"], licence)
     if not archive.is_absolute():
         source["url"] = f"file:{archive.as_posix()}"
-        source.pop("ids", None)  # the name that we gave the person is nobody else's
+        source.pop("ids", None)  # no other person has the name that we gave
     found = with_archives(load_overlay(PROFILE), [source])
     start_from(found, base)
     training = {"schedule": _schedule(wanted.steps), "decay_from": wanted.steps // 2}

@@ -1,4 +1,4 @@
-"""Archives that no place has: read from their URL, hashed, and not kept."""
+"""Reads archives that no place has from their URLs. They are hashed, and not kept."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ class _Params(Section):
 
 
 def with_credentials(source: Source, root: Path) -> Source:
-    """Take the URL from params.yaml, if it names the same archive: a release's own has its secrets hidden."""
+    """Return the source of params.yaml if it is the same archive: its URL has the secrets, a release's does not."""
     try:
         known = read(_Params, root / PARAMS_FILE).corpus.sources
     except ConfigError:
@@ -27,7 +27,7 @@ def with_credentials(source: Source, root: Path) -> Source:
 
 
 def stream(source: Source, patience: Patience | None = None) -> Iterator[bytes]:
-    """Read an archive from its URL; a broken transfer goes on where it stopped.
+    """Read an archive from its URL; a broken transfer continues where it stopped.
 
     Raises:
         DownloadError: If it can't be read.

@@ -1,4 +1,4 @@
-"""The code that made a release: the files of its commit, against the hashes in its lineage and its provenance."""
+"""Compares the code of a release's commit with the hashes in its lineage and its provenance."""
 
 import os
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ COMMIT_IT = "commit the code before `dvc repro`, and train again"
 
 
 def open_commit(root: Path, record: Record, report: Report) -> str | None:
-    """Find the commit of a release in the repository of a project; None if it can't be read, which is noted.
+    """Find the commit of a release in a project's repository; None, with a note, if it can't be read.
 
     Args:
-        root: Of the project. It may be a subfolder of the repository.
+        root: The project's folder. It may be a subfolder of the repository.
         record: Of the release.
         report: Receives what is not seen.
 

@@ -16,27 +16,27 @@ UTTERANCES_FILE = "utterances.parquet"
 
 
 def features_version(store: Store, version: str) -> str:
-    """Say which features a release was trained on.
+    """Return the version of the features that a release was trained on.
 
     Raises:
-        ReleaseNotFoundError: If the release is not there, or too old to say.
-        TamperedReleaseError: If what it says is not what its manifest lists.
+        ReleaseNotFoundError: If the release does not exist, or is too old to record it.
+        TamperedReleaseError: If the record differs from the manifest.
     """
     return version_of(store.read_file(version, FEATURES_FILE))
 
 
 def fetch_utterances(store: Store, features: str) -> Path:
-    """Get the table of utterances as a local file, compared with its hash.
+    """Return the table of utterances as a local file, compared with its hash.
 
     Raises:
-        ReleaseNotFoundError: If the store holds no such features.
-        TamperedReleaseError: If the table is another.
+        ReleaseNotFoundError: If the store does not have these features.
+        TamperedReleaseError: If the table has another hash.
     """
     return store.feature_tables.fetch(features, UTTERANCES_FILE)
 
 
 def read_utterances(path: Path, columns: Sequence[str], **equal: str) -> pa.Table:
-    """Read columns of a table of utterances, of those rows alone that have the given values.
+    """Read columns of a table of utterances, only of rows with the given values.
 
     Row groups whose statistics exclude the values are not read.
 

@@ -21,12 +21,12 @@ ASPECTS = {
     "speaker": "speaker_id",
     "split": "split",
 }
-"""In what an utterance can differ, and the column that holds it."""
+"""The aspects in which an utterance can differ, and the column of each."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One value that differs; None where there is none."""
+    """One value that differs; None on the side that does not have it."""
 
     name: str
     before: Any
@@ -35,7 +35,7 @@ class Change:
 
 @dataclass(frozen=True)
 class SplitSize:
-    """How much a split holds, before and after."""
+    """The size of a split, before and after."""
 
     split: str
     n_utterances: tuple[int, int]
@@ -80,13 +80,13 @@ def compare(store: Store, before: str, after: str) -> Difference:
     """Compare two releases of a store.
 
     Args:
-        store: Where they are.
+        store: The store of both releases.
         before: A channel or version.
-        after: Another.
+        after: Another channel or version.
 
     Raises:
-        ReleaseNotFoundError: If one is not there.
-        TamperedReleaseError: If something read is not what its manifest says.
+        ReleaseNotFoundError: If one of them does not exist.
+        TamperedReleaseError: If a file that is read differs from its manifest.
     """
     versions = store.resolve(before), store.resolve(after)
     first, second = (store.read_manifest(version) for version in versions)
@@ -130,7 +130,7 @@ def compare_data(before: Path, after: Path) -> DataDifference:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """Name the keys whose values differ, in alphabetical order."""
+    """List the keys whose values differ, in alphabetical order."""
     keys = sorted(before.keys() | after.keys())
     return tuple(Change(key, before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key))
 
@@ -150,7 +150,7 @@ def flatten(document: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _differs(before: Path, after: Path, column: str, stays: Any, place: Any) -> Any:
-    """Of each utterance that both tables hold, in the order of the first: whether the column differs."""
+    """Return, for each utterance of both tables, in the order of the first, whether the column differs."""
     old = read_utterances(before, [column])[column].filter(stays)
     new = read_utterances(after, [column])[column].take(place)
     return pc.fill_null(pc.not_equal(old, new), True)
@@ -203,7 +203,7 @@ def _hashes(manifest: Manifest) -> dict[str, str]:
 
 
 def _dependencies(store: Store, version: str) -> dict[str, str]:
-    """What a release's provenance says that it was made from, each with its digest; empty for an old release."""
+    """Return what a release was made from, by its provenance, with digests; empty for an old release."""
     if PROVENANCE not in store.read_manifest(version).files:
         return {}
     found = read_provenance(store.read_file(version, PROVENANCE)).dependencies

@@ -1,25 +1,25 @@
-"""What an audit says when the answer is no, not whole, or can't be given. Each has an exit code of its own.
+"""The errors of an audit. Each has an exit code of its own.
 
 PeeweeError
-└── AuditError             2  a question can't be asked or answered
-    ├── DiffersError       3  something is not what the release says
-    └── NotAllSeenError    4  nothing that was seen differs, but not everything was seen
+└── AuditError             2  the audit can't be done
+    ├── DiffersError       3  something differs from the release's record
+    └── NotAllSeenError    4  nothing differs, but not everything could be read
 """
 
 from peewee_model.errors import PeeweeError
 
 
 class AuditError(PeeweeError):
-    """A question can't be asked or answered."""
+    """The audit can't be done."""
 
 
 class DiffersError(AuditError):
-    """Something is not what the release says."""
+    """Something differs from the release's record."""
 
     exit_code = 3
 
 
 class NotAllSeenError(AuditError):
-    """Nothing that was seen differs, but not everything was seen; the message says how to see the rest."""
+    """Nothing differs, but not everything could be read; the message explains how to read the rest."""
 
     exit_code = 4

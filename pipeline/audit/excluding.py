@@ -1,4 +1,4 @@
-"""One more line in the list of exclusions. `pipeline/corpora/exclusions.py` says what the list is, and reads it."""
+"""Adds a line to the list of exclusions. `pipeline/corpora/exclusions.py` describes the list and reads it."""
 
 import csv
 import io
@@ -9,10 +9,10 @@ from pipeline.corpora.exclusions import EXCLUSIONS, HEADER, Exclusion, Exclusion
 
 
 def add_exclusion(exclusion: Exclusion, path: Path = EXCLUSIONS) -> None:
-    """Add one line, and write the list sorted, so that git shows that line alone.
+    """Add one line, and write the list sorted, so that git's diff is this line alone.
 
     Raises:
-        ExclusionError: If it is on the list already, or is no exclusion, or the list can't be read.
+        ExclusionError: If the line is on the list already, or is invalid, or the list can't be read.
     """
     added = checked([exclusion.kind, exclusion.id, exclusion.reason], "exclusion")
     listed = read_exclusions(path).entries

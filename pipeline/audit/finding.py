@@ -1,4 +1,4 @@
-"""What an audit finds, what it has not seen, and its verdict."""
+"""The results of an audit: its findings, what it could not read, and its verdict."""
 
 import re
 from collections import Counter
@@ -14,7 +14,7 @@ _SAID = re.compile(r"(?P<path>\S+): expected (?P<expected>.+?), found (?P<found>
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not what the release says."""
+    """One thing that differs from the release's record."""
 
     place: str
     """`workspace`, `cache` and `remote` (DVC's), `store`, `channel`, `record` (the release's own files contradict each
@@ -29,19 +29,19 @@ class Finding:
 
 
 class Verdict(StrEnum):
-    """What an audit concludes."""
+    """The conclusion of an audit."""
 
     AS_IT_WAS_MADE = "as it was made"
-    """Everything that the release depends on was seen, and nothing differs."""
+    """Everything that the release depends on was read, and nothing differs."""
     DIFFERS = "differs"
-    """Something is not what the release says."""
+    """Something differs from the release's record."""
     NOT_ALL_SEEN = "not all seen"
-    """Nothing that was seen differs, but something was seen nowhere."""
+    """Nothing that was read differs, but something was found in no place."""
 
 
 @dataclass
 class Report:
-    """What an audit did."""
+    """Counts and results of an audit."""
 
     version: str
     findings: list[Finding] = field(default_factory=list)
@@ -50,28 +50,28 @@ class Report:
     n_bytes: int = 0
     """Number of hashed bytes."""
     unseen: list[str] = field(default_factory=list)
-    """What was seen in no place, though the release depends on it: without it the verdict is `not all seen`."""
+    """Things that the release depends on and that no place has. If there are any, the verdict is `not all seen`."""
     notes: list[str] = field(default_factory=list)
-    """What was not looked at, and need not be: a further copy, or a question that nobody asked."""
+    """Things that were not read and that the verdict does not need, such as a further copy."""
     remedies: list[str] = field(default_factory=list)
-    """How to see what was not seen, without repetitions."""
+    """How the user can make the missing things readable, each advice once."""
     complete: bool = True
-    """Whether everything was looked at; an audit stops at its first finding unless it is asked to go on."""
+    """Whether the audit ran to its end; it stops at the first finding unless it is asked to continue."""
 
     @property
     def verdict(self) -> Verdict:
-        """One of three."""
+        """The verdict."""
         if self.findings:
             return Verdict.DIFFERS
         return Verdict.NOT_ALL_SEEN if self.unseen else Verdict.AS_IT_WAS_MADE
 
     def miss(self, what: str, remedy: str) -> None:
-        """Note something that the release depends on and that is seen nowhere."""
+        """Note something that the release depends on and that no place has."""
         self.unseen.append(what)
         self.advise(remedy)
 
     def advise(self, remedy: str) -> None:
-        """Note one more way to see what was not seen."""
+        """Add an advice how to make missing things readable."""
         if remedy not in self.remedies:
             self.remedies.append(remedy)
 
@@ -80,7 +80,7 @@ class Report:
 
         Raises:
             DiffersError: If something differs; names the first.
-            NotAllSeenError: If something was not seen; names the first, and the remedies.
+            NotAllSeenError: If something was not found; names the first, and the remedies.
         """
         if self.verdict is Verdict.DIFFERS:
             raise DiffersError(f"release {self.version} is not what it was made as: {self.findings[0]}")
@@ -92,7 +92,7 @@ class Report:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the report as plain data, for `--json`."""
         return {
             "version": self.version,
             "verdict": self.verdict,
@@ -108,7 +108,7 @@ class Report:
 
 
 def from_error(place: str, path: str, error: Exception) -> Finding:
-    """Make a finding of an error whose message says what was expected and found; `path` if it names none."""
+    """Make a finding from an error that has the expected and the found value; `path` is used if it has none."""
     text = " ".join(str(error).split())
     said = _SAID.search(text)
     if said:

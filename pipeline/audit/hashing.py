@@ -1,6 +1,6 @@
-"""Hashing many files at the same time, each once; answers come in the order of the questions.
+"""Hashes many files at the same time, each once. The results come in the order of the requests.
 
-Nothing here uses a time of change.
+Modification times are not used.
 """
 
 import hashlib
@@ -16,40 +16,40 @@ from peewee_model.release.manifest import FileEntry
 from pipeline.audit.finding import Finding, Report
 
 BLOCK = 1 << 20
-AHEAD = 4  # files that are hashed before their turn, for each thread
+AHEAD = 4  # files that are hashed in advance, for each thread
 
 
 @dataclass(frozen=True)
 class Digests:
-    """Both hashes of a file: SHA-256, which nobody can collide, and MD5, which is in DVC's records."""
+    """Both hashes of a file: SHA-256, which is safe against collisions, and MD5, which DVC records."""
 
     entry: FileEntry
     md5: str
 
 
 Source = Path | Callable[[], Iterator[bytes]]
-"""A local file, or a function that reads another one; it raises FileNotFoundError if that is not there."""
+"""A local file, or a function that reads a remote one and raises FileNotFoundError if it does not exist."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One file to hash, and what to say when that is done."""
+    """One file to hash, and a function that compares the hashes."""
 
     place: str
     source: Source | None
-    """None: nothing to hash, only to conclude."""
+    """None if there is no file to hash; `conclude` is called all the same."""
     conclude: Callable[[Digests | None], Iterable[Finding]]
-    """Receives the hashes, or None if the file is not there."""
+    """Receives the hashes, or None if the file does not exist."""
 
 
 Item = Job | Finding
 
 
 class Hasher:
-    """Hashes in threads: hashlib lets others run meanwhile.
+    """Hashes in several threads: hashlib releases the interpreter's lock.
 
     Args:
-        report: Where files and bytes are counted.
+        report: Receives the counts of files and bytes.
         progress: Receives the number of bytes of each block.
     """
 
@@ -61,7 +61,7 @@ class Hasher:
         self._threads = max(2, os.cpu_count() or 1)
 
     def run(self, items: Iterable[Item]) -> Iterator[Finding]:
-        """Work through items in order; several are hashed ahead of their turn."""
+        """Process items in order; several are hashed in advance."""
         pool = ThreadPoolExecutor(self._threads)
         waiting: deque[tuple[Item, Future[Digests | None] | None]] = deque()
         try:
@@ -78,7 +78,7 @@ class Hasher:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self, pool: ThreadPoolExecutor, place: str, source: Source) -> Future[Digests | None]:
-        """A file that has several names (hard links into DVC's cache) is hashed once."""
+        """Start to hash a file. A file with several names (hard links into DVC's cache) is hashed once."""
         if not isinstance(source, Path):
             return pool.submit(self.digest, place, source)
         try:
@@ -97,7 +97,7 @@ class Hasher:
         return item.conclude(future.result() if future else None)
 
     def digest(self, place: str, source: Source) -> Digests | None:
-        """Hash one file now; None if it is not there."""
+        """Hash one file now; None if it does not exist."""
         sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
         try:
             for block in _read(source) if isinstance(source, Path) else source():

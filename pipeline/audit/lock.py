@@ -1,4 +1,4 @@
-"""dvc.lock and dvc.yaml of the workspace, against the lineage of a release."""
+"""Compares dvc.lock and dvc.yaml of the workspace with the lineage of a release."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ LOCK, GRAPH = str(graph.LOCK), str(graph.GRAPH)
 
 
 def read_stages(root: Path, name: str) -> dict[str, Any] | Finding | None:
-    """Read the stages of dvc.lock or dvc.yaml; None if the file is not there."""
+    """Read the stages of dvc.lock or dvc.yaml; None if the file does not exist."""
     try:
         document = load_yaml((root / name).read_bytes())
         stages = (document or {}).get("stages") or {}
@@ -59,7 +59,7 @@ def check_lock(stage: str, entry: StageEntry, locked: dict[str, Any]) -> Iterato
 
 
 def check_graph(stage: str, entry: StageEntry, stages: dict[str, Any]) -> Iterator[Finding]:
-    """Compare what dvc.yaml says of a stage with how it ran for the release."""
+    """Compare a stage of dvc.yaml with the stage as it ran for the release."""
     found = stages.get(stage)
     if found is None:
         yield _differs(GRAPH, stage, "the stage", None)
@@ -77,7 +77,7 @@ def check_graph(stage: str, entry: StageEntry, stages: dict[str, Any]) -> Iterat
 
 
 def edge_of(locked: dict[str, Any], stage: str, path: str) -> Edge | None:
-    """Read one output of dvc.lock, which nobody vouches for."""
+    """Read one output of dvc.lock. The release does not confirm this record."""
     for item in (locked.get(stage) or {}).get("outs") or []:
         if isinstance(item, dict) and item.get("path") == path and isinstance(item.get("md5"), str):
             return Edge(path=path, algorithm="md5", hash=item["md5"], size=None, n_files=None)

@@ -1,4 +1,4 @@
-"""Where a project keeps what its stages made: the workspace, DVC's cache, DVC's remote."""
+"""The places where a project keeps the outputs of its stages: the workspace, DVC's cache, DVC's remote."""
 
 import hashlib
 import json
@@ -15,36 +15,36 @@ from pipeline.graph.stages import GRAPH
 
 PROJECT_FILES = (str(GRAPH), ".dvc")
 _RUNS = "peewee-runs"
-"""DVC's name, here alone, of the remote that PEEWEE_REMOTE gives."""
+"""Name that this module gives to PEEWEE_REMOTE as a remote of DVC."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A file that a place holds, or should."""
+    """A file that a place has, or should have."""
 
     source: Source
     md5: str | None
-    """As DVC's record has it; None if the record names the folder only."""
+    """The hash in DVC's record; None if the record has only the folder's hash."""
     where: str
-    """The path to name when it differs."""
+    """The path that a finding names."""
 
 
 class Place(Protocol):
-    """Where outputs of stages may be."""
+    """A place where outputs of stages may be."""
 
     name: str
     whole: bool
-    """Whether an output that is there has all its files there."""
+    """Whether an output is in the place either completely or not at all."""
 
     def files(self, edge: Edge) -> dict[str, Held] | Finding | None:
-        """Name the files of an output that are there, or should be; None if it is not there at all.
+        """List the files of an output that the place has, or should have; None if it does not have the output.
 
-        A finding says that the place's own record of the output is not what it should be.
+        It returns a finding if the place's own record of the output is wrong.
         """
 
 
 class Workspace:
-    """The files as the stages left them.
+    """The files in the workspace, where the stages wrote them.
 
     Args:
         root: Of the repository.
@@ -57,7 +57,7 @@ class Workspace:
         self._root = root
 
     def files(self, edge: Edge) -> dict[str, Held] | Finding | None:
-        """See `Place`. Links are followed: DVC may have put them."""
+        """See `Place`. Links are followed, because DVC may have made them."""
         path = self._root / edge.path
         if not path.is_dir():
             is_there = path.exists() or path.is_symlink()
@@ -85,7 +85,7 @@ class ObjectPlace:
         self._database = database
 
     def files(self, edge: Edge) -> dict[str, Held] | Finding | None:
-        """See `Place`. The listing of a folder is compared with its own hash before it is believed."""
+        """See `Place`. The listing of a folder is compared with its own hash before it is used."""
         if not edge.hash.endswith(".dir"):
             return {edge.path: self._held(edge.path, edge.hash)}
         where = f"{edge.path} ({self._path(edge.hash)})"
@@ -117,12 +117,12 @@ class ObjectPlace:
 
 
 def open_places(root: Path, offline: bool, run_remote: str = "") -> list[Place]:
-    """Open DVC's cache and, unless offline, the remotes: those of runs, and the default one or, without one, all.
+    """Open DVC's cache and, unless offline, the remotes: that of runs, and the default remote or, if none is set, all.
 
     Args:
         root: Of the project.
-        offline: Whether remotes are left alone.
-        run_remote: Where runs keep what they make (PEEWEE_REMOTE); empty for nowhere.
+        offline: Whether remotes are not used.
+        run_remote: Address where runs keep their outputs (PEEWEE_REMOTE); empty for none.
 
     Raises:
         AuditError: If DVC can't read its own configuration.
@@ -132,7 +132,7 @@ def open_places(root: Path, offline: bool, run_remote: str = "") -> list[Place]:
 
     url = f"{run_remote if '://' in run_remote else Path(run_remote).expanduser().absolute()}/dvc"
     runs = {_RUNS: {"url": url}} if run_remote else {}
-    config = {"core": {"no_scm": True}, "remote": runs}  # git is asked elsewhere: DVC refuses a folder without it
+    config = {"core": {"no_scm": True}, "remote": runs}  # DVC refuses a folder without git
     try:
         with Repo(str(root), config=config) as repo:
             places: list[Place] = [ObjectPlace("cache", repo.cache.local)]

@@ -1,4 +1,4 @@
-"""What the stages made, wherever the project keeps it, against what the release says that they made."""
+"""Compares the outputs of the stages, in all places of the project, with the release's record of them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,25 +12,25 @@ from pipeline.release.committed import folder_hash
 
 @dataclass
 class Output:
-    """One output of a stage, and in how many places each of its files was found."""
+    """One output of a stage, and the number of places that have each of its files."""
 
     edge: Edge
     files: Mapping[str, FileEntry]
-    """What it should be, by path."""
+    """The expected hash and size of each file, by path."""
     n_found: dict[str, int] = field(default_factory=dict)
 
     def missing(self) -> list[str]:
-        """Name the files that no place holds."""
+        """List the files that no place has."""
         return [path for path in sorted(self.files) if not self.n_found.get(path)]
 
 
 def check_output(output: Output, places: Sequence[Place], trusted: bool = True) -> Iterator[Item]:
-    """Name what is to be hashed of an output, in each place.
+    """List the files of an output that are to be hashed, in each place.
 
     Args:
-        output: Receives what is found, while the items are worked through.
-        places: Where to look.
-        trusted: Whether the output's own MD5 is one that the release vouches for.
+        output: It counts the files that are found, while the items are processed.
+        places: The places to read.
+        trusted: Whether the output's own MD5 is in the release's record.
     """
     for place in places:
         held = place.files(output.edge)
@@ -82,7 +82,7 @@ class _Conclusion:
 
 
 def _compare_folder(output: Output, place: Place, md5s: Mapping[str, str]) -> Iterable[Finding]:
-    """With every file right, DVC's hash of the folder must be the one of the release's lineage."""
+    """Compare DVC's hash of a folder, whose files are all right, with the release's lineage."""
     if md5s.keys() != output.files.keys():
         return
     prefix = f"{output.edge.path}/"

@@ -1,4 +1,4 @@
-"""The project's own copies of what made a release: the workspace, DVC's cache and remote, dvc.lock, and git."""
+"""Audits the project's own copies of a release's files: the workspace, DVC's cache and remote, dvc.lock, and git."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ RELEASE = Path("release")
 UTTERANCES = Path("data/utterances.parquet")
 BUNDLE = "bundle"
 Others = Callable[[], Iterator[tuple[str, Manifest]]]
-"""Names other releases, with their manifests."""
+"""Yields other releases, with their manifests."""
 
 
 class Project:
@@ -38,8 +38,8 @@ class Project:
         record: Of the release.
         report: Receives counts, and what is not seen.
         hasher: For all files.
-        offline: Whether remotes and the archives' servers are left alone.
-        remote: Where runs keep what they make (PEEWEE_REMOTE); empty for nowhere.
+        offline: Whether remotes and the archives' servers are not used.
+        remote: Address where runs keep their outputs (PEEWEE_REMOTE); empty for none.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Project:
         self._remote = remote
 
     def findings(self, others: Others) -> Iterator[Finding]:
-        """Find what differs from the release, in the order of the graph.
+        """Yield what differs from the release, in the order of the graph.
 
         Raises:
             GitError: If the project is in a repository that git refuses to read.
@@ -85,7 +85,7 @@ class Project:
         self._report.notes.append(what)
 
     def _items(self, places: list[Place], stages: dict[str, dict[str, Any]]) -> Iterator[Item]:
-        """Name what is to be hashed, and what differs without hashing, stage after stage."""
+        """Yield, stage after stage, files to hash, and findings that need no hashing."""
         for stage in self._record.stages:
             entry = self._record.manifest.lineage[stage]
             if lock.LOCK in stages:
@@ -106,7 +106,7 @@ class Project:
         yield from check_output(Output(edge, self._record.release_files), here, trusted=False)
 
     def _missing(self, output: Output, _: Digests | None) -> Iterator[Finding]:
-        """Note the files of an output that no place has; an archive is then read from its URL."""
+        """Note the files of an output that no place has. A missing archive is first read from its URL."""
         missing = output.missing()
         if not self._offline:
             for path in [path for path in missing if path.startswith(f"{ARCHIVES}/")]:
@@ -117,7 +117,7 @@ class Project:
             self._miss(f"{missing[0]}{more}: in no place that was looked at")
 
     def _miss(self, what: str) -> None:
-        """Note a product that is not seen, and where it may be."""
+        """Note a product that no place has, and where it may be."""
         self._report.miss(what, f"the tag of the run that made it is release-{self._record.version}")
         if self._offline:
             self._report.advise("run the audit without --offline")
@@ -142,10 +142,10 @@ class Project:
             yield Finding("source", f"{path} ({source.public_url})", f"sha256 {source.sha256}", found)
 
     def _other_release(self, locked: dict[str, Any] | None, others: Others) -> str | None:
-        """Say whose files the workspace holds; None if they are this release's.
+        """Name the release whose files are in the workspace; None if they are this release's.
 
-        They are this release's if dvc.lock agrees with it to the last entry; or, since dvc.lock may be altered or gone,
-        if `release` or the receipt of `publish` is this release's.
+        They are this release's if all entries of dvc.lock agree with it. dvc.lock may be altered or missing, so it is
+        also enough if `release` or the receipt of `publish` is this release's.
         """
         mine = self._record.version
         if locked is not None and _agrees(self._record.manifest, locked):
@@ -169,7 +169,7 @@ class Project:
         return receipt.get("version") if isinstance(receipt, dict) else None
 
     def _release_version(self) -> str | None:
-        """Return the version of what is in `release`, if that is whole."""
+        """Return the version of the folder `release`; None if it is not a complete release."""
         try:
             version = read_manifest(self._root / RELEASE)[1]
             verify_release(self._root / RELEASE, version)
@@ -178,7 +178,7 @@ class Project:
         return version
 
     def _is_another_bundle(self, edge: Edge | None) -> bool:
-        """Return whether `release` is another release of the same models, and dvc.lock says so."""
+        """Return whether `release` is another release of the same models, by its content and by dvc.lock."""
         version = self._release_version()
         if version in (None, self._record.version) or edge is None:
             return False
@@ -200,7 +200,7 @@ class Project:
 
 
 def _agrees(manifest: Manifest, locked: dict[str, Any]) -> bool:
-    """Return whether dvc.lock says the same of every stage as a release."""
+    """Return whether dvc.lock and a release have the same record of every stage."""
     return bool(manifest.lineage) and not any(
         finding for stage, entry in manifest.lineage.items() for finding in lock.check_lock(stage, entry, locked)
     )

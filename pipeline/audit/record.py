@@ -1,7 +1,7 @@
-"""What a release says of itself: its manifest and the files beside it, read, and compared with each other.
+"""A release's record of itself: reads its manifest and the files beside it, and compares them with each other.
 
-The version is the hash of the manifest, and the manifest lists every other file: whoever knows the version can believe
-what is read here. That the records agree is another matter, and what `contradictions` looks for.
+The version is the hash of the manifest, and the manifest has the hash of every other file. So all these files are
+authentic if the version is right. They may still contradict each other; `contradictions` looks for that.
 """
 
 import graphlib
@@ -27,12 +27,12 @@ from pipeline.warm_start import RELEASE
 ARCHIVES = "data/archives"
 FEATURES_FOLDER = "data"
 DESCRIPTIONS = (FEATURES_FILE, LINKS_FILE, EXCLUSIONS_FILE, PROVENANCE, CROISSANT, "MODEL_CARD.md")
-"""Files that bundle writes itself; every other one is a stage's."""
+"""Files that bundle writes itself; a stage made every other file."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a release says of how it was made. A field is None if it could not be read."""
+    """A release's record of how it was made. A field is None if it could not be read."""
 
     version: str
     manifest: Manifest
@@ -43,7 +43,7 @@ class Record:
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """The archives, as their publishers give them; none if the parameters name none, or can't be read."""
+        """The archives of the parameters; empty if there are none, or if the parameters can't be read."""
         try:
             return CorpusConfig.model_validate(self.manifest.params.get("corpus")).sources
         except ValidationError:
@@ -51,7 +51,7 @@ class Record:
 
     @property
     def stages(self) -> list[str]:
-        """The stages before the release, makers before readers; in alphabetical order if they go round in a circle."""
+        """The stages before the release, each after those that it reads from; alphabetical if they form a circle."""
         maker = {edge.path: name for name, entry in self.manifest.lineage.items() for edge in entry.outs}
         reads = {
             name: {maker[edge.path] for edge in entry.deps if edge.path in maker}
@@ -63,7 +63,7 @@ class Record:
             return sorted(reads)
 
     def outs(self, stage: str) -> list[tuple[Edge, dict[str, FileEntry]]]:
-        """Name what a stage wrote, each output with its files by their SHA-256; its link comes last."""
+        """List the outputs of a stage, each with the SHA-256 of its files; its link is the last."""
         if self.links is None or stage not in self.links.stages:
             return []
         products = self.links.stages[stage]
@@ -79,7 +79,7 @@ class Record:
 
     @property
     def code(self) -> dict[str, Edge]:
-        """What stages read that no stage made: code, and lists that git tracks."""
+        """The files that stages read and no stage made: code, and lists that git tracks."""
         return code_edges(self.manifest.lineage)
 
     @property
@@ -90,7 +90,7 @@ class Record:
 
 
 def contradictions(record: Record) -> Iterator[Finding]:
-    """Compare what a release says in one place with what it says in another, archives first."""
+    """Compare the records of a release with each other, archives first."""
     manifest, links = record.manifest, record.links
     products = links.products if links else {}
     if manifest.lineage and not record.sources:
@@ -130,7 +130,7 @@ def entry_of(data: bytes) -> FileEntry:
 
 
 def _parent_contradictions(record: Record, products: dict[str, FileEntry]) -> Iterator[Finding]:
-    """The release that training started from: as params.yaml, its fetched copy and the provenance name it."""
+    """Compare the release that training started from in params.yaml, in its fetched copy and in the provenance."""
     parent = record.manifest.parent
     asked = record.manifest.params.get("base")
     parts = asked.get("parts") if isinstance(asked, dict) else None
@@ -152,7 +152,7 @@ def _parent_contradictions(record: Record, products: dict[str, FileEntry]) -> It
 
 
 def _lineage_contradictions(lineage: dict[str, StageEntry]) -> Iterator[Finding]:
-    """What a stage read must be what its maker wrote."""
+    """Check that each file that a stage read has the hash that its maker wrote."""
     written = {edge.path: (name, edge.hash) for name, entry in lineage.items() for edge in entry.outs}
     for name, entry in sorted(lineage.items()):
         for edge in entry.deps:
@@ -186,7 +186,7 @@ def _link_contradictions(manifest: Manifest, links: ReleaseLinks) -> Iterator[Fi
 def _file_contradictions(
     manifest: Manifest, features: FeaturesManifest | None, products: dict[str, FileEntry]
 ) -> Iterator[Finding]:
-    """Published files and tables are those that stages made."""
+    """Check that published files and tables are those that stages made."""
     stated = {f"{MANIFEST}: {name}": (_product(name), entry) for name, entry in sorted(manifest.files.items())}
     for name, entry in sorted(features.files.items()) if features else ():
         stated[f"{FEATURES_FILE}: {name}"] = (f"{FEATURES_FOLDER}/{name}", entry)
@@ -201,7 +201,7 @@ def _file_contradictions(
 
 
 def _product(name: str) -> str | None:
-    """Which product of a stage a file of a release is; None for what bundle writes itself."""
+    """Find the stage's product that a file of a release is; None for files that bundle writes itself."""
     if name in DESCRIPTIONS:
         return None
     first = PurePosixPath(name).parts[0]

@@ -1,4 +1,4 @@
-"""The store's part of an audit: the release and its features as they are at rest there, signatures, channels."""
+"""The store's part of an audit: the stored release and its features, signatures and channels."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ THREADS = 4
 
 @contextmanager
 def at_rest(address: str) -> Iterator[Store]:
-    """Open a store so that nothing a cache holds counts; what is read of a remote one is removed afterwards."""
+    """Open a store without the user's cache; files that are read from a remote store are removed afterwards."""
     if not is_remote(address):
         yield open_store(address)
         return
@@ -39,7 +39,7 @@ def check_release(store: Store, record: Record, public_key: Path | None, report:
     """Hash every file of the release in the store, and check its signature if a key is given.
 
     Raises:
-        SignatureError: If the key is none.
+        SignatureError: If the file is no key.
     """
     signature = f"signatures/{record.version}/{key_id(public_key)}.json" if public_key else ""
     if public_key is None:
@@ -57,7 +57,7 @@ def check_release(store: Store, record: Record, public_key: Path | None, report:
 
 
 def check_features(store: Store, record: Record, report: Report) -> Iterator[Finding]:
-    """Hash the tables in the store, and look in them for who is excluded."""
+    """Hash the tables in the store, and search them for excluded speakers and utterances."""
     if record.features is None:
         return
     version, where = record.features.version, f"features/{record.features.version}"
@@ -88,7 +88,7 @@ def _fetch(store: Store, version: str, name: str) -> Path | ReleaseError:
 
 
 def check_exclusions(table: Path, record: Record, place: str, where: str) -> Iterator[Finding]:
-    """Look in a table of utterances for the excluded ids of a release."""
+    """Search a table of utterances for the excluded ids of a release."""
     for kind in ("speaker", "utterance"):
         excluded = record.excluded.get(f"{kind}s", [])
         if excluded:
@@ -101,7 +101,7 @@ def check_exclusions(table: Path, record: Record, place: str, where: str) -> Ite
 
 
 def check_channels(store: Store, report: Report, root: Path | None) -> Iterator[Finding]:
-    """Read the logs of all channels: no number left out, each entry after the one that it says, releases there."""
+    """Check the logs of all channels: no number is missing, each entry names the release before, all releases exist."""
     versions = set(store.versions())
     try:
         channels = store.channels()
@@ -137,7 +137,7 @@ def _check_log(store: Store, channel: str, versions: set[str], report: Report) -
 
 
 def _check_receipt(store: Store, root: Path, versions: set[str], report: Report) -> Iterator[Finding]:
-    """Compare the log with the receipt of what was published from here: a shortened log has lost the entry."""
+    """Compare the log with the receipt of the last publication from here: a shortened log lacks its entry."""
     try:
         receipt: dict[str, Any] = json.loads((root / RECEIPT).read_bytes())
         version, channel, number = str(receipt["version"]), str(receipt["channel"]), int(receipt["number"])
@@ -163,7 +163,7 @@ def _check_receipt(store: Store, root: Path, versions: set[str], report: Report)
 
 
 def features_in_receipt(root: Path, record: Record) -> Iterator[Finding]:
-    """The receipt names the tables that were published with the release."""
+    """Check that the receipt names the tables that the release names."""
     try:
         receipt = json.loads((root / RECEIPT).read_bytes())
     except (FileNotFoundError, ValueError):

@@ -1,6 +1,7 @@
-"""In which releases is a speaker, or an utterance? Answered from the store alone.
+"""Finds the releases that contain a speaker or an utterance. It reads the store alone.
 
-A release whose training started from another one's weights learned of that one's data too: the answer says so.
+A release whose training started from another release's weights also learned from that release's data. The answer
+includes this.
 """
 
 import json
@@ -18,7 +19,7 @@ from pipeline.corpora.exclusions import EXCLUSIONS_FILE, Kind
 
 @dataclass(frozen=True)
 class Share:
-    """What one split of a release holds of a speaker or utterance."""
+    """The number of utterances of a speaker, or of one utterance, in a split of a release."""
 
     split: str
     n_utterances: int
@@ -31,34 +32,34 @@ class Span:
 
     channel: str
     number: int
-    """Of the entry that began it."""
+    """Number of the entry that began it."""
     since: str
     until: str | None
-    """None: it still does."""
+    """None if the channel still points to it."""
 
 
 @dataclass(frozen=True)
 class Heritage:
-    """What a release that training started from, directly or not, has to do with a speaker or utterance."""
+    """A speaker or utterance in a release that the training started from, directly or not."""
 
     version: str
     store: str
-    """Where it was got from."""
+    """The store that it was read from."""
     shares: tuple[Share, ...]
-    """Empty: its own data does not hold it."""
+    """Empty if its own data does not contain the speaker or utterance."""
     unknown: str | None
     """Why it is not known; None if it is."""
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """What one release has to do with a speaker or utterance."""
+    """A speaker or utterance in one release."""
 
     version: str
     features: str | None
     """Version of its features; None if it is not known."""
     shares: tuple[Share, ...]
-    """Empty: the release's data does not hold it."""
+    """Empty if the release's data does not contain the speaker or utterance."""
     excluded: bool
     """Whether the release's list of exclusions names it."""
     channels: tuple[Span, ...]
@@ -69,12 +70,12 @@ class Appearance:
 
     @property
     def inherits(self) -> bool:
-        """Whether a release that it came from holds it."""
+        """Whether a release that its training started from contains the speaker or utterance."""
         return any(release.shares for release in self.heritage)
 
     @property
     def gap(self) -> str | None:
-        """Why the answer is not whole; None if it is."""
+        """Why the answer is incomplete; None if it is complete."""
         return self.unknown or next((release.unknown for release in self.heritage if release.unknown), None)
 
     @property
@@ -96,7 +97,7 @@ class Answer:
 def trace(store: Store, kind: Kind, identifier: str) -> Answer:
     """Look for a speaker or utterance in the data of every release of a store.
 
-    Each features version is read once, and of its table only the columns and row groups that matter.
+    The table of each features version is read once, and only the columns and row groups that are needed.
 
     Args:
         store: Where.

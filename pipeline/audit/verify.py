@@ -1,4 +1,4 @@
-"""Is a release still what it was made as? Every edge from the archives to the published files, hashed again."""
+"""Checks that a release is still as it was made: hashes every file again, from the archives to the release."""
 
 import contextlib
 import json
@@ -31,27 +31,27 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be audited, and how."""
+    """What to audit, and how."""
 
     version: str
     address: str
     """Of the store."""
     root: Path
-    """Where the project's repository may be."""
+    """Folder in which the project's repository may be."""
     offline: bool = False
-    """Look at what is on this machine only."""
+    """Use only files on this machine."""
     public_key: Path | None = None
     everything: bool = False
-    """Go on after the first finding."""
+    """Continue after the first finding."""
     remote: str = ""
-    """Where runs keep what they make (PEEWEE_REMOTE): a folder or `s3://bucket/prefix`; empty for nowhere."""
+    """Address where runs keep their outputs (PEEWEE_REMOTE): a folder or `s3://bucket/prefix`; empty for none."""
 
 
 def audit(request: Request, progress: Callable[[int], object] = bool) -> Report:
-    """Hash every edge of a release again, archives first. Times of change are not used.
+    """Hash every input and output of a release again, archives first. Modification times are not used.
 
     Args:
-        request: What, and how.
+        request: What to audit, and how.
         progress: Receives the number of bytes of each block.
 
     Raises:
@@ -88,7 +88,7 @@ class _Audit:
         self._has_store = True
 
     def findings(self) -> Generator[Finding, None, None]:
-        """Find what differs, in the order of the graph."""
+        """Yield what differs, in the order of the graph."""
         with store_side.at_rest(self._address) as store:
             manifest = yield from self._manifest(store)
             if manifest is None:
@@ -131,7 +131,7 @@ class _Audit:
         return None
 
     def _record(self, store: Store, manifest: Manifest) -> Generator[Finding, None, Record]:
-        """Read the files that say how the release was made. Each is compared with the manifest."""
+        """Read the files that record how the release was made. Each is compared with the manifest."""
         links = yield from self._read(store, manifest, LINKS_FILE, lambda data: parse_release_links(data, LINKS_FILE))
         features = yield from self._read(
             store, manifest, FEATURES_FILE, lambda data: parse_features(data, FEATURES_FILE)
@@ -170,7 +170,7 @@ class _Audit:
         return path.read_bytes() if self._root is not None and path.is_file() else None
 
     def _lineages(self, store: Store) -> Callable[[], Iterator[tuple[str, Manifest]]]:
-        """Other releases, of which the workspace may be."""
+        """Yield other releases, because the workspace may contain the files of one."""
 
         def others() -> Iterator[tuple[str, Manifest]]:
             for version in store.versions():

@@ -1,4 +1,4 @@
-"""The answers of `peewee-tts audit` as lines for people."""
+"""The output of `peewee-tts audit` as lines for people."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from pipeline.audit.finding import Report
 from pipeline.audit.trace import Answer, Share
 
 SHOWN = 10
-"""Of a long list; `--json` has all of it."""
+"""Lines that are shown of a long list; `--json` has all of it."""
 
 
 def describe_difference(difference: Difference) -> Iterator[str]:
-    """Say what differs between two releases."""
+    """Describe the differences between two releases."""
     yield f"{difference.before} -> {difference.after}"
     if difference.data is not None:
         yield from _describe_data(difference.data)
@@ -68,7 +68,7 @@ def _shares(shares: Sequence[Share]) -> str:
 
 
 def describe_report(report: Report) -> Iterator[str]:
-    """Say what an audit found."""
+    """Describe the result of an audit."""
     for finding in report.findings:
         yield f"DIFFERS  {finding.place}: {finding.path}"
         yield f"         expected {finding.expected}"

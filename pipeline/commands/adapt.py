@@ -1,4 +1,4 @@
-"""`peewee-tts adapt`: a release and minutes of one speaker in, a release in that voice out, by the same graph."""
+"""`peewee-tts adapt`: turns a release and minutes of one speaker into a release in that voice, by the same graph."""
 
 import json
 import os
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class AdaptationError(PeeweeError):
-    """The graph did not run to its end."""
+    """The graph was not completed."""
 
 
 def command(
@@ -88,7 +88,7 @@ def _archive(speech: Path, speaker: str | None, max_duration_s: float) -> "tuple
 
 
 def _run_graph() -> None:
-    """Let DVC run what is not there yet. `python` in dvc.yaml is the one that runs us."""
+    """Run the stages that are not up to date, by DVC. `python` in dvc.yaml is then this process's Python."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     done = subprocess.run([sys.executable, "-m", "dvc", "repro"], env=os.environ | {"PATH": path}, check=False)
     if done.returncode:
@@ -99,11 +99,11 @@ def _run_graph() -> None:
 
 
 def before_and_after(metrics: Mapping[str, Any], labels: Labels) -> Iterator[str]:
-    """Compare the held-out sentences as the release started from and the new one speak them.
+    """Compare the figures of the old and the new release on the held-out sentences.
 
     Args:
         metrics: `reports/metrics.json`.
-        labels: What the metrics are called.
+        labels: The names of the metrics.
     """
     speech = metrics.get("speech") or {}
     before, after = speech.get("parent") or {}, speech.get("synthesized") or {}

@@ -1,8 +1,8 @@
-"""`python -m pipeline.commands.check_params`: is params.yaml right as a whole? Asked before the first stage runs.
+"""`python -m pipeline.commands.check_params`: checks params.yaml as a whole, before the first stage runs.
 
-A stage reads its own sections, strictly, when its turn comes. What contradicts between two sections would be found by
-the later stage: after a week of training. Here every stage's sections are read at once, and RULES names what must hold
-between them. Exit codes: 0 all is right, 2 something is not, in one line.
+Each stage reads and checks its own sections when it runs. A contradiction between two sections would be found by the
+later stage, perhaps after a week of training. Here all sections are read together, and RULES are the conditions between
+them. Exit codes: 0 params.yaml is right, 2 it is wrong; one line explains why.
 """
 
 import sys
@@ -57,19 +57,19 @@ class Params:
 
 
 def upsampling_is_the_hop(params: Params) -> None:
-    """`vocoder` and `mel`: a trained vocoder makes as many samples of a frame as there are between two."""
+    """`vocoder` and `mel`: a trained vocoder makes as many samples of a frame as the hop length."""
     if params.vocoder.arch == "hifi_gan":
         check_upsampling(params.vocoder.hifi_gan.generator.upsample_rates, params.mel.acoustic.hop_length)
 
 
 def loss_mel_is_below_half_the_rate(params: Params) -> None:
-    """`vocoder` and `mel`: the loss of a vocoder's training looks at frequencies that the recordings have."""
+    """`vocoder` and `mel`: the loss of a vocoder's training uses only frequencies that the recordings have."""
     if params.vocoder.arch == "hifi_gan" and params.vocoder.hifi_gan.training.schedule.steps:
         check_loss_mel(params.vocoder.hifi_gan.training, params.mel.acoustic.sample_rate)
 
 
 def a_model_that_is_not_trained_comes_from_a_release(params: Params) -> None:
-    """`base` and the models' schedules: with 0 steps a model's weights are those of a release."""
+    """`base` and the models' schedules: a model with 0 steps takes its weights from a release."""
     schedules: dict[Part, Schedule] = {
         "encoder": params.encoder.training.schedule,
         "synthesizer": params.synthesizer.training.schedule,
@@ -85,7 +85,7 @@ def a_model_that_is_not_trained_comes_from_a_release(params: Params) -> None:
 
 
 def the_synthesizer_is_trained_on_corpora_that_are_read(params: Params) -> None:
-    """`synthesizer` and `corpus`: the names of its corpora are those of sources."""
+    """`synthesizer` and `corpus`: the synthesizer's corpora are among the sources."""
     known = {source.corpus for source in params.corpus.sources}
     if absent := sorted(set(params.synthesizer.training.corpora) - known):
         raise ConfigError(
@@ -105,12 +105,12 @@ def held_out_subsets_are_read(params: Params) -> None:
 
 
 def the_recognizer_knows_the_language(params: Params) -> None:
-    """`evaluate` and `text`: the speech recogniser writes down the language that is spoken."""
+    """`evaluate` and `text`: the speech recogniser knows the language that is spoken."""
     check_recognizer(params.evaluate.speech.recognizer, params.text.language)
 
 
 def the_gate_asks_for_what_is_measured(params: Params) -> None:
-    """`gate` and `evaluate`: a metric that is never measured fails the gate after all the work."""
+    """`gate` and `evaluate`: every metric of the gate is measured; an unmeasured one would fail it at the end."""
     speech = params.evaluate.speech
     recognizer, verifier = ("recognizer", str(speech.recognizer)), ("verifier", str(speech.verifier))
     makers = {"cer": recognizer, "wer": recognizer, "similarity": verifier}
@@ -125,12 +125,12 @@ def the_gate_asks_for_what_is_measured(params: Params) -> None:
 
 
 def the_language_can_be_spoken(params: Params) -> None:
-    """`text` and what is installed: the tokenizer that training and cloning use has the language."""
+    """`text`: the installed tokenizer has the language."""
     Tokenizer(params.text).encode("a")
 
 
 def the_channel_has_a_name(params: Params) -> None:
-    """`publish` and the store: publishing, the last stage, accepts the channel."""
+    """`publish`: the store accepts the channel's name."""
     try:
         check_channel(params.publish.channel)
     except PeeweeError as error:
@@ -148,18 +148,18 @@ RULES: tuple[Callable[[Params], None], ...] = (
     the_language_can_be_spoken,
     the_channel_has_a_name,
 )
-"""What must hold between sections. Each raises an error that names both sides."""
+"""The conditions between sections. Each raises an error that names both sides."""
 
 
 def check(document: Mapping[str, Any], path: Path = PARAMS_FILE) -> None:
     """Check a whole params.yaml.
 
     Args:
-        document: As plain data.
-        path: What errors call it.
+        document: Its content as plain data.
+        path: Its name in errors.
 
     Raises:
-        ConfigError: Names every key that is unknown, missing or of the wrong kind; else every rule that is broken.
+        ConfigError: Names every key that is unknown, missing or of the wrong kind; if there is none, every broken rule.
     """
     if unknown := sorted(document.keys() - {field.name for field in fields(Params)}):
         raise ConfigError(f"{path}: {', '.join(unknown)}: no stage reads that section; remove it or correct its name")

@@ -1,11 +1,11 @@
-"""`python -m pipeline.commands.corpus_watch --known JSON`: have the source archives changed since the last look?
+"""`python -m pipeline.commands.corpus_watch --known JSON`: checks whether the source archives have changed.
 
-Three places tell: each source of params.yaml answers with its length and ETag; a list of hashes at its publisher
-(md5sum.txt, SHA256SUMS) says what an archive should be; and in a folder of new archives may stand one that params.yaml
-does not name yet. Nothing is downloaded but the lists.
+It reads three places. Each source of params.yaml answers with its length and ETag. A publisher's list of hashes
+(md5sum.txt, SHA256SUMS) contains the right hash of an archive. A folder of new archives may contain one that
+params.yaml does not name yet. Only the lists are downloaded.
 
-The last line on stdout is a JSON object (see `result_line`): `seen`, for the next look, `changes` since the last, in
-sentences, and what is `wrong` by itself. Exit codes: 0 looked, 2 refused, 75 out of reach.
+The last line on stdout is a JSON object (see `result_line`): `seen`, for the next check; `changes` since the last one,
+in sentences; and `wrong`, the contradictions. Exit codes: 0 checked, 2 refused, 75 out of reach.
 """
 
 import argparse
@@ -43,7 +43,7 @@ Seen = dict[str, dict[str, str]]
 
 
 class Params(Section):
-    """What is read of params.yaml."""
+    """The sections of params.yaml that are read."""
 
     corpus: CorpusConfig
 
@@ -53,15 +53,14 @@ class UnreachableSourceError(TryAgainError):
 
 
 def observe(sources: Sequence[Source], lists: Sequence[str], inbox: str) -> tuple[Seen, list[str]]:
-    """Look at everything.
+    """Read all places.
 
     Args:
         sources: As params.yaml names them.
         lists: URLs of lists of hashes.
         inbox: A folder or an s3:// prefix where new archives appear; empty for none.
 
-    Returns:
-        What was seen, by kind and name; and what is wrong by itself, whatever was seen before.
+    Returns: What was seen, by kind and name; and what is wrong, independent of earlier checks.
 
     Raises:
         UnreachableSourceError: If something does not answer; the URL is named, without secrets.
@@ -84,7 +83,7 @@ def observe(sources: Sequence[Source], lists: Sequence[str], inbox: str) -> tupl
 
 
 def compare(known: Seen, seen: Seen) -> list[str]:
-    """Say what differs between two looks, a sentence each; a first look differs from nothing."""
+    """Return the differences between two checks, a sentence each; none for the first check."""
     if not known:
         return []
     words = {
@@ -102,7 +101,7 @@ def compare(known: Seen, seen: Seen) -> list[str]:
 
 
 def parse_hash_list(text: str) -> dict[str, str]:
-    """Read lines of `HASH  NAME`, as md5sum and sha256sum write them; others are passed over."""
+    """Read lines of `HASH NAME`, as md5sum and sha256sum write them; other lines are ignored."""
     found = (_LINE.fullmatch(line.strip()) for line in text.splitlines())
     return {Path(match[2]).name: match[1].lower() for match in found if match}
 
@@ -118,7 +117,7 @@ def _contradictions(sources: Sequence[Source], listed: dict[str, str], where: st
 
 
 def _fingerprint(url: str) -> str:
-    """Length and ETag, or what stands for it."""
+    """Return the length and the ETag, or the modification time if there is no ETag."""
     scheme = url.partition(":")[0]
     if scheme == "mini":
         return "made by this project"
@@ -160,7 +159,7 @@ def _text(url: str) -> str:
 
 
 def _listing(inbox: str) -> dict[str, str]:
-    """The archives in a folder or under an s3:// prefix, with a fingerprint each."""
+    """List the archives in a folder or under an s3:// prefix, with a fingerprint each."""
     if not is_s3(inbox):
         folder = _local(inbox) if inbox.startswith("file:") else Path(inbox).expanduser()
         if not folder.is_dir():
@@ -181,7 +180,7 @@ def _http(url: str, method: str) -> Any:
         response = requests.request(
             method, url, timeout=_TIMEOUT_S, allow_redirects=True, stream=True, headers={"Accept-Encoding": "identity"}
         )
-    except (OSError, ValueError) as error:  # whose text may hold the URL with its secrets
+    except (OSError, ValueError) as error:  # its text may contain the URL with its secrets
         raise UnreachableSourceError(f"{masked(url)}: {type(error).__name__}; try again later") from None
     if response.status_code >= 400:
         raise UnreachableSourceError(
@@ -192,7 +191,7 @@ def _http(url: str, method: str) -> Any:
 
 @contextmanager
 def _s3(url: str) -> Iterator[Any]:
-    """A client of the server of an s3:// URL; what goes wrong in the block names the URL, and the remedy."""
+    """Yield a client for an s3:// URL; errors in the block name the URL and the remedy."""
     connection = S3Client(masked(url), split_url(url)[0], connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S)
     try:
         client = connection.get()
@@ -211,7 +210,7 @@ def _name(url: str) -> str:
 
 
 def _sources_at(repository: str, revision: str) -> tuple[Source, ...]:
-    """The sources that params.yaml names at a revision of a repository."""
+    """Read the sources of params.yaml at a revision of a repository."""
     with tempfile.TemporaryDirectory(prefix="peewee-watch-") as folder:
         clone = Path(folder) / "clone"
         url = address(repository)
@@ -255,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @command("corpus_watch")
 def main(arguments: list[str]) -> int:
-    """Look, compare, and say what changed."""
+    """Check the sources, and print what changed."""
     options = _parser().parse_args(arguments)
     known = _known(options.known)
     sources: Iterable[Source] = (

@@ -1,4 +1,4 @@
-"""The frame of `python -m pipeline` and of the commands under it: logs on stderr, and how each of them ends."""
+"""The frame of `python -m pipeline` and of the commands under it: logs on stderr, and how a command ends."""
 
 import functools
 from collections.abc import Callable
@@ -10,10 +10,10 @@ Main = Callable[[list[str]], int]
 
 
 def command(name: str) -> Callable[[Main], Main]:
-    """Frame a `main(arguments)` that returns an exit code; see `peewee_model.entry.framed`.
+    """Wrap a `main(arguments)` that returns an exit code; see `peewee_model.entry.framed`.
 
     Args:
-        name: Begins the line on stderr that an error becomes.
+        name: The first word of the line on stderr that describes an error.
     """
 
     def frame(main: Main) -> Main:

@@ -1,8 +1,8 @@
-"""`python -m pipeline.commands.odd_texts --release STORE@VERSION --reference voice.wav`: texts that nobody planned for.
+"""`python -m pipeline.commands.odd_texts --release STORE@VERSION --reference voice.wav`: speaks odd texts.
 
-Each must be spoken, or be refused with a PeeweeError, which says what to do; anything else is a crash. The last line on
-stdout is a JSON object with the counts (see `result_line`). Exit codes: 0 without crashes, 1 with some, 2 where the
-release or the recording can't be used.
+Each text must be spoken, or be refused with a PeeweeError, which names a remedy; anything else counts as a crash. The
+last line on stdout is a JSON object with the counts (see `result_line`). Exit codes: 0 without crashes, 1 with some, 2
+where the release or the recording can't be used.
 """
 
 import argparse
@@ -79,7 +79,7 @@ ODD_TEXTS = (*EMPTYISH, *NUMBERS, *PUNCTUATION, *UNICODE, *WORDS, *ADDRESSES, *L
 
 
 class Cloner(Protocol):
-    """What speaks them: `VoiceCloner`."""
+    """The interface of `VoiceCloner` that is used here."""
 
     def clone(self, text: str, reference: Sequence[bytes], seed: int = 0) -> "Speech":
         """Say a text in the voice of recordings."""
@@ -87,12 +87,12 @@ class Cloner(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a text."""
+    """The result of one text."""
 
     text: str
     what: Literal["spoken", "refused", "crashed"]
     told: str
-    """The error, or how long the speech is."""
+    """The error, or the length of the speech."""
     truncated: bool = False
 
 
@@ -114,7 +114,7 @@ def speak_odd_texts(cloner: Cloner, reference: Sequence[bytes], texts: Iterable[
 
 @command("odd_texts")
 def main(arguments: list[str]) -> int:
-    """Speak them all, and say what became of them."""
+    """Speak all texts, and print the results."""
     from peewee_model.cloning.cloner import VoiceCloner
 
     parser = argparse.ArgumentParser(
@@ -129,7 +129,7 @@ def main(arguments: list[str]) -> int:
         recording = options.reference.read_bytes()
     except OSError as error:
         raise PeeweeError(f"{options.reference} can't be read: {error.strerror}; name a recording") from None
-    cloner.embed_voice([recording])  # else a bad recording would be the texts' fault
+    cloner.embed_voice([recording])  # otherwise errors of a bad recording would count for the texts
     for outcome in speak_odd_texts(cloner, [recording]):
         counts[outcome.what] += 1
         counts["truncated"] += outcome.truncated

@@ -38,7 +38,7 @@ def command(
     if name is None:
         if archive or base:
             raise PeeweeError("--release names its own archives and base; leave --archive and --base out")
-        overlay, name = load_overlay(SHIPPED), f"that of {release}"  # SHIPPED for what the release does not know of
+        overlay, name = load_overlay(SHIPPED), f"that of {release}"  # SHIPPED has keys that the release does not have
         merge(overlay, params_of(pin(str(release)).manifest))
     else:
         overlay = _named_overlay(name, archive or [], licence, base)
@@ -49,7 +49,7 @@ def command(
 
 
 def _named_overlay(name: str, archive: list[str], licence: str, base: str | None) -> dict[str, Any]:
-    """A profile with the archives and the release to start from that it asks for."""
+    """Load a profile, with the archives and the release to start from if it needs them."""
     overlay = load_overlay(name)
     if takes_archives(overlay) != bool(archive):
         own = [known for known in names() if takes_archives(load_overlay(known))]

@@ -1,11 +1,11 @@
 """`python -m pipeline.commands.release_audit V`: audit a release from anywhere.
 
-`peewee-tts audit verify` looks at the project in the current folder. An orchestrator's task has none: so the repository
-is cloned at the release's tag, DVC gets the runs' remote, and the audit is made there. A release without a tag was not
-made by a run; then only what the store holds is audited, and the verdict is `not all seen`.
+`peewee-tts audit verify` audits the project in the current folder. An orchestrator's task has no project. So the
+repository is cloned at the release's tag, DVC receives the runs' remote, and the audit is made in the clone. A release
+without a tag was not made by a run; then only the store is audited, and the verdict is `not all seen`.
 
-The last line on stdout is the report as a JSON object (see `result_line`). Exit codes: 0 all is as it was made, 2 it
-can't be audited, 3 something differs, 4 nothing differs but not all was seen, 75 something is out of reach, try again.
+The last line on stdout is the report as a JSON object (see `result_line`). Exit codes: 0 all is as it was made; 2 it
+can't be audited; 3 something differs; 4 nothing differs, but not all was seen; 75 something is out of reach, try again.
 """
 
 import argparse
@@ -36,12 +36,12 @@ def audit_release(selector: str, store: str, repository: str, remote: str, folde
     Args:
         selector: A channel, or a version.
         store: Its address.
-        repository: Where the runs' tags are; empty for none.
-        remote: Of the runs; empty for none.
-        folder: Empty, for the clone.
+        repository: Repository with the runs' tags; empty for none.
+        remote: The runs' remote; empty for none.
+        folder: An empty folder for the clone.
 
     Raises:
-        PeeweeError: If something needed can't be had.
+        PeeweeError: If something that is needed can't be read.
     """
     version = find(open_store(store), selector)
     clone = folder / "clone"
@@ -63,7 +63,7 @@ def audit_release(selector: str, store: str, repository: str, remote: str, folde
 
 @command("release_audit")
 def main(arguments: list[str]) -> int:
-    """Audit, and say what was found."""
+    """Audit a release, and print the report."""
     options = _parser().parse_args(arguments)
     with scratch(scratch_parent()) as folder:
         report = audit_release(options.release, options.store, options.repository, options.remote, folder)

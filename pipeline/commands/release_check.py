@@ -1,10 +1,10 @@
-"""`python -m pipeline.commands.release_check --version V`: is a release in the store what a consumer can use?
+"""`python -m pipeline.commands.release_check --version V`: checks that a consumer can use a release in the store.
 
-It is loaded as a consumer loads it, every file in the store is verified, and sentences are spoken in a voice that comes
-with it. They are in the release's language, and are recognized by the recogniser of its own evaluation. Where that one
-does not know the language, level and length are checked, and the verdict says so. A release that fails is a bad one:
-with `--roll-back` the channel, if it still points to that release, is rolled back by the store's rule. A store that
-can't be reached, before or midway, proves nothing, and nothing is rolled back.
+It loads the release as a consumer does, verifies every file in the store, and speaks sentences in a voice that is part
+of the release. The sentences are in the release's language, and the recogniser of the release's own evaluation
+recognizes them. If that recogniser does not know the language, level and length are checked instead, and the verdict
+states this. A release that fails the check is bad. With `--roll-back` the channel is then rolled back by the store's
+rule, if it still points to that release. If the store can't be reached, nothing is known and nothing is rolled back.
 
 The last line on stdout is the verdict as a JSON object (see `result_line`). Exit codes: 0 good, 2 bad or can't be
 checked, 75 out of reach, try again.
@@ -45,18 +45,18 @@ SENTENCES = (
 SAMPLES = "samples/"
 RECORDING = "_ground_truth.flac"
 MAX_CER_EXCESS = 0.25
-"""Three sentences are few: what the recognizer mistakes in them may be this much more than over the release's test."""
+"""How much the character error rate may exceed that of the release's test. Large, because three sentences are few."""
 MAX_CER_UNMEASURED = 0.5
 RECOGNIZERS = ("pocketsphinx",)
-"""Those of `evaluate.speech.recognizer` that are at hand here."""
+"""The values of `evaluate.speech.recognizer` that this command supports."""
 UTTERANCES = "reports/plots/utterances.csv"
 """The sentences of a release's own evaluation."""
 S_PER_CHARACTER = 0.07
-"""Seconds; how fast English is read aloud, for a release without that table."""
+"""Seconds a character of English read aloud, for a release without that table."""
 MIN_LENGTH_RATIO, MAX_LENGTH_RATIO = 0.5, 2.0
-"""For a release whose parameters do not say (`evaluate.speech`)."""
+"""Defaults, for a release whose parameters do not have them (`evaluate.speech`)."""
 MIN_LEVEL = 1e-3
-"""RMS of speech, of full scale, -60 dB; less is silence."""
+"""RMS of full scale, -60 dB; less is silence."""
 
 
 class BadReleaseError(PeeweeError):
@@ -65,10 +65,10 @@ class BadReleaseError(PeeweeError):
 
 @dataclass(frozen=True)
 class ListeningTest:
-    """What a release is to say, and how that is judged."""
+    """The sentences that a release speaks, and how the speech is judged."""
 
     recording: bytes
-    """The voice to clone: a person's, of the release's samples."""
+    """The recording of the voice to clone: a person's, from the release's samples."""
     sentences: tuple[str, ...]
     """In the language of the release."""
     s_per_character: float
@@ -76,12 +76,12 @@ class ListeningTest:
     is_recognized: bool
     """Whether the recogniser of the release's own evaluation knows its language, and is at hand."""
     judged_by: str
-    """In words."""
+    """How the speech is judged, in words."""
 
 
 @dataclass
 class Verdict:
-    """What was found; `reason` is None for a good release."""
+    """The result of the check; `reason` is None for a good release."""
 
     version: str
     channel: str
@@ -90,18 +90,18 @@ class Verdict:
     cer: float | None = None
     max_cer: float | None = None
     length_ratio: float | None = None
-    """Length of what was said, against how long people need for it; only where nothing recognizes it."""
+    """Length of the speech relative to a person's reading; only if no recogniser is used."""
     judged_by: str | None = None
-    """Level and a recogniser; or level and length alone, and why."""
+    """How the speech was judged: by level and a recogniser; or by level and length alone, and why."""
     rolled_back_to: str | None = None
 
 
 def check_release(store: Store, verdict: Verdict) -> None:
-    """Use a release as a consumer would; figures go into the verdict.
+    """Use a release as a consumer does; write the figures into the verdict.
 
     Raises:
-        BadReleaseError: Says what is wrong with it.
-        PeeweeError: If the store or this machine can't be used, which says nothing about the release.
+        BadReleaseError: If the release is bad; the message explains why.
+        PeeweeError: If the store or this machine can't be used; then nothing is known about the release.
     """
     from peewee_model.cloning.cloner import VoiceCloner
 
@@ -155,7 +155,7 @@ def _judge_by_length(verdict: Verdict, manifest: Manifest, test: ListeningTest, 
 
 
 def max_cer(manifest: Manifest) -> float:
-    """Say how much may be misunderstood: a margin above what the release's evaluation found."""
+    """Return the highest allowed character error rate: that of the release's evaluation, and a margin."""
     cer = _nested(manifest.metrics, "speech", "synthesized", "cer")
     return cer + MAX_CER_EXCESS if isinstance(cer, int | float) else MAX_CER_UNMEASURED
 
@@ -163,8 +163,8 @@ def max_cer(manifest: Manifest) -> float:
 def roll_back(store: Store, channel: str, version: str, reason: str) -> str | None:
     """Roll a channel back from a release, by the store's rule.
 
-    Returns:
-        Where the channel points to now; None if it pointed to another release already, or to none before.
+    Returns: The version that the channel points to now. None if it already pointed to another release, or if there is
+        no release before.
     """
     history = store.history(channel)
     if not history or history[-1].entry.version != version:
@@ -180,7 +180,7 @@ def roll_back(store: Store, channel: str, version: str, reason: str) -> str | No
 
 @command("release_check")
 def main(arguments: list[str]) -> int:
-    """Check one release, and say what was found."""
+    """Check one release, and print the verdict."""
     options = _parser().parse_args(arguments)
     store = open_store(options.store)
     verdict = Verdict(options.version or store.resolve(options.channel), options.channel)
@@ -203,10 +203,10 @@ def main(arguments: list[str]) -> int:
 
 
 def read_listening_test(store: Store, version: str, manifest: Manifest) -> ListeningTest:
-    """Find out from a release what to let it say, and how to judge that.
+    """Choose sentences for a release to speak, and how to judge the speech.
 
     Raises:
-        ReleaseError: If the release does not hold what is needed: it can't be checked.
+        ReleaseError: If the release lacks files that the check needs.
     """
     names = sorted(name for name in manifest.files if name.startswith(SAMPLES) and name.endswith(RECORDING))
     if not names:
@@ -243,7 +243,7 @@ def _why_not_recognized(recognizer: str, language: str) -> str | None:
 
 
 def _read_aloud(store: Store, version: str) -> dict[str, float]:
-    """The held-out sentences of a release's evaluation, and how many seconds a person took for each."""
+    """Read the held-out sentences of a release's evaluation, and the seconds that a person needed for each."""
     rows = csv.DictReader(io.StringIO(store.read_file(version, UTTERANCES).decode("utf-8", "replace")))
     try:
         found = {row["text"]: float(row["duration_s"]) for row in rows if row["row"] == "ground_truth"}
@@ -253,7 +253,7 @@ def _read_aloud(store: Store, version: str) -> dict[str, float]:
 
 
 def _nested(data: Any, *names: str) -> Any:
-    """A value of nested data; None if there is none."""
+    """Return a value of nested data; None if there is none."""
     for name in names:
         data = data.get(name) if isinstance(data, Mapping) else None
     return data
@@ -269,7 +269,7 @@ def _cer(sentences: Sequence[str], spoken: list[tuple[np.ndarray, int]]) -> floa
 
 
 def _check_machine() -> None:
-    """Raise what is wrong with this machine's settings, before a release could be blamed for it."""
+    """Raise the errors of this machine's settings first, so that they do not count for the release."""
     environment.CUDA_GRAPHS.is_on()
     if (key := _public_key()) is not None:
         from peewee_model.store.signing import key_id

@@ -1,6 +1,7 @@
-"""How a command tells an orchestrator what came out: one line of JSON, the last on stdout.
+"""How a command returns its result to an orchestrator: one line of JSON, the last on stdout.
 
-PEEWEE_RESULT names a file that gets the same line: a pod returns it by a file, since a log can be lost.
+PEEWEE_RESULT names a file that receives the same line. A pod returns its result by this file, because a log can be
+lost.
 """
 
 import json
@@ -12,7 +13,7 @@ from peewee_model.files import write_whole
 
 
 def write_result(document: Mapping[str, Any]) -> None:
-    """Print the line, and write the file where one is named."""
+    """Print the line, and write the file if one is named."""
     line = json.dumps(document, sort_keys=True)
     print(line, flush=True)
     if path := environment.RESULT.path():

@@ -18,15 +18,15 @@ STAGES = Path(pipeline.__file__).parent / "stages"
 
 
 def main(arguments: list[str]) -> int:
-    """Run the stage that is named; an error that a user can put right is one line on stderr."""
+    """Run the named stage; an error that a user can fix is one line on stderr."""
     names = sorted(path.stem for path in STAGES.glob("*.py") if path.stem != "__init__")
     if len(arguments) != 1 or arguments[0] not in names:
         print(f"usage: python -m pipeline STAGE, one of: {', '.join(names)}", file=sys.stderr)
         return PeeweeError.exit_code
     log_to_stderr()
-    # OpenMP's threads spin while they wait. Where another process wants the core, a training step took five times as
-    # long (1.66 s against 0.32 s) as with threads that sleep. On an idle machine sleeping ones are the slower (1.05 s
-    # against 0.67 s for a synthesizer of 4.7 million weights): whoever has one sets the variable to `active`.
+    # By default, OpenMP's threads spin while they wait. If another process needs the core, a training step then takes
+    # five times as long (1.66 s against 0.32 s) as with threads that sleep. On an idle machine, threads that sleep are
+    # slower (1.05 s against 0.67 s for a synthesizer of 4.7 million weights): set the variable to `active` there.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     (stage,) = arguments
     code = framed(stage, lambda: before_stage(stage))

@@ -1,7 +1,7 @@
-"""`python -m pipeline.commands.worker`: one task of a run on any machine, as docs/worker.md says.
+"""`python -m pipeline.commands.worker`: one task of a run on any machine; docs/worker.md describes it.
 
-The last line of stdout is the answer, as JSON; logs go to stderr. Exit codes: 0 done, now or before; 2 refused, and to
-try again changes nothing; 75 stopped or something is out of reach, try again; anything else, a crash.
+The last line of stdout is the answer, as JSON; logs go to stderr. Exit codes: 0 done, now or before; 2 refused, trying
+again changes nothing; 75 stopped, or something is out of reach, try again; any other code, a crash.
 """
 
 import argparse
@@ -41,10 +41,10 @@ _PATHS = (environment.SIGNING_KEY, environment.PUBLIC_KEY, environment.CACHE)
 
 
 class ChildError(PeeweeError):
-    """What the child reported, with its exit code.
+    """The error that the child process reported, with its exit code.
 
     Args:
-        message: In its words.
+        message: The child's message.
         code: Negative for a signal.
     """
 
@@ -54,11 +54,11 @@ class ChildError(PeeweeError):
 
 
 def plan(run: str, repository: str, revision: str, profile: str | None, overrides: dict[str, Any], reason: str) -> Plan:
-    """Write down what a run is, and take over what other runs have done already. Doing so twice is doing so once.
+    """Write the plan of a run, and reuse results of other runs. A second call changes nothing.
 
     Raises:
-        PlainLineError: If what is asked, or the reason, is not for everybody to read.
-        RunError: If the run was planned otherwise before, or can't be.
+        PlainLineError: If a text of the plan, or the reason, is not fit for everybody to read.
+        RunError: If the run already has another plan, or can't be planned.
     """
     reason = checked_reason(reason, run=run, repository=repository, revision=revision, profile=profile)
     records = _records()
@@ -95,7 +95,7 @@ def plan(run: str, repository: str, revision: str, profile: str | None, override
 
 
 def check_params(clone: Path) -> None:
-    """Let a clone's own code check its params.yaml as a whole: nothing runs for a week and fails then.
+    """Check params.yaml as a whole by the clone's own code, so that a run does not fail after a week.
 
     Raises:
         ConfigError: If it is wrong.
@@ -112,11 +112,11 @@ def check_params(clone: Path) -> None:
 
 
 def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[str, Any]:
-    """Do a stage of a run, unless it is done.
+    """Run a stage of a run, unless it is done.
 
     Raises:
-        RunError: If it can't be done, because of what was asked or of what is missing.
-        PeeweeError: As the stage's own command ended.
+        RunError: If the request is wrong, or something is missing.
+        PeeweeError: If the stage's own command failed.
     """
     began = time.monotonic()
     records = _records()
@@ -151,7 +151,7 @@ def seal_run(run_id: str, repository: str) -> dict[str, Any]:
 
 
 def show(run_id: str) -> dict[str, Any]:
-    """Say what is known about a run."""
+    """Return the state of a run."""
     records = _records()
     planned = records.plan(run_id)
     return {**planned.model_dump(exclude={"params"}), "done": records.done(run_id), "sealed": records.sealed(run_id)}
@@ -160,7 +160,7 @@ def show(run_id: str) -> dict[str, Any]:
 def _child(
     folder: Path, project: Path, records: Records, run_id: str, stage: str | None, stop: Stop, mirror: Mirror | None
 ) -> dict[str, Any]:
-    """Let the child that knows DVC work in the project's folder of the clone."""
+    """Run the child process that uses DVC, in the project's folder of the clone."""
     outcomes, request, answer = (folder / name for name in ("outcomes", "request.json", "answer.json"))
     outcomes.mkdir()
     configure(project, records.remote, folder / "site")
@@ -188,10 +188,10 @@ def _environment(run_id: str, stage: str | None, outcomes: Path) -> dict[str, st
     env = dict(os.environ)
     for name in ("PYTHONSAFEPATH", "DVC_ROOT", "DVC_STAGE", environment.RUN_STAGE.name):
         env.pop(name, None)
-    # `python` in dvc.yaml is the one that runs us.
+    # `python` in dvc.yaml is then this process's Python.
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     env["SHELL"] = "/bin/sh"
-    # DVC asks for both, and ends where there is neither a home folder nor a name.
+    # DVC needs both, and ends if there is no home folder or no user name.
     env["LOGNAME"] = environment.user_name()
     if environment.home_folder() is None:
         env["HOME"] = str(outcomes.parent / "home")
@@ -274,9 +274,9 @@ def _do(arguments: argparse.Namespace) -> dict[str, Any]:
 
 @command("worker")
 def main(arguments: list[str]) -> int:
-    """Do what is asked."""
+    """Run the task of the command line."""
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
-        os.environ.pop(name, None)  # of a hook that calls us, perhaps
+        os.environ.pop(name, None)  # perhaps from a git hook that calls this program
     write_result(_do(_parser().parse_args(arguments)))
     return 0
 

@@ -1,10 +1,10 @@
-"""Who is not to be heard in any release from now on: `exclusions.csv` in the repository's root, tracked by git.
+"""The speakers and utterances that no later release may use: `exclusions.csv` in the repository's root, in git.
 
     kind,id,reason
     speaker,libritts_84,consent withdrawn on 2026-11-02
 
-A line a speaker or utterance, by its id as in `data/corpus`. `ingest` leaves them out and `bundle` proves it; the
-reasons stay here, and are not published.
+Each line is a speaker or an utterance, by its id as in `data/corpus`. `ingest` leaves them out, and `bundle` checks
+that. The reasons stay here and are not published.
 """
 
 import csv
@@ -49,7 +49,7 @@ class Exclusions:
 
     @property
     def utterances(self) -> frozenset[str]:
-        """Ids of the utterances that are named one by one."""
+        """Ids of single utterances."""
         return frozenset(entry.id for entry in self.entries if entry.kind == "utterance")
 
 
@@ -57,7 +57,7 @@ def read_exclusions(path: Path = EXCLUSIONS) -> Exclusions:
     """Read the list.
 
     Raises:
-        ExclusionError: Names the file, the line, and what is wrong with it.
+        ExclusionError: Names the file, the line, and the error.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -81,10 +81,10 @@ def read_exclusions(path: Path = EXCLUSIONS) -> Exclusions:
 
 
 def checked(line: list[str], where: str) -> Exclusion:
-    """Read one line of the list, as its values.
+    """Check one line of the list, given as its values.
 
     Raises:
-        ExclusionError: Says where, and what is wrong with it.
+        ExclusionError: Names the place and the error.
     """
     if len(line) != len(HEADER):
         raise ExclusionError(f"{where}: expected {len(HEADER)} values ({','.join(HEADER)}), found {len(line)}")

@@ -1,7 +1,7 @@
 """The mini corpus: SYNTHETIC speech, spoken by espeak-ng, packed as two archives in LibriTTS's own layout.
 
-It exists so that the whole graph can be tried in minutes without a network; nothing about human voices can be learned
-from it. `python -m pipeline.corpora.mini SUBSET` writes a .tar.gz to standard output, the same bytes each time.
+With it, the whole graph runs in minutes without a network. Models trained on it learn nothing about human voices.
+`python -m pipeline.corpora.mini SUBSET` writes a .tar.gz to standard output, the same bytes each time.
 """
 
 import io
@@ -25,7 +25,7 @@ TRAIN, HELD_OUT = "train-clean", "dev-clean"
 UTTERANCES_PER_VOICE = {TRAIN: 20, HELD_OUT: 16}
 UTTERANCES_PER_CHAPTER = 20
 PEAK = 20_000
-"""Loudest sample of every utterance, of 32,767: recordings of one corpus are of one loudness."""
+"""Loudest sample of every utterance, of 32,767, so that all recordings of the corpus are equally loud."""
 EDGE_SILENCE_S = 0.1
 
 LICENCE = """\
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Voice:
-    """A speaker of the corpus: settings of espeak-ng, under a number as LibriTTS gives one."""
+    """A speaker of the corpus: settings of espeak-ng, and a number like LibriTTS's."""
 
     speaker_id: int
     gender: str
@@ -118,13 +118,13 @@ VOICES = (
     Voice(9509, "F", HELD_OUT, "aunty", pitch=35, rate=175),
     Voice(9510, "F", HELD_OUT, "Annie", pitch=40, rate=155),
 )
-"""No variant is in both subsets, so that the held-out voices are other voices indeed. Left out: what croaks, whispers
-or clips, and the klatt and breathy variants, which compute in floating point."""
+"""No variant is in both subsets, so that the held-out voices really are other voices. Variants that croak, whisper or
+clip are left out. So are the klatt and breathy variants, which compute in floating point."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """An utterance to be spoken: its path in the archive without the ending, who speaks, and what."""
+    """An utterance to speak: its path in the archive without the ending, its voice, and its text."""
 
     path: str
     voice: Voice
@@ -134,8 +134,8 @@ class Reading:
 class StoredGzip:
     """Writes a gzip file whose blocks are stored, not compressed.
 
-    How far zlib compresses differs between its versions and its relatives (zlib-ng), and with it the bytes, so that
-    params.yaml could not state the archive's hash. Stored blocks are the same everywhere.
+    The compressed bytes differ between versions of zlib and related libraries (zlib-ng), so that params.yaml could not
+    contain the archive's hash. Stored blocks are the same everywhere.
     """
 
     BLOCK = 65_535
@@ -148,7 +148,7 @@ class StoredGzip:
         out.write(b"\x1f\x8b\x08\x00" + b"\x00" * 4 + b"\x00\xff")  # deflate, no flags, no clock, unknown system
 
     def write(self, data: bytes) -> int:
-        """Take bytes; whole blocks go out."""
+        """Receive bytes; write complete blocks."""
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
         self._pending += data
@@ -158,7 +158,7 @@ class StoredGzip:
         return len(data)
 
     def close(self) -> None:
-        """Write the last block and the trailer; the file beneath stays open."""
+        """Write the last block and the trailer; the underlying file stays open."""
         self._write_block(self._pending, final=True)
         self._out.write(struct.pack("<II", self._crc, self._size & 0xFFFFFFFF))
 
@@ -188,7 +188,7 @@ def write_archive(subset: str, out: BinaryIO) -> None:
 
 
 def plan(subset: str) -> Iterator[Reading]:
-    """Say who reads what, in the order of the archive.
+    """List which voice reads which text, in the order of the archive.
 
     Raises:
         ConfigError: If there is no such subset.
@@ -199,7 +199,8 @@ def plan(subset: str) -> Iterator[Reading]:
     training, held_out = training_sentences(), held_out_sentences()
     for position, voice in enumerate(voice for voice in VOICES if voice.subset == subset):
         for index in range(per_voice):
-            # Voices walk through the sentences one after the other, so that all are read about equally often.
+            # Each voice continues in the sentences where the one before stopped, so that all are read about equally
+            # often.
             turn = position * per_voice + index
             unseen = subset == HELD_OUT and index % 2 == 0
             sentence = held_out[turn // 2 % len(held_out)] if unseen else training[turn % len(training)]
@@ -209,7 +210,7 @@ def plan(subset: str) -> Iterator[Reading]:
 
 
 def read_aloud(reading: Reading) -> bytes:
-    """Speak an utterance as a WAV file, at espeak-ng's own rate: no float arithmetic of ours decides a bit."""
+    """Speak an utterance as a WAV file, at espeak-ng's own rate; this code uses no float arithmetic on samples."""
     voice = reading.voice
     samples, sample_rate = speak(
         reading.sentence[1], voice=voice.accent, variant=voice.variant, pitch=voice.pitch, rate=voice.rate

@@ -1,5 +1,5 @@
-"""What the voices of the mini corpus read: short sentences of common words, so that few minutes of speech hold each
-word often. Lists and sentences are this project's own.
+"""The texts of the mini corpus: short sentences of common words, so that a few minutes of speech contain each word
+often. The lists and sentences were written for this project.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ TEMPLATES = (
     ("Where is the {adjective} {thing}?", 12),
     ("There is a {thing} {at_place}.", 25),
 )
-"""Each with how many sentences are drawn from it."""
+"""Each template with the number of sentences that are drawn from it."""
 
 BASE = _list("find, carry, buy, lose, paint, wash, sell, open, move, want, drop, keep, like, see, take")
 
@@ -131,7 +131,7 @@ ABBREVIATED = (
     ("There were 1,200 people in the street.", "There were one thousand two hundred people in the street."),
     ("Read page 45 of the book.", "Read page forty five of the book."),
 )
-"""Sentences as printed, and as spoken."""
+"""Sentences as written, and as spoken."""
 
 HELD_OUT = """\
 The farmer carried a heavy bag to the market.
@@ -158,19 +158,19 @@ The wind was strong by the river.
 A green boat stood beside the road.
 Jack ran down the street after dinner.
 Our teacher lost her hat last night.""".splitlines()
-"""Read by the held-out voices only: their words stand in other sentences, the sentences do not."""
+"""Only the held-out voices read these. Their words are in training sentences too, the sentences are not."""
 
 Sentence = tuple[str, str]
-"""As printed, as spoken."""
+"""As written, as spoken."""
 
 
 def held_out_sentences() -> list[Sentence]:
-    """Give the sentences that no voice of the training subset reads."""
+    """Return the sentences that no voice of the training subset reads."""
     return [(text, text) for text in HELD_OUT]
 
 
 def training_sentences() -> list[Sentence]:
-    """Give the sentences of the training subset, each once, in an order that depends on nothing but this file."""
+    """Return the sentences of the training subset, each once, in an order that depends on this file alone."""
     plain = dict.fromkeys([*WRITTEN, *_drawn()])
     for text in HELD_OUT:
         plain.pop(text, None)
@@ -179,7 +179,7 @@ def training_sentences() -> list[Sentence]:
 
 
 def number(key: str, limit: int) -> int:
-    """Draw a number from 0 to limit - 1 that depends on the key alone, on any version of Python."""
+    """Draw a number from 0 to limit - 1 that depends on the key alone, for any version of Python."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % limit
 
 

@@ -1,4 +1,4 @@
-"""Where the archives of the corpora come from: the section `corpus` of params.yaml.
+"""The sources of the corpora's archives: the section `corpus` of params.yaml.
 
 `download` fetches them, `ingest` reads them by the same names, `bundle` writes them into the lineage.
 """
@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from peewee_model.public_text import masked
 from pipeline.params.params import Section
 
-# What a file is, by how it begins: only .tar.gz is read here, whatever a file's name says.
+# Kinds of files, by their first bytes: only .tar.gz is read here, and a file's name does not count.
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 512
 READ = "a .tar.gz is read here, and nothing else"
@@ -40,7 +40,7 @@ class Source(Section):
     """One archive in LibriTTS's layout."""
 
     corpus: _Name
-    """Corpus, as it is named in tables and reports, such as `libritts`."""
+    """Name of the corpus in tables and reports, such as `libritts`."""
 
     subset: _Name
     """Part of the corpus that the archive holds, such as `train-clean-100`."""
@@ -49,17 +49,17 @@ class Source(Section):
     """`http(s)://`, `s3://bucket/key`, `file:///absolute`, `file:relative` or `mini:SUBSET` (made by this project)."""
 
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None
-    """What the corpus's own site lists, in hex; null where it lists none."""
+    """MD5 from the corpus's own site, in hex; null if the site lists none."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 of the archive, in hex. An archive with another one is never used."""
+    """SHA-256 of the archive, in hex. An archive with another hash is never used."""
 
     licence: str
     """Terms of the recordings; they go into each release's manifest."""
 
     ids: _Name | None = None
-    """What stands before the archive's ids of utterances and speakers; null for the corpus. Corpora that number the
-    same people alike share it: then a person who is heard in two of them is one speaker, and in one split."""
+    """Prefix of the archive's ids of utterances and speakers; null for the corpus's name. Corpora with the same numbers
+    for the same people should have the same prefix. A person in two of them is then one speaker, in one split."""
 
     @field_validator("url")
     @classmethod
@@ -87,12 +87,12 @@ class Source(Section):
 
     @property
     def id_prefix(self) -> str:
-        """What its ids begin with, before `_`."""
+        """The prefix of its ids, before `_`."""
         return self.ids or self.corpus
 
     @property
     def public_url(self) -> str:
-        """The URL as it may be shown and published: without password, token or signature."""
+        """The URL without password, token or signature, so that it may be shown and published."""
         return masked(self.url)
 
 
@@ -119,15 +119,15 @@ def _names_a_host(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and parts.port != 0
-    except ValueError:  # whose message may hold a part of an unquoted password, as the masked URL would
+    except ValueError:  # its message may contain a part of an unquoted password, and so may the masked URL
         raise ValueError("the URL's host or port is no such thing; percent-encode a password's characters") from None
 
 
 def other_archive(head: bytes) -> str | None:
-    """Say which other kind of archive a file is; None if it is gzip, or no archive that is known.
+    """Return which other kind of archive a file is; None if it is gzip, or of an unknown kind.
 
     Args:
-        head: Its first bytes, `HEAD_BYTES` if it has so many.
+        head: Its first bytes: `HEAD_BYTES`, or all of a shorter file.
     """
     if head[_TAR] == b"ustar":
         return "a .tar that is not compressed"
@@ -135,7 +135,7 @@ def other_archive(head: bytes) -> str | None:
 
 
 def what_it_is(head: bytes) -> str | None:
-    """Say what a file is in place of a .tar.gz; None if it begins as one."""
+    """Return what a file is if it is no .tar.gz; None if it begins like one."""
     if head.startswith(GZIP):
         return None
     if not head:

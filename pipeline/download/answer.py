@@ -1,16 +1,16 @@
-"""What every transport answers with, what it raises, and how long it waits.
+"""The interface of a transport: its answer, its errors, and its time limits.
 
-A transport is a function `(url, have, patience) -> Answer` that says what it knows of the resource, so that download.py
-can tell whether the answer continues what has arrived. It retries nothing and writes nothing.
+A transport is a function `(url, have, patience) -> Answer`. The answer describes the resource, so that fetch.py can
+check whether it continues the bytes that have arrived. A transport does not retry and writes no files.
 
-DownloadError              an archive can't be had; final
-├── RefusedError               the server, the file system or the command says no, and would say it again
+DownloadError              an archive can't be downloaded; final
+├── RefusedError               the server, the file system or the command refuses, and would refuse again
 ├── WebPageError               the server answered a web page in place of the archive
-├── ChecksumError              the archive arrived whole, twice, and is not the one that params.yaml names
-├── DiskFullError              no room; what has arrived is kept
+├── ChecksumError              the archive arrived completely, twice, and is not the one that params.yaml names
+├── DiskFullError              the disk is full; the bytes that have arrived are kept
 ├── UnreachableError           given up after the attempts that Patience allows
-└── TransientError             this attempt failed, another may succeed: download.py tries again
-    └── StalePartError         and what has arrived so far is of no use
+└── TransientError             this attempt failed, another may succeed: fetch.py tries again
+    └── StalePartError         and the bytes that have arrived are useless
 """
 
 import re
@@ -23,18 +23,18 @@ from peewee_model.public_text import masked
 
 CHUNK = 1 << 18
 SLOWEST_BYTES = 1 << 14
-"""Fewer bytes than this within `Patience.stall_s` count as none."""
+"""Fewer bytes than this within `Patience.stall_s` count as no progress."""
 CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 TRY_AGAIN = {408, 425, 429, 500, 502, 503, 504}
-"""Status codes that another attempt may not meet."""
+"""Status codes after which another attempt may succeed."""
 
 
 class DownloadError(PeeweeError):
-    """An archive can't be had."""
+    """An archive can't be downloaded."""
 
 
 class RefusedError(DownloadError):
-    """A no that would be said again: not found, not allowed, not understood."""
+    """A refusal that another attempt would get too: not found, not allowed, not understood."""
 
 
 class WebPageError(DownloadError):
@@ -42,22 +42,22 @@ class WebPageError(DownloadError):
 
 
 class ChecksumError(DownloadError):
-    """The whole archive is not the one that params.yaml names."""
+    """The complete archive is not the one that params.yaml names."""
 
 
 class DiskFullError(DownloadError):
-    """No room for the archive."""
+    """The disk has no room for the archive."""
 
 
 class UnreachableError(DownloadError):
-    """Given up."""
+    """The download was given up after several attempts."""
 
 
 class TransientError(DownloadError):
     """This attempt failed, another may succeed.
 
     Attributes:
-        retry_after_s: How long the server asks to be left alone.
+        retry_after_s: Seconds that the server asks clients to wait.
     """
 
     def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
@@ -66,12 +66,12 @@ class TransientError(DownloadError):
 
 
 class StalePartError(TransientError):
-    """What has arrived so far is no beginning of what the server has now."""
+    """The bytes that have arrived are not the beginning of the server's present file."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a download goes on. Changes no result, so it is not in params.yaml."""
+    """Time limits and attempts of a download. They change no result, so they are not in params.yaml."""
 
     attempts: int = 500
     attempts_without_progress: int = 7
@@ -85,7 +85,7 @@ class Patience:
 
 @dataclass(frozen=True)
 class Have:
-    """What has arrived before, for a transport to continue: its length and whose beginning it is."""
+    """The bytes that have arrived before, for a transport to continue: their number, and of which resource they are."""
 
     size: int = 0
     total: int | None = None
@@ -94,16 +94,16 @@ class Have:
 
 @dataclass(frozen=True)
 class Answer:
-    """A resource from an offset on.
+    """A resource, read from an offset.
 
     Attributes:
-        start: Offset of the first byte of `chunks`: `Have.size`, or 0 where the server starts again.
-        total: Length of the whole resource, if the server says it.
-        validator: What changes when the resource changes (an ETag, a date), if the server says it.
+        start: Offset of the first byte of `chunks`: `Have.size`, or 0 if the server starts again.
+        total: Length of the whole resource, if the server gives it.
+        validator: A value that changes when the resource changes (an ETag, a date), if the server gives it.
         chunks: The bytes. Raises DownloadError.
-        close: Lets go of the connection, file or process.
-        sure_end: Whether the end of `chunks` is surely the end of the resource. An HTTP body without length or chunks
-            ends alike when it is complete and when the connection breaks.
+        close: Closes the connection, file or process.
+        sure_end: Whether the end of `chunks` is certainly the end of the resource. An HTTP body without length or
+            chunks ends in the same way when it is complete and when the connection breaks.
     """
 
     start: int
@@ -115,7 +115,7 @@ class Answer:
 
 
 def lively(url: str, read: Callable[[], bytes], patience: Patience) -> Iterator[bytes]:
-    """Read to the end, unless next to nothing comes any more.
+    """Yield chunks to the end; raise if almost nothing arrives any more.
 
     Raises:
         TransientError: If fewer than SLOWEST_BYTES came within `patience.stall_s`.
@@ -131,7 +131,7 @@ def lively(url: str, read: Callable[[], bytes], patience: Patience) -> Iterator[
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it wraps, down to the first cause."""
+    """Return an error and its causes, down to the first one."""
     inner: BaseException | None = error
     while inner is not None:
         yield inner
@@ -140,7 +140,7 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def kind(error: BaseException) -> str:
-    """What may be said of a network error. Their own texts quote URLs, and with them tokens and signatures."""
+    """Return a safe text for a network error. Its own text may contain URLs with tokens and signatures."""
     chain = list(causes(error))
     said = next((c.strerror for c in chain if isinstance(c, OSError) and c.errno and c.strerror), None)
     return f"{type(chain[0]).__name__} ({said or type(chain[-1]).__name__})"

@@ -1,7 +1,7 @@
-"""Archives of params.yaml into one folder: each whole and with the right hash, or not there at all.
+"""Downloads the archives of params.yaml into one folder. An archive there is complete and has the right hash.
 
-What arrives lies in a scratch folder (see transport/part.py) until its hashes are right, and gets its final name in one
-step. A broken transfer goes on where it stopped, in this process or in the next one.
+Unfinished archives are in a scratch folder (see part.py) until their hashes are right. They get their final name in one
+step. A broken transfer continues where it stopped, in this process or in the next one.
 """
 
 import fcntl
@@ -45,12 +45,12 @@ _TALKATIVE = ("urllib3", "botocore", "boto3", "s3transfer")
 def fetch_all(sources: Sequence[Source], folder: Path, scratch: Path, patience: Patience = PATIENCE) -> None:
     """Make the folder hold exactly the sources' archives.
 
-    An archive that is there and has the right SHA-256 is not fetched again; whatever else is there is removed.
+    An archive in the folder with the right SHA-256 is not fetched again. All other files in the folder are removed.
 
     Args:
         sources: The archives; their names differ.
         folder: Holds finished archives only.
-        scratch: Holds what has arrived of unfinished ones; best on the same file system. Never a part of `folder`.
+        scratch: Folder of unfinished archives; best on the same file system. It must not be inside `folder`.
         patience: Time-outs and attempts.
 
     Raises:
@@ -87,7 +87,7 @@ def _fetch(source: Source, destination: Path, scratch: Path, patience: Patience)
             wrong += 1
             if wrong == 2 or source.url.startswith("mini:"):
                 raise
-            failure = TransientError(str(error))  # a stitched or damaged one: once more from the beginning
+            failure = TransientError(str(error))  # a damaged archive: once more from the beginning
         else:
             log.info("archive=%s arrived, sha256=%s", destination.name, source.sha256)
             return
@@ -98,7 +98,7 @@ def _fetch(source: Source, destination: Path, scratch: Path, patience: Patience)
 
 def _attempt(source: Source, part: Part, patience: Patience) -> None:
     sure_end = True
-    if not part.complete:  # else the process died between the last byte and the final name
+    if not part.complete:  # otherwise a process died between the last byte and the rename
         with _opened(source.url, part.have, patience) as answer:
             sure_end = answer.sure_end
             kept = part.receive(answer)
@@ -176,7 +176,7 @@ def _alone(scratch: Path) -> Iterator[None]:
 
 @contextmanager
 def _without_urls_in_logs() -> Iterator[None]:
-    # At DEBUG and WARNING these log requests with the query that holds a presigned URL's signature.
+    # At DEBUG and WARNING these log requests with their query, which contains a presigned URL's signature.
     before = {name: logging.getLogger(name).level for name in _TALKATIVE}
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,7 +1,8 @@
-"""Archives from http(s) servers, which are not trusted to do what they announce.
+"""Reads archives from http(s) servers. What a server announces is checked.
 
-Over requests, because it knows proxies, netrc, redirects and certificates; its body is read undecoded, since some
-servers label a .tar.gz as gzip-encoded. pooch resumes nothing, and aria2 is a program that pip does not install.
+It uses requests, which supports proxies, netrc, redirects and certificates. The body is read undecoded, since some
+servers label a .tar.gz as gzip-encoded. pooch can't resume a download, and aria2 is a program that pip does not
+install.
 """
 
 import email.utils
@@ -38,7 +39,7 @@ _TITLE = re.compile(rb"<title[^>]*>\s*([^<]{1,80})", re.I)
 
 
 def open_http(url: str, have: Have, patience: Patience) -> Answer:
-    """Ask an http(s) server. A redirect is followed wherever it leads: what counts is the hash."""
+    """Send a request to an http(s) server. Every redirect is followed, because the hash is checked at the end."""
     import requests
 
     headers = {"Accept-Encoding": "identity", "User-Agent": "peewee-tts"}
@@ -103,12 +104,12 @@ def _continued(url: str, have: Have, patience: Patience, response: "requests.Res
 
 def _validator(headers: Mapping[str, str]) -> str | None:
     etag = headers.get("ETag")
-    return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")  # If-Range takes no weak ETag
+    return etag if etag and not etag.startswith("W/") else headers.get("Last-Modified")  # If-Range needs a strong ETag
 
 
 def _body(url: str, patience: Patience, response: "requests.Response", n_bytes: int | None) -> Iterator[bytes]:
-    # read1 gives what has come, so that a trickle is seen. What follows the announced length is not read: http.client
-    # of some Python versions would.
+    # read1 returns the bytes that have arrived, so that a slow transfer is noticed. Bytes after the announced length
+    # are not read; http.client of some Python versions would read them.
     import urllib3
 
     left = n_bytes
@@ -127,8 +128,8 @@ def _body(url: str, patience: Patience, response: "requests.Response", n_bytes: 
 
 
 def _no_page(url: str, chunks: Iterator[bytes], content_type: str) -> Iterator[bytes]:
-    # Looked at before anything is kept, so that a maintenance page does not cost what has arrived. An archive that is
-    # merely labelled as text is an archive.
+    # Checked before anything is written, so that a maintenance page does not replace the bytes that have arrived. An
+    # archive that is only labelled as text is accepted.
     head = b""
     for chunk in chunks:
         head += chunk

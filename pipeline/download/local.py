@@ -1,4 +1,4 @@
-"""Archives from this machine: files, and the corpus that the project speaks itself."""
+"""Reads archives from this machine: files, and the mini corpus, which this project generates."""
 
 import os
 import re
@@ -13,12 +13,12 @@ from pipeline.download.answer import CHUNK, Answer, Have, Patience, RefusedError
 
 
 def file_path(url: str) -> Path:
-    """The path that a `file:` URL names; a relative one counts from the working directory."""
+    """Return the path of a `file:` URL; a relative path starts at the working directory."""
     return Path(unquote(re.sub(r"^file:(//(localhost)?(?=/))?", "", url)))
 
 
 def open_file(url: str, have: Have, patience: Patience) -> Answer:
-    """Read a `file:` URL. Its size and time of change tell whether it is still the same."""
+    """Read a file of a `file:` URL. Its size and modification time show whether it is still the same."""
     path = file_path(url)
     if not path.is_file():
         raise RefusedError(f"{url}: {path.absolute()} is no regular file; correct the URL or put the archive there")
@@ -42,7 +42,7 @@ def open_file(url: str, have: Have, patience: Patience) -> Answer:
 
 
 def open_mini(url: str, have: Have, patience: Patience) -> Answer:
-    """Read what `python -m pipeline.corpora.mini SUBSET` writes; it always begins at the beginning."""
+    """Read what `python -m pipeline.corpora.mini SUBSET` writes; it always starts at the beginning."""
     command = [sys.executable, "-m", "pipeline.corpora.mini", url.removeprefix("mini:")]
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

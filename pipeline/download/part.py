@@ -1,7 +1,7 @@
-"""What has arrived of one archive: a growing `.part`, a sidecar that says whose beginning it is, and running hashes.
+"""An unfinished archive: a growing `.part`, a second file that describes the resource, and running hashes.
 
-Both lie outside of every DVC output, so that a checkout of the archives can't take them away. A process may die between
-any two lines: what it leaves is a beginning of the archive, or is found out by the hashes.
+Both files are outside of every DVC output, so that a checkout of the archives does not remove them. A process may die
+between any two lines: the `.part` is then a beginning of the archive, or the hashes show that it is not.
 """
 
 import errno
@@ -52,19 +52,18 @@ class Part:
 
     @property
     def have(self) -> Have:
-        """For a transport to continue."""
+        """The state that a transport needs to continue."""
         return Have(self.size, self.total, self._validator)
 
     @property
     def complete(self) -> bool:
-        """Whether as many bytes are here as the archive has."""
+        """Whether all bytes of the archive have arrived."""
         return self.size > 0 and self.size == self.total
 
     def receive(self, answer: Answer) -> int:
-        """Go on, or start again, as the answer does.
+        """Prepare for an answer's bytes: continue, or start again if the answer does.
 
-        Returns:
-            Bytes that were kept of what was here.
+        Returns: Number of earlier bytes that are kept.
 
         Raises:
             DiskFullError: If the rest can't fit.
@@ -83,11 +82,11 @@ class Part:
         return self.size
 
     def append(self, chunk: bytes) -> None:
-        """Keep more bytes.
+        """Append bytes.
 
         Raises:
-            DiskFullError: If they can't be written. What is here stays.
-            StalePartError: If there are more of them than was announced.
+            DiskFullError: If they can't be written. The earlier bytes stay.
+            StalePartError: If there are more bytes than the server announced.
         """
         try:
             with self._path.open("ab", buffering=0) as file:
@@ -106,14 +105,14 @@ class Part:
             raise StalePartError(f"{self._source.public_url}: more came than the announced {self.total} bytes")
 
     def check(self, sure_end: bool) -> None:
-        """Tell whether this is the archive.
+        """Check that the file is the complete archive.
 
         Args:
             sure_end: Whether the last answer ended where the resource ends.
 
         Raises:
-            TransientError: If it may be a beginning only.
-            ChecksumError: If it is whole, and another one.
+            TransientError: If it may be only the beginning.
+            ChecksumError: If it is complete and has another hash.
         """
         url = self._source.public_url
         if self.total is not None and self.size < self.total:
@@ -122,7 +121,7 @@ class Part:
         if sha256 == self._source.sha256 and self._source.md5 in (None, md5):
             return
         if self.total is None and not sure_end and self._unsure != sha256:
-            self._unsure = sha256  # and when the same comes again, it is all there is
+            self._unsure = sha256  # if the same bytes come again, they are the whole resource
             raise TransientError(f"{url}: the answer announced no length, ended at byte {self.size} and is not whole")
         if sha256 == self._source.sha256:
             found = f"SHA-256 is right, MD5 is {md5} and not {self._source.md5}; correct md5 in params.yaml"
@@ -152,7 +151,7 @@ class Part:
         self.discard()
 
     def discard(self) -> None:
-        """Begin from nothing."""
+        """Remove the bytes that have arrived, and start again."""
         self._path.unlink(missing_ok=True)
         self._sidecar.unlink(missing_ok=True)
         self.size, self.total, self._validator = 0, None, None
@@ -193,7 +192,7 @@ class Part:
             raise
 
     def _carry_over(self, destination: Path) -> None:
-        # The scratch folder is on another file system: the copy comes in under a name that the next run removes.
+        # The scratch folder is on another file system: copy under a name that the next run would remove.
         incoming = destination.with_name(f".{destination.name}.incoming")
         try:
             with self._path.open("rb") as file, incoming.open("wb") as copy:

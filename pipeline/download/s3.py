@@ -1,4 +1,4 @@
-"""Archives from S3 and servers that speak its protocol."""
+"""Reads archives from S3 and compatible servers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,11 +23,11 @@ from pipeline.download.answer import (
 )
 
 _CHANGED = (412, 416)
-"""Status codes of an object that is another one now."""
+"""Status codes of an object that has changed."""
 
 
 def open_s3(url: str, have: Have, patience: Patience) -> Answer:
-    """Get `s3://bucket/key`; AWS_ENDPOINT_URL names another server than AWS."""
+    """Read `s3://bucket/key`; AWS_ENDPOINT_URL is the address of a server other than AWS."""
     from botocore.exceptions import BotoCoreError
 
     bucket, key = split_url(url)
@@ -59,11 +59,11 @@ def open_s3(url: str, have: Have, patience: Patience) -> Answer:
 
 
 def _get(client: S3Client, url: str, **asked: Any) -> Mapping[str, Any]:
-    """Ask for an object.
+    """Request an object.
 
     Raises:
-        StalePartError: If it is another one now.
-        ReleaseError: As the table of S3's errors has it.
+        StalePartError: If the object has changed.
+        ReleaseError: By the table of S3's errors.
     """
     from botocore.exceptions import ClientError
 
@@ -79,7 +79,7 @@ def _get(client: S3Client, url: str, **asked: Any) -> Mapping[str, Any]:
 
 
 def _refusal(url: str, response: Mapping[str, Any]) -> DownloadError | None:
-    """What a download alone knows of an answer; None for what the table has."""
+    """Return an error that only a download has; None for errors in the table."""
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = response.get("Error", {}).get("Code", "?")
     if status in _CHANGED:

@@ -1,8 +1,8 @@
-"""Voices that the models have never heard, cloned: how near to the reference, between two rows that bound it.
+"""Cloning of voices that the models were not trained on: the similarity to the reference, and two bounds of it.
 
-Every figure is the cosine of the independent verifier's embeddings with that of the very recordings that the voice was
-taken from: of the synthesized speech; of the same speaker's own recording of the same sentence, which is what a perfect
-clone would reach; and of other unseen speakers' recordings, which is what no cloning at all would.
+Every figure is a cosine with the reference recordings, by the embeddings of the independent verifier. It is computed
+for the synthesized speech; for the same speaker's recording of the same sentence, the result of a perfect clone; and
+for other unseen speakers' recordings, the result without any cloning.
 """
 
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ class ClonedVoice:
     speaker_id: str
     n_sentences: int
     similarity: dict[str, float]
-    """By row: what is in `CLONES`, then the upper row, then the lower."""
+    """By row: the rows of `CLONES`, then the upper bound, then the lower."""
 
 
 def cloned_voices(spoken: Sequence[Spoken], heard: Heard) -> list[ClonedVoice]:
-    """Compare what was spoken for each unseen speaker with its reference; empty if there are not two of them."""
+    """Compare the speech of each unseen speaker with its reference; empty if there are fewer than two speakers."""
     unseen = [index for index, item in enumerate(spoken) if not item.sentence.is_seen]
     speakers = np.array([spoken[index].sentence.speaker_id for index in unseen])
     if len(set(speakers.tolist())) < 2:
@@ -51,7 +51,7 @@ def cloned_voices(spoken: Sequence[Spoken], heard: Heard) -> list[ClonedVoice]:
 
 
 def summarize_cloning(voices: Sequence[ClonedVoice], n_bootstrap: int, seed: int) -> dict[str, Any]:
-    """Mean over speakers for each row, with the 95 % interval over which speakers happened to be held out.
+    """Compute the mean over speakers for each row, and its 95 % interval by bootstrap over the speakers.
 
     Args:
         voices: At least two.

@@ -1,4 +1,4 @@
-"""What `evaluate` in params.yaml says."""
+"""The section `evaluate` of params.yaml."""
 
 from typing import Literal
 
@@ -9,11 +9,11 @@ from peewee_model.vocoder.griffin_lim import GriffinLimSettings
 from pipeline.params.params import Section
 
 SYNTHETIC_CORPUS = "mini"
-"""The corpus that espeak-ng speaks. Whatever is measured on it says so."""
+"""The corpus that espeak-ng speaks. Reports on it say that it is synthetic."""
 
 
 class EvaluationError(PeeweeError):
-    """There is nothing to measure on, or a measurement is not defined for it."""
+    """There is no data to measure, or a measurement is not defined for it."""
 
 
 def check_recognizer(recognizer: str, language: str) -> None:
@@ -44,10 +44,10 @@ class SpeechTestConfig(Section):
     n_sentences: int
     """Test utterances spoken anew, taken in turn from the speakers that have some."""
     reference_s: float
-    """Seconds of speech that a voice is taken from, of as many utterances as it takes; of one at least, and of no more
-    than half of those that the speaker has beside the sentence's own."""
+    """Seconds of speech in a reference. As many utterances are used as needed: at least one, and at most half of the
+    speaker's other utterances."""
     n_enrolment: int
-    """Utterances of a speaker, at most, whose mean stands for the voice in the independent verifier."""
+    """Greatest number of a speaker's utterances whose mean represents the voice in the independent verifier."""
     recognizer: Literal["pocketsphinx", "none"]
     """Speech recognition behind CER and WER. pocketsphinx knows English only."""
     verifier: Literal["resemblyzer", "none"]
@@ -55,7 +55,7 @@ class SpeechTestConfig(Section):
     stop_threshold: float
     """Probability at which the synthesizer's stop prediction ends an utterance."""
     griffin_lim: GriffinLimSettings
-    """The yardstick for copy-synthesis beside a trained vocoder."""
+    """Griffin-Lim, which copy-synthesis by a trained vocoder is compared with."""
     n_bootstrap: int = Field(ge=1)
     """Draws, with replacement, behind intervals: of sentences for error rates, of speakers for cloning."""
     min_diagonality: float
@@ -69,7 +69,7 @@ class SpeechTestConfig(Section):
 
 
 class LengthTestConfig(Section):
-    """How sentences of every length are spoken; what they are measured by is `evaluate.speech`'s."""
+    """How sentences of every length are spoken; `evaluate.speech` has the limits that they are measured by."""
 
     n_sentences: int = Field(ge=0)
     """Sentences, whose lengths rise evenly from 1 word to `max_words`; 0 for none."""

@@ -1,4 +1,4 @@
-"""The gate: thresholds on metrics, decided once, recorded whatever they decide."""
+"""The gate: compares metrics with thresholds. The result is recorded, whether it passes or not."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ GateConfig = dict[str, AtMost | AtLeast]
 
 @dataclass(frozen=True)
 class Check:
-    """One threshold and what became of it; `value` is None if the metric was not measured, which fails."""
+    """One threshold and its result; `value` is None if the metric was not measured, which fails."""
 
     metric: str
     op: str
@@ -39,7 +39,7 @@ class Check:
 
 
 def check_gate(config: GateConfig, metrics: Mapping[str, Any]) -> list[Check]:
-    """Hold metrics against their thresholds, in the order of the metrics' names.
+    """Compare metrics with their thresholds, in the order of the metrics' names.
 
     A metric that is absent fails its check: a gate that can't be evaluated must not open.
     """
@@ -57,7 +57,7 @@ def check_gate(config: GateConfig, metrics: Mapping[str, Any]) -> list[Check]:
 
 
 def gate_document(checks: list[Check]) -> dict[str, Any]:
-    """What reports/gate.json holds. `failures` are sentences for people."""
+    """Return the content of reports/gate.json. `failures` are sentences for people."""
     return {
         "passed": all(check.passed for check in checks),
         "checks": [{name: value for name, value in vars(check).items() if name != "not_measured"} for check in checks],
@@ -82,7 +82,7 @@ def metric_at(metrics: Mapping[str, Any], path: str) -> float | None:
 
 
 def _reason(metrics: Mapping[str, Any], path: str) -> str | None:
-    """What the metric's section says about itself under `not_measured`."""
+    """Return the text of `not_measured` in the metric's section."""
     section = metrics.get(path.split(".")[0])
     reason = section.get("not_measured") if isinstance(section, Mapping) else None
     return reason if isinstance(reason, str) else None

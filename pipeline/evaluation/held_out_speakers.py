@@ -1,4 +1,4 @@
-"""The speaker encoder on speakers that it was not trained on: its figures, and what is drawn of them."""
+"""Tests the speaker encoder on speakers that it was not trained on: metrics, and data for plots."""
 
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -23,10 +23,10 @@ _NO_TRIALS = (
 
 @dataclass(frozen=True)
 class SpeakerTest:
-    """What came of it."""
+    """Results of the speaker test."""
 
     metrics: dict[str, Any]
-    """With nothing but counts and `not_measured`, which says why, if there are not two speakers to tell apart."""
+    """If there are fewer than two speakers, only counts and `not_measured`, which explains why."""
     det_svg: str | None
     map_svg: str | None
 
@@ -77,5 +77,5 @@ def verify_speakers(
 
 
 def _evenly(n_rows: int, n_wanted: int) -> Sequence[int]:
-    """Rows to show if not all can be: evenly, and in order, so that every speaker keeps its share."""
+    """Choose rows to show if there are too many: evenly and in order, so that every speaker keeps its share."""
     return np.unique(np.linspace(0, n_rows - 1, min(n_rows, n_wanted)).round().astype(int)).tolist()  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The whole chain on held-out sentences: spoken, measured, and laid out for the page."""
+"""Tests all models together: speaks held-out sentences, measures them, and prepares them for the page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _NO_VOICES = "fewer than two of the speakers whose sentences were spoken are unk
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the data and the models stand."""
+    """Paths of the data and the models."""
 
     corpus: Path
     mels: Path
@@ -41,10 +41,10 @@ class Sources:
 
 @dataclass(frozen=True)
 class SpeechTest:
-    """What came of it."""
+    """Results of the speech test."""
 
     metrics: dict[str, Any]
-    """`speech`, `cloning` and `lengths`; a part that was not measured says why under `not_measured`."""
+    """`speech`, `cloning` and `lengths`; a part that was not measured has the reason under `not_measured`."""
     measurements: list[Measurement]
     voices: list[ClonedVoice]
     lengths: list[ReadSentence]
@@ -57,7 +57,7 @@ class SpeechTest:
 
 @dataclass(frozen=True)
 class _Material:
-    """What is read of the tables for some sentences, by utterance_id."""
+    """Data from the tables for some sentences, by utterance_id."""
 
     mels: dict[str, NDArray[np.float32]]
     """Of the sentences' own recordings. (M, T)"""
@@ -75,7 +75,7 @@ def speak_sentences(
     Args:
         sources: Data and models.
         overview: Of the corpus.
-        parent: The release that the synthesizer's training started from, if it did.
+        parent: The release that the synthesizer's training started from; None if there was none.
         config: How to measure.
         device: Where to speak.
         audio: The folder of the samples.
@@ -145,7 +145,7 @@ def _read_material(sources: Sources, overview: Overview, sentences: Sequence[Sen
 
 
 def _speak(speaker: Speaker, parent: Parent | None, sentence: Sentence, material: _Material) -> Spoken:
-    """All rows of a sentence."""
+    """Make all rows of a sentence."""
     name, rate = sentence.utterance_id, speaker.mel.sample_rate
     clip = decode_flac(material.recordings[name])
     samples: dict[Row, NDArray[np.float32]] = {"ground_truth": resample(clip.samples, clip.sample_rate, rate)}
@@ -160,7 +160,7 @@ def _speak(speaker: Speaker, parent: Parent | None, sentence: Sentence, material
 def _read_lengths(
     speaker: Speaker, overview: Overview, sentences: Sequence[Sentence], material: _Material, config: EvaluateConfig
 ) -> list[ReadSentence]:
-    """Sentences of every length, in the sentences' voices by turns; none if none are asked for."""
+    """Read sentences of every length, in the voices by turns; empty if the config has 0 sentences."""
     if not config.lengths.n_sentences:
         return []
     pace: dict[str, tuple[float, int]] = {}

@@ -1,7 +1,7 @@
-"""Sentences of every length: whether the attention holds, and whether the synthesizer stops when it should.
+"""Sentences of every length: checks whether the attention stays aligned, and whether the synthesizer stops correctly.
 
-There are no recordings of these sentences. How long one should take follows from how fast its voice reads: seconds a
-character over all of the speaker's test recordings.
+There are no recordings of these sentences. The expected length follows from the speed of the voice: seconds a character
+over all of the speaker's test recordings.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Voice:
-    """In which a sentence is read."""
+    """A voice that reads a sentence."""
 
     speaker_id: str
     embedding: NDArray[np.float32]
@@ -63,12 +63,12 @@ class ReadSentence:
 
     @property
     def stop_failure(self) -> bool:
-        """Whether it ended where it should not."""
+        """Whether it did not end where it should."""
         return self.truncated or self.too_short or self.too_long
 
 
 def make_sentences(texts: Sequence[str], config: LengthTestConfig, seed: int) -> list[str]:
-    """Sentences of 1 to `max_words` words, evenly, out of running held-out text; its full stops become commas.
+    """Cut sentences of 1 to `max_words` words, evenly, out of held-out text; full stops inside become commas.
 
     Args:
         texts: Normalised, at least one of them with a word.

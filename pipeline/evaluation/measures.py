@@ -1,4 +1,4 @@
-"""What is measured on each row of a sentence, and its sums over all sentences."""
+"""The measurements of each row of a sentence, and their summary over all sentences."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ _SENTENCES_PER_TASK = 4
 
 @dataclass(frozen=True)
 class Measurement:
-    """One row of one sentence. None: not measured, or not defined for the row."""
+    """Measurements of one row of one sentence. None: not measured, or not defined for the row."""
 
     utterance_id: str
     speaker_id: str
@@ -66,7 +66,7 @@ class Task:
 
 
 def measure(spoken: Sequence[Spoken], config: SpeechTestConfig, mel: MelConfig) -> list[Measurement]:
-    """Measure every row of every sentence, but for the voice; in worker processes, with the same result as in one."""
+    """Measure every row of every sentence, except the voice. The number of worker processes changes no result."""
     items = tuple((item.sentence.text, item.samples) for item in spoken)
     tasks = [
         Task(items[start : start + _SENTENCES_PER_TASK], mel, config.recognizer)
@@ -108,7 +108,7 @@ def _plain(item: Spoken, row: Row, config: SpeechTestConfig, mel: MelConfig) -> 
 
 
 def measure_task(task: Task) -> list[dict[Row, dict[str, Any]]]:
-    """Recognize every row, and compare those that were made with the recording. Runs in a worker."""
+    """Recognize every row, and compare the generated rows with the recording. Runs in a worker."""
     recognizer = PocketSphinx() if task.recognizer == "pocketsphinx" else None
     measured = []
     for text, samples in task.sentences:
@@ -130,9 +130,9 @@ def summarize(
 ) -> dict[Row, dict[str, float]]:
     """Each row's figures over all sentences; what was not measured is left out.
 
-    Error rates are edits over all sentences by length of all texts. The character error rate has a 95 % interval, from
-    drawing sentences with replacement. The other figures are means and shares, those of `METRICS` with a `mean_of`.
-    `cer_ratio` is the character error rate by that of copy-synthesis, for rows made of text.
+    Error rates are all edits divided by the length of all texts. The character error rate has a 95 % interval, from
+    drawing sentences with replacement. The other figures are means and shares: the entries of `METRICS` with a
+    `mean_of`. `cer_ratio` is the character error rate divided by that of copy-synthesis, for rows made from text.
     """
     import pandas as pd  # here, so that the processes that measure do not wait for it
 

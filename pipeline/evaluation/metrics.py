@@ -16,8 +16,8 @@ class Metric(MetricLabel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     mean_of: str | None = None
-    """The field of `Measurement` whose mean over a row's sentences it is; None if it is made otherwise. Not in the
-    side file."""
+    """The field of `Measurement` whose mean over a row's sentences is this metric; None if it is computed otherwise.
+    Not in the side file."""
 
 
 METRICS = (

@@ -1,4 +1,4 @@
-"""What `evaluate` leaves under `reports/` beside the page: figures for machines, tables for `dvc plots`, sound."""
+"""The files of `evaluate` under `reports/` beside the page: metrics as JSON, tables for `dvc plots`, and audio."""
 
 import csv
 import json
@@ -29,7 +29,7 @@ def rounded(value: Any) -> Any:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write data as JSON, the same bytes for the same data; what is not finite is an error, not NaN."""
+    """Write data as JSON, the same bytes for the same data; a number that is not finite is an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(rounded(document), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
@@ -112,7 +112,7 @@ def write_audio(folder: Path, spoken: Sequence[Spoken], sample_rate: int) -> lis
 
 
 def _audible(samples: Samples) -> Samples:
-    """Scaled down if it would clip; one silent sample if there is none, since a player wants a file."""
+    """Scale samples down if they would clip; return one silent sample if there are none."""
     peak = float(np.abs(samples).max(initial=0.0))
     if not len(samples):
         return np.zeros(1, dtype=np.float32)

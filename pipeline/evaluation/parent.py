@@ -1,4 +1,4 @@
-"""The release that the synthesizer's training started from: the same sentences before and after."""
+"""The release that the synthesizer's training started from: it speaks the same sentences, for comparison."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.evaluation.voices import blend
 
 
 class Parent:
-    """A release's encoder, synthesizer and vocoder, which hear the same references as the trained models.
+    """A release's encoder, synthesizer and vocoder. They receive the same references as the trained models.
 
     Args:
         release: Its folder.
@@ -37,7 +37,7 @@ class Parent:
         Args:
             sentence: What to say.
             recordings: FLAC by utterance_id, of the references too.
-            sample_rate: Of the samples to give, in Hz; a parent of another mel has another.
+            sample_rate: Sample rate of the result, in Hz; the parent's own rate may differ.
         """
         clips = [decode_flac(recordings[name]) for name in sentence.reference_ids]
         mel = self._encoder.config.mel

@@ -1,4 +1,4 @@
-"""Figures as SVG that stands in a page: its font, its colour scheme, the same bytes always.
+"""Figures as SVG inside a page, with the page's font and colour scheme; equal data gives equal bytes.
 
 Each figure is drawn with stand-in colours, which are then replaced by CSS: `currentColor` for ink, `var(--...)` for
 the rest.
@@ -49,7 +49,7 @@ def _figure(
 
 
 def _svg(figure: "Figure", label: str) -> str:
-    """Render; `label` is what a reader who can't see it is told."""
+    """Render; `label` is the description for readers who can't see the figure."""
     import matplotlib
 
     buffer = io.StringIO()
@@ -161,7 +161,7 @@ def mels_figure(mels: Mapping[str, NDArray[np.float32]], hop_s: float) -> str:
 
 
 def alignment_figure(alignment: NDArray[np.float32]) -> str:
-    """Where the synthesizer looked: decoder steps across, symbols upwards. `alignment` is (T', L)."""
+    """Draw an alignment: decoder steps across, symbols upwards. `alignment` is (T', L)."""
     figure, (axis,) = _figure(4.2, 4.6)
     axis.imshow(alignment.T, origin="lower", aspect="auto", vmin=0, vmax=1, interpolation="none")
     axis.set(xlabel="decoder step", ylabel="symbol of the text")

@@ -1,4 +1,4 @@
-"""Speech recognition, and how far the recognized text is from the text that was to be said."""
+"""Speech recognition, and the distance of the recognized text from the intended text."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,10 @@ from peewee_model.audio.clip import resample
 class PocketSphinx:
     """pocketsphinx with the US English model that its wheel carries.
 
-    Weak by today's measure (22 % WER on clear read speech), free of downloads: to be read beside the recordings' own
-    rate, never alone. It gets room noise, and pauses at both ends: digital silence, as synthesizers and trimmed files
-    have it, ruins its features (a synthetic voice's WER fell from 86 to 41 %).
+    It is weak by today's standards (22 % WER on clear read speech), but needs no download. Compare its rates with those
+    of the recordings; alone they show little. Noise, and pauses at both ends, are added to the samples, because the
+    digital silence of synthesizers and trimmed files spoils its features (with them, a synthetic voice's WER fell from
+    86 to 41 %).
     """
 
     PAUSE_S = 0.3
@@ -54,8 +55,8 @@ def transcription_error_rates(references: Sequence[str], hypotheses: Sequence[st
     """Character and word error rates: edits over all utterances divided by the references' length.
 
     Args:
-        references: What was to be said. None is empty.
-        hypotheses: What was recognized.
+        references: The intended texts. None of them is empty.
+        hypotheses: The recognized texts.
     """
     import jiwer
 

@@ -1,4 +1,4 @@
-"""`reports/index.html`: one page that needs nothing beside it, the same bytes for the same results."""
+"""`reports/index.html`: one page that needs no other files; equal results give equal bytes."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ NETWORKS = {
     "tacotron2": "Tacotron 2", "non_attentive": "Non-Attentive Tacotron", "griffin_lim": "Griffin-Lim",
     "hifi_gan": "HiFi-GAN",
 }  # fmt: skip
-"""By `arch` in a model's config; one that is not here is an acronym, written in capitals: LSTM, TDNN, ECAPA-TDNN."""
+"""Names by `arch` in a model's config. An `arch` that is not here is an acronym in capitals: LSTM, TDNN, ECAPA-TDNN."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Sample:
     audio: Mapping[str, bytes]
     """FLAC by row."""
     recognized: Mapping[str, str | None]
-    """What the recognizer understood, by row."""
+    """The recognized text, by row."""
     mels_svg: str
     alignment_svg: str
     diagonality: float
@@ -55,7 +55,7 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class ReportContent:
-    """All that the page shows."""
+    """Everything that the page shows."""
 
     metrics: Mapping[str, Any]
     checks: Sequence[Check]
@@ -65,10 +65,10 @@ class ReportContent:
     voices: Sequence[ClonedVoice]
     samples: Sequence[Sample]
     det_svg: str | None
-    """These two if speakers could be told apart at all."""
+    """This figure and the next one exist only if the speaker test was possible."""
     map_svg: str | None
     lengths_svg: str | None
-    """If sentences of every length were read."""
+    """None if no sentences of every length were read."""
     curves_svg: Mapping[str, str]
     """By model; those that were trained."""
     config: EvaluateConfig

@@ -1,4 +1,4 @@
-"""Which held-out sentences are spoken, in whose voice, and against which recordings the voice is judged."""
+"""Chooses the held-out sentences, their voices, and the recordings by which the voices are judged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ from pipeline.evaluation.recognition import plain_words
 Samples = NDArray[np.float32]
 Row = Literal["ground_truth", "copy_synthesis_griffin_lim", "copy_synthesis", "parent", "synthesized"]
 ROWS: tuple[Row, ...] = ("ground_truth", "copy_synthesis_griffin_lim", "copy_synthesis", "parent", "synthesized")
-"""A sentence as recorded; from the recording's mel, by Griffin-Lim (where the vocoder is another) and by the vocoder;
-from text in a cloned voice, by the release that the training started from (where it did) and by the trained models."""
+"""The rows of a sentence: the recording; copies from the recording's mel, by Griffin-Lim (if the vocoder is another
+one) and by the vocoder; speech from text in a cloned voice, by the release that the training started from (if there was
+one) and by the trained models."""
 
 TEST = "test"
 """The split whose utterances nothing was trained or tuned on."""
@@ -34,7 +35,8 @@ class Sentence:
     reference_ids: tuple[str, ...]
     """Other utterances of the speaker, which give the voice."""
     enrolment_ids: tuple[str, ...]
-    """Further ones, which neither side has heard: the verifier knows the speaker by them."""
+    """Further utterances of the speaker, which give the verifier its embedding of the voice. The models do not use
+    them."""
     is_seen: bool
     """Whether other utterances of the speaker were trained on."""
 
@@ -44,9 +46,9 @@ class Reading:
     """How a synthesizer read a text."""
 
     alignment: NDArray[np.float32]
-    """Where it looked. (T', L)"""
+    """Its alignment. (T', L)"""
     truncated: bool
-    """Whether it had to be cut off."""
+    """Whether it was cut off."""
     diagonality: float
     focus_rate: float
     coverage: float
@@ -70,7 +72,7 @@ def rows_of(spoken: Sequence[Spoken]) -> tuple[Row, ...]:
 
 @dataclass(frozen=True)
 class CorpusPart:
-    """How much of a corpus is in a split."""
+    """The size of a corpus in a split."""
 
     corpus: str
     split: str
@@ -97,7 +99,7 @@ class Overview:
 
     @property
     def n_seen_speakers(self) -> int:
-        """Those of them whose other utterances were trained on."""
+        """Number of those whose other utterances were trained on."""
         return len({row["speaker_id"] for row in self.test} & self.trained)
 
 

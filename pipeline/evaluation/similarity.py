@@ -1,4 +1,4 @@
-"""Whose voice it is, asked of a verifier that had no part in making it: Resemblyzer (Apache-2.0, with its weights)."""
+"""An independent speaker verifier, which the trainings do not use: Resemblyzer (Apache-2.0, with its weights)."""
 
 import importlib.util
 from typing import Any
@@ -12,13 +12,14 @@ from peewee_model.audio.mel import MelConfig, mel_filter_bank
 _MEL = MelConfig(
     sample_rate=16_000, n_fft=400, win_length=400, hop_length=160, n_mels=40, f_min=0.0, f_max=8_000.0, log_floor=1e-9
 )
-"""What Resemblyzer's weights were trained on (its hparams.py): another's constants, nothing of ours to set."""
+"""What Resemblyzer's weights were trained on (its hparams.py): constants of Resemblyzer, not settings of this
+project."""
 _PARTIALS_PER_S, _MIN_COVERAGE = 1.3, 0.75
 """Resemblyzer's own defaults."""
 
 
 def verifier_is_installed() -> bool:
-    """Whether Resemblyzer can be imported, without importing it."""
+    """Return whether Resemblyzer is installed, without importing it."""
     return importlib.util.find_spec("resemblyzer") is not None
 
 
@@ -47,7 +48,8 @@ class Verifier:
         sample_slices, frame_slices = self._encoder.compute_partial_slices(len(heard), _PARTIALS_PER_S, _MIN_COVERAGE)
         heard = np.pad(heard, (0, max(0, sample_slices[-1].stop - len(heard))))
         mel = _power_mel(heard)
-        # One thread: the network is small, and the order of its sums, so its last bits, is the number of threads.
+        # One thread: the network is small, and the number of threads would change the order of sums and so the last
+        # bits.
         with torch.inference_mode(), threadpool_limits(limits=1):
             partials = self._encoder(torch.from_numpy(np.stack([mel[span] for span in frame_slices]))).numpy()
         mean = partials.mean(axis=0)

@@ -92,10 +92,10 @@ def min_detection_cost(scores: Floats, same: NDArray[np.bool_], target_prior: fl
 def bootstrap_eer(
     scores: Floats, trials: Trials, speaker_ids: Sequence[str], n_bootstrap: int, seed: int
 ) -> tuple[float, float]:
-    """95 % interval of the EER over which speakers happened to be held out.
+    """Compute the 95 % interval of the EER, by bootstrap over the held-out speakers.
 
     Speakers are drawn with replacement: a trial of one speaker counts as often as the speaker was drawn, a trial of
-    two as often as both were together. Draws without both kinds of trials are drawn again.
+    two as often as both were together. A draw without both kinds of trials is repeated.
     """
     speakers = np.unique(np.asarray(speaker_ids), return_inverse=True)[1]
     n_speakers = int(speakers.max()) + 1
@@ -138,7 +138,7 @@ def speaker_map(embeddings: NDArray[np.float32], seed: int) -> Floats:
     n_utterances = len(embeddings)
     if n_utterances < 4:  # fewer have no neighbourhoods; their first two coordinates do
         return embeddings[:, :2].astype(np.float64)
-    with threadpool_limits(limits=1):  # a sum's order is the number of threads, and t-SNE amplifies its last bit
+    with threadpool_limits(limits=1):  # threads change the order of sums, and t-SNE amplifies the last bit
         layout = TSNE(
             init="pca", perplexity=min(30.0, (n_utterances - 1) / 3), random_state=seed, method="exact"
         ).fit_transform(embeddings.astype(np.float64))

@@ -25,14 +25,14 @@ from pipeline.evaluation.sentences import Reading, Row, Samples
 
 @dataclass
 class Clock:
-    """Seconds that speech took to make. Goes to timings.json, which is no output that anything depends on."""
+    """Seconds that were needed to make speech. They go to timings.json, which no stage depends on."""
 
     speech_s: float = 0.0
     synthesizer_s: float = 0.0
     vocoder_s: float = 0.0
 
     def document(self) -> dict[str, float]:
-        """Real-time factors (seconds a second of speech; below 1 is faster than speech) and what they are made of."""
+        """Return real-time factors (seconds a second of speech; below 1 is faster than speech) and their components."""
         total_s = self.synthesizer_s + self.vocoder_s
         per_s = 1 / self.speech_s if self.speech_s else math.nan
         return vars(self) | {

@@ -1,4 +1,4 @@
-"""What the trainings wrote down about themselves: `models/<model>/training.jsonl`."""
+"""Reads the records of the trainings: `models/<model>/training.jsonl`."""
 
 import json
 from pathlib import Path
@@ -44,5 +44,5 @@ def _columns(points: list[tuple[float, float]]) -> tuple[Floats, Floats]:
 
 
 def n_steps(curves: Curves) -> int:
-    """The last step that was written down; 0 if none was."""
+    """Return the last step of the record; 0 if it is empty."""
     return int(max((steps[-1] for lines in curves.values() for steps, _ in lines.values()), default=0))

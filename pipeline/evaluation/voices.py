@@ -1,4 +1,4 @@
-"""Whose voice a row has: asked of the independent verifier."""
+"""Measures the voice of each row with the independent verifier."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,18 +17,18 @@ Embedding = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Heard:
-    """What the verifier makes of the sentences: unit vectors, (N, 256) each."""
+    """The verifier's embeddings of the sentences: unit vectors, (N, 256) each."""
 
     rows: dict[Row, Embedding]
     """Each row of each sentence."""
     references: Embedding
     """The recordings that each sentence's voice was taken from."""
     enrolments: Embedding
-    """The recordings of the speaker that neither side has heard."""
+    """Embeddings of the speaker's further recordings, which gave no voice to the models."""
 
 
 def blend(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embedding:
-    """Mean of unit vectors on the unit sphere; zeros, which stand for no voice, count for nothing.
+    """Compute the mean of unit vectors on the unit sphere; zero vectors, which are no voice, are ignored.
 
     Args:
         embeddings: (E,) each
@@ -69,7 +69,7 @@ def hear(spoken: Sequence[Spoken], recordings: Mapping[str, bytes], sample_rate:
 def judge_voices(
     measurements: Sequence[Measurement], spoken: Sequence[Spoken], heard: Heard
 ) -> tuple[list[Measurement], dict[Row, float]]:
-    """Add to measurements how near each row is to its speaker and to others.
+    """Add to measurements the similarity of each row to its speaker and to others.
 
     Returns:
         The measurements with their similarities, and for each row the EER over all pairs of a sentence and the

@@ -1,4 +1,4 @@
-"""dags/graph.json: dvc.yaml as the runners need it, so that an Airflow or a Kubeflow file imports nothing of ours.
+"""dags/graph.json: dvc.yaml in the form that runners need, so that a DAG file imports no package of this project.
 
 `make graph` writes it, a test compares. The Airflow DAGs and the Kubeflow pipeline are built from it alone.
 """
@@ -22,7 +22,7 @@ def compile_graph(stages: dict[str, dict[str, Any]]) -> bytes:
     """Write the graph as JSON: sorted, the same bytes each time.
 
     Raises:
-        ConfigError: If a stage's `meta` lacks something, or has what no runner understands; stage and key are named.
+        ConfigError: If a stage's `meta` lacks a key, or has a wrong value; stage and key are named.
     """
     upstream = edges(stages)
     document = {

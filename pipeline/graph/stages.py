@@ -1,4 +1,4 @@
-"""The stages of dvc.yaml, what each writes, and which follows which."""
+"""Reads the stages of dvc.yaml, their outputs, and the edges between them."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ LOCK = Path("dvc.lock")
 
 
 def load_stages(path: Path = GRAPH) -> dict[str, dict[str, Any]]:
-    """Read the stages as dvc.yaml has them.
+    """Read the stages of dvc.yaml.
 
     Raises:
         ConfigError: If the file is missing or is not YAML, or has no stages.

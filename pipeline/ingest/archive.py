@@ -1,8 +1,8 @@
-"""Members streamed out of a .tar.gz that nobody vouches for.
+"""Streams members out of an untrusted .tar.gz.
 
 Nothing is unpacked, so a member's name is only ever compared and recorded, and only regular files are read. The tar
-headers are parsed here and not by `tarfile`, which follows links and sizes that it is told, holds every header that it
-has seen, stops without a word at the end of a first gzip member, and reads an extended header of any size whole.
+headers are parsed here and not by `tarfile`. `tarfile` trusts links and sizes of the headers, keeps every header in
+memory, stops silently at the end of a first gzip member, and reads an extended header of any size into memory.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from pipeline.ingest.gunzip import Gunzip
 MAX_HEADERS = 1_000_000  # the largest LibriTTS archive has 630,000
 MAX_SMALL_HEADERS = 100_000  # from here on members must have SMALL_BYTES on average
 SMALL_BYTES = 2048
-MAX_MEMBER_BYTES = 16 << 20  # what is larger is passed over, never held
+MAX_MEMBER_BYTES = 16 << 20  # larger members are skipped, never read into memory
 MAX_EXTENDED_BYTES = 1 << 20  # a pax header or a long name; macOS writes some kB
 MAX_NAME_BYTES = 1024
 MAX_PART_BYTES = 255  # of a name between two slashes
@@ -56,7 +56,8 @@ def read_members(
         progress: Called with the number of compressed bytes read since its last call.
 
     Raises:
-        ArchiveError: Names the archive, the member and the kind. What was yielded before must not be used then.
+        ArchiveError: Names the archive, the member and the kind. Members that were yielded before must then not be
+            used.
     """
     try:
         with path.open("rb") as file:
@@ -86,7 +87,7 @@ class _Tar:
 
     def members(self) -> Iterator[Member]:
         n_files = 0
-        name: str | None = None  # what an extended header says about the next member
+        name: str | None = None  # values of an extended header for the next member
         size: int | None = None
         while (header := self._header()) is not None:
             if header.type in b"xL":
@@ -168,7 +169,7 @@ class _Tar:
         return "/".join(part for part in parts if part not in ("", "."))
 
     def _check_unique(self) -> None:
-        # Hashes, because 600,000 names and their folded doubles would take 200 MB.
+        # Hashes, because 600,000 names and their case-folded forms would take 200 MB.
         exact = hashlib.blake2b(self._name.encode(), digest_size=8).digest()
         lower = self._name.casefold()
         folded = exact if lower == self._name else hashlib.blake2b(lower.encode(), digest_size=8).digest()

@@ -1,4 +1,4 @@
-"""What can be wrong with an archive."""
+"""The error of an archive, and its kinds."""
 
 from peewee_model.errors import PeeweeError
 
@@ -25,11 +25,11 @@ KINDS = {
     "duplicate": "a name that stood before",
     "case_collision": "a name that stood before in other case",
 }
-"""Every kind of ArchiveError, with its meaning."""
+"""Every kind of ArchiveError, with an explanation."""
 
 
 class ArchiveError(PeeweeError):
-    """An archive can't be trusted, so nothing of it is used.
+    """An archive is damaged or unsafe, so nothing of it is used.
 
     Attributes:
         kind: One of `KINDS`.

@@ -1,9 +1,10 @@
-"""From archives to `data/corpus`, `data/utterances.parquet` and `data/rejected.parquet`.
+"""Converts archives to `data/corpus`, `data/utterances.parquet` and `data/rejected.parquet`.
 
-First every archive is streamed once; workers check and encode each part by itself, and it is spooled to scratch. Then
-the spool is read utterance by utterance, sorted: what needs more than one part is judged, speakers are split, shards
-are written. So neither the order of members or archives nor the number of workers can change a byte, and memory holds
-a shard and what is in flight. Who is excluded is left out first of all: not decoded, not spooled, in no split.
+First, every archive is streamed once. Workers check and encode each part by itself, and it is written to a spool in
+scratch. Then the spool is read utterance by utterance, sorted: checks that need several parts are made, speakers are
+split, and shards are written. So neither the order of members or archives nor the number of workers changes a byte.
+Memory holds a shard, and the parts that workers process. Excluded speakers and utterances are removed before all of
+this: they are not decoded, not spooled, and in no split.
 
 Ids are unique over all corpora: `<corpus, or its source's ids>_<id in the corpus>`, for utterances and speakers.
 """
@@ -39,7 +40,7 @@ from pipeline.ingest.utterance import Part, Reader, Refused
 logger = logging.getLogger(__name__)
 
 READERS: dict[str, Reader] = {"libritts": read_libritts}
-"""By corpus; one that is not named here has LibriTTS's layout."""
+"""Readers by corpus; a corpus that is not here has LibriTTS's layout."""
 
 _BATCH_PARTS = 64
 _BATCH_BYTES = 4 << 20
@@ -50,7 +51,7 @@ _UNCOUNTED = {"skipped", "excluded"}
 
 
 class IngestError(PeeweeError):
-    """Too much of a corpus can't be used."""
+    """Too many utterances of a corpus can't be used."""
 
 
 def ingest_corpus(
@@ -66,12 +67,12 @@ def ingest_corpus(
     scratch: Path,
     workers: int,
 ) -> None:
-    """Write the corpus's shards, its summary and the table of what was refused.
+    """Write the corpus's shards, its summary and the table of refused files.
 
     Args:
         sources: Which archives, and of which corpora they are.
         config: Limits and splits.
-        exclusions: Who is left out; an id that no archive holds is only logged.
+        exclusions: Speakers and utterances that are left out; an id that no archive has is only logged.
         archives: Folder of the archives.
         corpus: Folder of the shards; it is made anew.
         utterances: Parquet file of `tables.UTTERANCES`.
@@ -81,7 +82,7 @@ def ingest_corpus(
         workers: Processes that decode and encode.
 
     Raises:
-        ArchiveError: If an archive can't be trusted. Nothing is written then.
+        ArchiveError: If an archive is damaged or unsafe. Nothing is written then.
         IngestError: If more than `max_rejected_fraction` of the utterances can't be used, or no speaker is left to
             train on.
     """
@@ -158,7 +159,8 @@ def _check_subset(part: Part | Refused, source: Source) -> None:
 def _judge(spool: Spool, config: IngestConfig) -> tuple[int, int]:
     """Accept or refuse each utterance; return how many were refused, of how many.
 
-    A file that is no part of an utterance counts as one; what is skipped by name, or excluded, does not count.
+    A refused file that is no part of an utterance counts as an utterance. Files that are skipped by name, or excluded,
+    do not count.
     """
     n_refused = n_utterances = 0
     for places in spool.groups():
@@ -269,7 +271,7 @@ def _split(spool: Spool, config: IngestConfig) -> Splits:
 def _write_shards(spool: Spool, splits: Splits, config: IngestConfig, corpus: Path) -> None:
     n_bytes = sum(utterance.n_bytes for utterance in spool.utterances())
     n_shards = -(-n_bytes // (config.shard_mib << 20))
-    # By hash: one utterance more changes one shard, and shards weigh the same whatever the order of the corpora.
+    # By hash: one more utterance changes one shard, and shards have about the same size.
     spool.assign_shards(partial(_shard_of, n_shards=n_shards))
     for shard in tqdm(range(n_shards), desc="ingest: shards", disable=None):
         rows = (

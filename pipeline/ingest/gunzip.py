@@ -33,7 +33,7 @@ class Gunzip:
             raise ArchiveError("not_gzip", f"{path} is {kind}; {READ}: pack it anew, or correct corpus.sources")
 
     def read(self, n_bytes: int) -> bytes:
-        """Read exactly so many bytes, or fewer at the end of the stream."""
+        """Read exactly `n_bytes` bytes, or fewer at the end of the stream."""
         data = self._buffer.read(n_bytes)
         if len(data) == n_bytes:
             return data
@@ -45,7 +45,7 @@ class Gunzip:
         return b"".join(pieces)
 
     def finish(self, sha256: str) -> None:
-        """Check all that follows the tar's end: zeros, gzip's checksum, nothing more, the file's hash."""
+        """Check the rest of the file after the tar's end: zeros, gzip's checksum, no more bytes, the file's hash."""
         while data := self.read(_CHUNK):
             if data.count(0) != len(data):
                 raise self._error("trailing_data", "bytes stand after the end of the tar; pack it anew")

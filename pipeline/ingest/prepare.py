@@ -1,4 +1,4 @@
-"""What is done to one part of an utterance by itself, in a worker process: checked, trimmed, encoded, normalised."""
+"""Work on a single part of an utterance, in a worker process: it is checked, trimmed, encoded or normalised."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -22,17 +22,17 @@ class IngestConfig(Section):
     max_duration_s: float = Field(gt=0)
     """Longest recording, before trimming: so a long one is refused before it is decoded."""
     min_sample_rate: int = Field(gt=0)
-    """Lowest rate in Hz; a lower one lacks what the mels look at."""
+    """Lowest sample rate in Hz; a lower one lacks frequencies that the mels need."""
     silence_db: float = Field(gt=0)
-    """What is so far below the loudest is silence, at the edges."""
+    """At the edges, frames this many dB below the loudest one are silence."""
     trim_margin_s: float = Field(ge=0)
     """Silence that is left at each edge."""
     min_characters_per_s: float = Field(ge=0)
-    """Fewer characters of the normalised text: it lacks words that are spoken."""
+    """Fewest characters a second of the normalised text; below, the text lacks words that are spoken."""
     max_characters_per_s: float = Field(gt=0)
-    """More characters of the normalised text: it has words that are not spoken."""
+    """Most characters a second of the normalised text; above, the text has words that are not spoken."""
     max_rejected_fraction: float = Field(ge=0, le=1)
-    """More refused utterances than this stop the run; what is skipped by name does not count."""
+    """A larger share of refused utterances stops the run; files that are skipped by name do not count."""
     shard_mib: int = Field(gt=0)
     """About how much audio a shard of the corpus holds, in MiB of FLAC; memory grows with it."""
     split: SplitConfig
@@ -58,8 +58,7 @@ def prepare(batch: Batch, config: IngestConfig) -> list[tuple[SpooledPart, bytes
         batch: Parts of one archive.
         config: Limits.
 
-    Returns:
-        For each part, in order, what is told of it, and its FLAC if it is audio.
+    Returns: For each part, in order, its description, and its FLAC if it is audio.
     """
     prepared = []
     for part in batch.parts:
@@ -127,5 +126,5 @@ def _audio(data: bytes, part: SpooledPart, config: IngestConfig) -> tuple[Spoole
 
 def _text(data: bytes, part: SpooledPart) -> SpooledPart:
     text = decode_text(data).strip()
-    # The original is normalised later, and only where no normalised text stands beside it.
+    # The original text is normalised later, and only if there is no normalised text beside it.
     return replace(part, text=text, normalized_text=normalize(text) if part.kind == "normalized" else "")

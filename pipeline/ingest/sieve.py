@@ -1,4 +1,4 @@
-"""Who is excluded is left out before anything is done with their recordings."""
+"""Removes excluded speakers and utterances before their recordings are processed."""
 
 import logging
 
@@ -9,14 +9,14 @@ logger = logging.getLogger(__name__)
 
 
 class Sieve:
-    """Refuses the parts of those whom the list names."""
+    """Refuses the parts of excluded speakers and utterances."""
 
     def __init__(self, exclusions: Exclusions) -> None:
         self._listed = {(entry.kind, entry.id) for entry in exclusions.entries}
         self._met: set[tuple[str, str]] = set()
 
     def sift(self, part: Part | Refused, id_prefix: str) -> Part | Refused:
-        """Give the part back, or the refusal of it."""
+        """Return the part, or a refusal of it."""
         names = [("utterance", f"{id_prefix}_{part.utterance_id}")]
         if isinstance(part, Part):
             names.append(("speaker", f"{id_prefix}_{part.speaker_id}"))
@@ -28,6 +28,6 @@ class Sieve:
         return Refused(part.member, part.utterance_id, part.subset, "excluded", detail)
 
     def tell(self) -> None:
-        """Log which names no archive holds: it may be a slip of the pen."""
+        """Log excluded ids that no archive has, because such an id may be a typing error."""
         for kind, identifier in sorted(self._listed - self._met):
             logger.warning("%s names %s %s, which no archive holds", EXCLUSIONS, kind, identifier)

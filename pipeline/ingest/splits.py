@@ -1,7 +1,7 @@
-"""Who is trained on and who is held out: by speaker, so that a voice is in one split only, or by utterance.
+"""Splits the corpus: by speaker, so that a voice is in one split only, or by utterance.
 
-By utterance where the voice itself is what is learned: a corpus of one speaker, or a release adapted to one. Such a
-speaker is heard in all splits, and is no test of a speaker encoder.
+A speaker is split by utterance if the models are to learn this one voice: in a corpus of one speaker, or to adapt a
+release to one. Such a speaker is in all splits, and can't test a speaker encoder.
 """
 
 import hashlib
@@ -31,18 +31,18 @@ class HeldOutUtterances(Section):
 
 
 class SplitConfig(Section):
-    """Who, and which utterances of whom, are held out."""
+    """The speakers and utterances that are held out."""
 
     by_subset: dict[str, Split]
     """Split of all speakers of a subset, by the subset's name; speakers of other subsets are drawn."""
     within: dict[str, HeldOutUtterances]
     """Speakers who are in every split, by speaker_id, or by corpus for all of it; the others are split by speaker."""
     validation_fraction: float = Field(ge=0, lt=1)
-    """Part of the drawn speakers, rounded up, that choose checkpoints."""
+    """Share of the drawn speakers, rounded up, that are used to choose checkpoints."""
     test_fraction: float = Field(ge=0, lt=1)
-    """Part of the drawn speakers, rounded up, that only `evaluate` hears."""
+    """Share of the drawn speakers, rounded up, that only `evaluate` uses."""
     seed: int
-    """Changes who is drawn."""
+    """Seed of the draw of speakers."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ class Splits:
     """The split of every utterance."""
 
     by_speaker: Mapping[str, Split]
-    """Of speakers who are in one split."""
+    """Splits of speakers who are in one split."""
     within: Mapping[str, Mapping[str, Split]]
-    """Of the others: speaker_id, then utterance_id; utterances that are not named are trained on."""
+    """Splits of the other speakers: by speaker_id, then by utterance_id; utterances that are not here are trained
+    on."""
 
     def of(self, speaker_id: str, utterance_id: str) -> Split:
-        """Tell an utterance's split."""
+        """Return an utterance's split."""
         held_out = self.within.get(speaker_id)
         return self.by_speaker[speaker_id] if held_out is None else held_out.get(utterance_id, "train")
 
@@ -66,7 +67,7 @@ def hold_out_within(
     """Hold out the last utterances of each speaker that `within` names, or whose corpus it names.
 
     Args:
-        corpora: The corpora in which a speaker is heard, by speaker_id.
+        corpora: The corpora of each speaker, by speaker_id.
         utterances: speaker_id and utterance_id of all.
         config: How.
 
@@ -106,11 +107,11 @@ def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[
     """Give every speaker a split.
 
     Speakers are ranked by a hash of the seed and their id; the first are validation, the last test, the rest train.
-    So the counts are exact, and a speaker who comes or goes moves at most one other over each border. One speaker at
-    least is left to train. A speaker of several subsets that `by_subset` names is in the most held-out of theirs.
+    So the counts are exact, and a speaker who is added or removed moves at most one other speaker over each border. At
+    least one speaker is left to train. A speaker of several subsets in `by_subset` is in the most held-out split.
 
     Args:
-        subsets: The subsets in which a speaker is heard, by speaker_id.
+        subsets: The subsets of each speaker, by speaker_id.
         config: How.
     """
     unknown = config.by_subset.keys() - {subset for heard in subsets.values() for subset in heard}

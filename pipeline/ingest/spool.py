@@ -1,7 +1,7 @@
-"""What an archive gave, on disk until all of it has been seen.
+"""The parts of the archives, on disk until all of them have been read.
 
-An archive may hold a text an hour before its audio. So that neither its order nor its size decides how much memory
-ingest takes, every part goes to a SQLite file in scratch, and comes back utterance by utterance, sorted.
+In an archive, a text may come long before its audio. The memory of ingest must not depend on the archive's order or
+size. So every part is written to a SQLite file in scratch, and read back utterance by utterance, sorted.
 """
 
 import itertools
@@ -109,7 +109,7 @@ class Spool:
     def groups(self) -> Iterator[list[list[SpooledPart]]]:
         """Yield all parts of one utterance_id at a time, sorted, as lists by archive and subset.
 
-        A part without an utterance_id stands alone.
+        A part without an utterance_id is a group of its own.
         """
         order = "utterance_id, archive, subset, member"
         self._db.execute(f"CREATE INDEX by_utterance ON part ({order})")
@@ -119,21 +119,21 @@ class Spool:
             yield [list(place) for _, place in itertools.groupby(same, key=lambda part: (part.archive, part.subset))]
 
     def utterances(self, shard: int | None = None) -> Iterator[SpooledUtterance]:
-        """Yield what was accepted, in the order in which it was; or a shard of it, sorted by utterance_id."""
+        """Yield accepted utterances, in the order of acceptance; or those of a shard, sorted by utterance_id."""
         where = "ORDER BY rowid" if shard is None else "WHERE shard = ? ORDER BY utterance_id"
         values = () if shard is None else (shard,)
         found = self._db.cursor().execute(f"SELECT {_UTTERANCE_COLUMNS} FROM utterance {where}", values)  # noqa: S608
         yield from (SpooledUtterance(*row) for row in found)
 
     def utterances_by_speaker(self) -> Iterator[SpooledUtterance]:
-        """Yield what was accepted, sorted by speaker_id and utterance_id."""
+        """Yield accepted utterances, sorted by speaker_id and utterance_id."""
         order = "speaker_id, utterance_id"
         self._db.execute(f"CREATE INDEX IF NOT EXISTS by_speaker ON utterance ({order})")
         found = self._db.cursor().execute(f"SELECT {_UTTERANCE_COLUMNS} FROM utterance ORDER BY {order}")  # noqa: S608
         yield from (SpooledUtterance(*row) for row in found)
 
     def assign_shards(self, shard_of: Callable[[str], int]) -> None:
-        """Give each utterance that was accepted the shard that a function of its id says."""
+        """Assign each accepted utterance to the shard that a function of its id returns."""
         self._db.create_function("shard_of", 1, shard_of, deterministic=True)
         self._db.execute("UPDATE utterance SET shard = shard_of(utterance_id)")
         self._db.execute("CREATE INDEX by_shard ON utterance (shard, utterance_id)")

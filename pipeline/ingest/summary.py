@@ -1,4 +1,4 @@
-"""What ingest counted: `data/summary.json`."""
+"""The counts of ingest: `data/summary.json`."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -10,7 +10,7 @@ from pipeline.ingest.spool import Spool
 def summarize(spool: Spool, splits: Splits) -> dict[str, Any]:
     """Count utterances, speakers and hours by corpus, subset and split, and refusals by archive and reason.
 
-    Speakers are counted by corpus and subset too, because one who is held out in part is in several splits.
+    Speakers are counted by corpus and subset too, because a speaker who is held out in part is in several splits.
     """
     parts: dict[tuple[str, str, str], dict[str, Any]] = {}
     speakers: dict[tuple[str, str, str], set[str]] = defaultdict(set)

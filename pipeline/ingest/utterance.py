@@ -1,4 +1,4 @@
-"""What a corpus's reader tells of an archive's files."""
+"""The results of a corpus's reader for an archive's files."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ class Part:
 
     member: str
     utterance_id: str
-    """As the corpus names it; unique within the corpus."""
+    """The corpus's id; unique within the corpus."""
     subset: str
     speaker_id: str
-    """As the corpus names it."""
+    """The corpus's id."""
     chapter_id: str
     kind: Kind
     data: bytes
@@ -30,11 +30,11 @@ class Refused:
 
     member: str
     utterance_id: str
-    """Empty where the name tells none, as is the subset."""
+    """Empty if the file's name has none; so is the subset."""
     subset: str
     reason: str
     detail: str
 
 
 Reader = Callable[[Member], Iterator[Part | Refused]]
-"""One a corpus: what a member is, told by its name; nothing for documentation."""
+"""The reader of one corpus: it classifies a member by its name, and yields nothing for documentation."""

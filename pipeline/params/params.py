@@ -1,7 +1,7 @@
-"""params.yaml, read strictly: a key that no stage reads, is missing or is of the wrong kind is an error that names it.
+"""Reads params.yaml strictly: an unknown or missing key, or a value of the wrong kind, is an error.
 
-A stage says what it reads with a pydantic model whose fields are top-level sections of params.yaml; a section's own
-model lives beside the code that it configures. dvc.yaml names the same sections, and a test holds the two together.
+A stage declares what it reads by a pydantic model whose fields are top-level sections of params.yaml. A section's own
+model is beside the code that it configures. dvc.yaml names the same sections, and a test compares the two.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ Sections = TypeVar("Sections", bound=Section)
 
 
 def check_texts(value: Any, what: str) -> None:
-    """Refuse parameters that a release's readers could not parse or show: a release holds all of them, for ever.
+    """Refuse parameters that readers of a release could not parse or show. A release contains all parameters, for ever.
 
     Args:
         value: Plain data.
@@ -48,20 +48,20 @@ def check_texts(value: Any, what: str) -> None:
 
 
 def read(kind: type[Sections], path: Path = PARAMS_FILE) -> Sections:
-    """Read the sections that a stage names.
+    """Read the sections of a stage.
 
     Args:
         kind: A model whose fields are the stage's sections of params.yaml.
         path: The file.
 
     Raises:
-        ConfigError: Names the key, what is wrong with it, and the file.
+        ConfigError: Names the key, the error, and the file.
     """
     return parse(kind, read_yaml(path), path)
 
 
 def parse(kind: type[Sections], document: Mapping[str, Any], path: Path) -> Sections:
-    """Take the sections that a stage names from a document that was read from a file; see `read`."""
+    """Parse the sections of a stage in a document that was read from a file; see `read`."""
     check_texts(document, str(path))
     try:
         return kind.model_validate({name: document[name] for name in kind.model_fields if name in document})
@@ -83,7 +83,7 @@ def _explain(item: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as an error may repeat it: a URL, or what may hold one, could have a password in it."""
+    """Return a value in a form that an error may contain: a URL in it could contain a password."""
     if isinstance(value, dict | list | tuple):
         return f"a {type(value).__name__}"
     return "a URL" if isinstance(value, str) and "://" in value else repr(value)

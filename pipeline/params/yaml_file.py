@@ -1,7 +1,7 @@
 """YAML, read in one way everywhere: version 1.2, by the library that DVC reads it with.
 
-So a stage computes with what DVC compares and records. In YAML 1.1, which PyYAML reads, `010` is 8, `1e-06` a string
-and `no` false; here they are 10, a number and a string.
+So a stage uses the same values that DVC compares and records. In YAML 1.1, which PyYAML reads, `010` is 8, `1e-06` a
+string and `no` false; here they are 10, a number and a string.
 """
 
 import io
@@ -62,7 +62,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def what_is_wrong(error: YAMLError) -> str:
-    """Say where and what, and not all that the error says: it quotes values, which may hold the password of a URL."""
+    """Describe a YAML error without its own text, which quotes values: they may contain the password of a URL."""
     if not isinstance(error, MarkedYAMLError):
         first = str(error).strip().split("\n")[0]
         return f": {first}" if first.isascii() and "://" not in first else ""

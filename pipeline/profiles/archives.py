@@ -1,4 +1,4 @@
-"""Archives at hand as a profile's corpus: their sources, and the split that their subsets suggest."""
+"""The user's archives as a profile's corpus: their sources, and a split by their subsets."""
 
 import hashlib
 import re
@@ -14,22 +14,22 @@ from pipeline.corpora.sources import HEAD_BYTES, READ, what_it_is
 from pipeline.profiles.overlay import merge
 
 LOCAL = "local"
-"""Corpus of archives without a name, and what the ids of all archives at hand begin with."""
+"""Corpus of archives without a name, and the prefix of the ids of all local archives."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 HELD_OUT = {"dev": "validation", "test": "test"}
 
 
 def takes_archives(overlay: dict[str, Any]) -> bool:
-    """Whether a profile speaks of no corpus: the user's archives are its corpus."""
+    """Return whether a profile has no corpus, so that the user's archives are its corpus."""
     return "corpus" not in overlay
 
 
 def local_sources(archives: Iterable[str], licence: str) -> list[dict[str, Any]]:
-    """Describe archives at hand, in LibriTTS's layout, as sources.
+    """Describe local archives, in LibriTTS's layout, as sources.
 
     Args:
         archives: `PATH`, or `NAME=PATH` for a corpus of that name (letters, digits, `.`, `_`, `-`). Without a name the
-            corpus is `local`. All number their speakers alike: equal numbers are one person.
+            corpus is `local`. In all of them, equal speaker numbers are one person.
         licence: Terms of the recordings.
 
     Raises:
@@ -53,7 +53,7 @@ def local_sources(archives: Iterable[str], licence: str) -> list[dict[str, Any]]
 def local_split(subsets: Iterable[str]) -> dict[str, Any]:
     """Hold out the subsets named dev* or test*: validation and test; with one of the two alone, it is the test split.
 
-    What they do not fill is drawn from the other speakers, 15 % each.
+    For a split without such a subset, 15 % of the other speakers are drawn.
     """
     held_out = {subset: split for subset in subsets for prefix, split in HELD_OUT.items() if subset.startswith(prefix)}
     if held_out and "test" not in held_out.values():
@@ -64,7 +64,7 @@ def local_split(subsets: Iterable[str]) -> dict[str, Any]:
 
 
 def with_archives(overlay: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add sources to an overlay, and the split that their subsets suggest where the overlay does not say its own.
+    """Add sources to an overlay, and a split by their subsets for the keys that the overlay does not set.
 
     Raises:
         ConfigError: If the overlay holds out utterances of a corpus that is not among the sources.

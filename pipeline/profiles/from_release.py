@@ -1,4 +1,4 @@
-"""A profile that starts from a release: which one it is, and what is fixed because it is so there."""
+"""A profile that starts from a release: finds the release, and takes the settings that must equal the release's."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from pipeline.profiles.overlay import merge
 
 @dataclass(frozen=True)
 class PinnedRelease:
-    """A release to start from, named for good."""
+    """A release to start from, by its version."""
 
     reference: str
     """`STORE@VERSION`."""
@@ -21,7 +21,7 @@ class PinnedRelease:
 
 
 def pin(reference: str) -> PinnedRelease:
-    """Find out which release is meant, and read its manifest.
+    """Find the release that a reference names, and read its manifest.
 
     Raises:
         ReleaseNotFoundError: If there is no such release.
@@ -34,13 +34,13 @@ def pin(reference: str) -> PinnedRelease:
 
 
 def start_from(overlay: dict[str, Any], base: PinnedRelease) -> None:
-    """Let a profile's overlay start from a release, in place: it is named, and what is fixed is as it is there."""
+    """Change an overlay, in place, to start from a release: name it, and take the settings that must be equal."""
     merge(overlay, _of_release(base.manifest))
     merge(overlay, {"base": {"release": base.reference}})
 
 
 def params_of(manifest: Manifest) -> dict[str, Any]:
-    """Give the parameters that a release was made with, in the form that params.yaml has today."""
+    """Return the parameters of a release, in the present form of params.yaml."""
     params = dict(manifest.params)
     synthesizer = params.get("synthesizer")
     if isinstance(synthesizer, dict) and "architecture" in synthesizer:
@@ -49,9 +49,9 @@ def params_of(manifest: Manifest) -> dict[str, Any]:
 
 
 def _of_release(manifest: Manifest) -> dict[str, Any]:
-    """What is as it is in the release: mels, symbols, networks, the type of the weights, and whether there is a judge.
+    """Return the settings that must equal the release's: mels, symbols, networks, type of weights, use of a judge.
 
-    Without the judge that a synthesizer was trained against, its mels would blur again.
+    If a synthesizer was trained against a judge, its mels would blur again without one.
     """
     encoder, synthesizer, vocoder = (dict(manifest.models[name]) for name in ("encoder", "synthesizer", "vocoder"))
     encoder.pop("mel")

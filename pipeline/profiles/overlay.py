@@ -1,8 +1,8 @@
 """Merge an overlay into params.yaml, and show the difference.
 
-An overlay is a file of `pipeline/profiles/`, which may extend another, or what a release was made with. Mappings are
-merged, values and lists replaced; keys that the overlay does not name are kept, comments too (ruamel.yaml; considered:
-DVC's own `dvc exp run --set-param`, which leaves no trace in git before a run).
+An overlay is a file of `pipeline/profiles/`, which may extend another one, or the parameters of a release. Mappings are
+merged; values and lists are replaced. Keys that are not in the overlay are kept, and so are comments (ruamel.yaml).
+Also considered: DVC's own `dvc exp run --set-param`, which leaves no trace in git before a run.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from pipeline.params.yaml_file import load_yaml, read_yaml
 
 PROFILES = Path(__file__).parent
 SHIPPED = "mini"
-"""What params.yaml is in a fresh clone."""
+"""The profile of params.yaml in a fresh clone."""
 
 
 def yaml_editor() -> YAML:
@@ -50,7 +50,7 @@ def edit(path: Path, change: Callable[[Any], None], accept: Accept | None = None
     Raises:
         ConfigError: If the file is missing, or is not YAML.
     """
-    read_yaml(path)  # what is wrong with it is said there
+    read_yaml(path)  # the error is reported there
     before = path.read_text(encoding="utf-8")
     editor = yaml_editor()
     document = editor.load(before)
@@ -68,12 +68,15 @@ def merge(document: Any, overlay: Any) -> None:
     for key, value in overlay.items():
         if isinstance(value, dict) and isinstance(document.get(key), dict) and not _replaced_whole(key):
             merge(document[key], value)
-        elif document.get(key) != value:  # else its comments would be lost for nothing
+        elif document.get(key) != value:  # otherwise its comments would be lost
             document[key] = value
 
 
 def _replaced_whole(key: str) -> bool:
-    """A mapping of free keys (subset names, metric names) is one value: merging would keep another corpus's keys."""
+    """Return whether a mapping is replaced as a whole.
+
+    Its keys are then names (of subsets, of metrics), and a merge would keep the keys of another corpus.
+    """
     return key in ("by_subset", "within", "gate")
 
 
@@ -101,7 +104,7 @@ def load_overlay(name: str, folder: Path = PROFILES) -> dict[str, Any]:
     """Read an overlay by the profile's name.
 
     Raises:
-        ConfigError: If there is none of that name; those that are, are listed.
+        ConfigError: If there is none of that name; the message lists all names.
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
@@ -113,5 +116,5 @@ def load_overlay(name: str, folder: Path = PROFILES) -> dict[str, Any]:
 
 
 def names(folder: Path = PROFILES) -> list[str]:
-    """Name the profiles that there are."""
+    """List the names of all profiles."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

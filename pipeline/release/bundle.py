@@ -1,14 +1,14 @@
-"""Makes a release of models and reports: the files, the record of how they were made, and the manifest of all.
+"""Makes a release from models and reports: copies the files, records how they were made, and writes the manifest.
 
     encoder/ synthesizer/ vocoder/ reports/ samples/    as the stages made them
     links.json         every file between the archives and the models, by SHA-256
     features.json      the tables that the models were trained on; its hash is their version in a store
-    exclusions.json    who is in none of them
+    exclusions.json    speakers and utterances that are in none of them
     provenance.json    how it was made, as an in-toto statement (SLSA)
-    croissant.json     the data that it was made of, as MLCommons describes data
-    MODEL_CARD.md      both for people
+    croissant.json     the data that it was made from, in the format of MLCommons
+    MODEL_CARD.md      a description for people
 
-It reads neither archives nor tables of audio: their hashes are in the links.
+It reads no archives and no tables of audio, because their hashes are in the links.
 """
 
 import json
@@ -56,10 +56,10 @@ COUNTS = ("n_speakers", "n_utterances", "hours")
 
 
 def bundle_release(summary: Path, release: Path) -> str:
-    """Make a release of the models and reports in the current folder.
+    """Make a release from the models and reports in the current folder.
 
-    Reports are those that dvc.yaml names as dependencies of the stage, so that nothing unknown to DVC gets in. The
-    files under `reports/audio` become `samples/`.
+    Only reports that dvc.yaml names as dependencies of the stage are included, so that DVC knows every file. The files
+    under `reports/audio` become `samples/`.
 
     Args:
         summary: `data/summary.json`: what ingest counted.
@@ -72,8 +72,8 @@ def bundle_release(summary: Path, release: Path) -> str:
         ConfigError: If the models' mel configs differ; the fields are named.
         LineageError: If dvc.lock does not record how the models were made.
         LinkError: If the stages' own records are missing, or name other files than dvc.lock.
-        BundleError: If a file is missing, is not what the stage that made it wrote down, or is of a kind that no
-            release may hold.
+        BundleError: If a file is missing, differs from its stage's record, or is of a kind that a release may not
+            contain.
     """
     models = {name: _read_json(MODELS_FOLDER / name / "config.json") for name in MODELS}
     mel = mel_configs(models)
@@ -114,7 +114,7 @@ def bundle_release(summary: Path, release: Path) -> str:
 def _write_provenance(
     release: Path, files: Mapping[str, FileEntry], evidence: Evidence, parent: ParentEntry | None
 ) -> None:
-    # No repository is named: clones come from different places, and their releases must be the same.
+    # No repository is recorded, because clones of different addresses must make equal releases.
     text = write_provenance(
         files=files,
         params=evidence.params,
@@ -158,7 +158,7 @@ def _write_descriptions(
 
 
 def describe_corpora(params: dict[str, Any], summary: dict[str, Any]) -> list[CorpusEntry]:
-    """Join where each archive came from with what ingest counted in it.
+    """Join the source of each archive with the counts of ingest.
 
     Args:
         params: With the section `corpus` as download ran with it.
@@ -194,7 +194,7 @@ def _describe(
 
 
 def _contents() -> list[tuple[Path, str]]:
-    """Which file gets which name in the release."""
+    """Return the files of the release, and the name of each in it."""
     contents = [
         (MODELS_FOLDER / model / name, f"{model}/{name}")
         for model in MODELS

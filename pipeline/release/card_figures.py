@@ -1,4 +1,4 @@
-"""The figures of a model card: as `evaluate` measured them, beside those of recordings. None is made up."""
+"""The figures of a model card: the measurements of `evaluate`, beside those of recordings."""
 
 from collections.abc import Mapping, Set
 from typing import Any
@@ -7,11 +7,11 @@ from peewee_model.metric_labels import Labels, MetricLabel
 
 _NOT_MEASURED = "not measured"
 _ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
-"""In the head of a column: which direction is better."""
+"""Marks in the head of a column: which direction is better."""
 
 
 def has_attention(params: Mapping[str, Any]) -> bool:
-    """Whether the synthesizer finds by attention which symbol it speaks, or else by durations."""
+    """Return whether the synthesizer uses attention; otherwise it uses durations."""
     architecture = (params.get("synthesizer") or {}).get("architecture") or {}
     return bool(architecture.get("arch") != "non_attentive")
 
@@ -22,7 +22,7 @@ def figures(metrics: Mapping[str, Any], params: Mapping[str, Any], labels: Label
     Args:
         metrics: `reports/metrics.json`.
         params: Every parameter that a stage ran with.
-        labels: What the metrics are called.
+        labels: The names of the metrics.
     """
     speech = metrics.get("speech") or {}
     rows = {part.name: speech[part.key] for part in labels.parts if isinstance(speech.get(part.key), Mapping)}
@@ -47,7 +47,7 @@ def figures(metrics: Mapping[str, Any], params: Mapping[str, Any], labels: Label
 
 
 def _notes(columns: Set[str], speech: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
-    """What a reader must know about the columns that are there."""
+    """Write notes that explain the columns of the table."""
     config = (params.get("evaluate") or {}).get("speech") or {}
     notes = []
     if columns & {"cer", "wer"}:

@@ -1,7 +1,7 @@
-"""The code that made a release: what a commit of git holds, by the hashes that DVC and the provenance give to files.
+"""The code that made a release: compares files of a git commit with the hashes of DVC and of the provenance.
 
-DVC hashes files as they lie on disk, and git may write other bytes to disk than it stores: with `core.autocrlf`, line
-ends of Windows. So a commit's files are compared in both forms, as git stores them and as it checks them out.
+DVC hashes files on disk. Git may write other bytes to disk than it stores: with `core.autocrlf`, it writes line ends of
+Windows. So a commit's files are compared in both forms: as git stores them, and as it checks them out.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class Committed:
         return edge.hash == self.md5(edge.path) or edge.hash == _md5(edge.path, self.checked_out)
 
     def has_file(self, path: str, sha256: str) -> bool:
-        """Return whether a file has a SHA-256."""
+        """Return whether a file has the given SHA-256, in one of both forms."""
         forms = [form[path] for form in (self.stored, self.checked_out) if path in form]
         return sha256 in [hashlib.sha256(data).hexdigest() for data in forms]
 
@@ -79,14 +79,14 @@ def folder_hash(md5s: Mapping[str, str]) -> str:
 
 
 def code_edges(lineage: Mapping[str, StageEntry]) -> dict[str, Edge]:
-    """Return what stages read and no stage made, by path: code, and lists that git tracks."""
+    """Return the files that stages read and no stage made, by path: code, and lists that git tracks."""
     made = {edge.path for entry in lineage.values() for edge in entry.outs}
     read = [edge for entry in lineage.values() for edge in entry.deps]
     return {edge.path: edge for edge in read if edge.path not in made}
 
 
 def code_state(stage: str, lineage: Mapping[str, StageEntry], folder: Path = Path()) -> CodeEntry:
-    """Name the commit of the project, and what a stage and its ancestors read that the commit does not have.
+    """Return the project's commit, and the files that a stage and its ancestors read and that differ from the commit.
 
     Args:
         stage: Which makes the release.
@@ -120,7 +120,7 @@ def is_among(path: str, changed: Iterable[str]) -> bool:
 
 
 def _changed(folder: Path, paths: list[str]) -> set[str]:
-    """Name the files under paths that git would check in with other content than the last commit has, or as new ones.
+    """List the files under paths that git would commit with new content, or as new files.
 
     Not `git status`: it also names files that differ in line ends alone.
     """

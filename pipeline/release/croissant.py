@@ -2,8 +2,8 @@
 
 Addresses of tables are relative to the release's place in a store, so that a loader that is given
 `STORE/releases/<version>/croissant.json` finds `STORE/features/<features version>/utterances.parquet`, and checks it.
-Mels come in as many files as there are shards, whose hashes stand in `features.json`; a loader looks for them beside
-the description, so a copy of it belongs in that folder to read them. No date: the same run gives the same bytes.
+Mels are in one file for each shard. Their hashes are in `features.json`. A loader searches for them beside the
+description, so copy the description into their folder to read them. It has no date: the same run gives the same bytes.
 
 Source:
     Croissant Format Specification 1.1 (http://mlcommons.org/croissant/1.1) and its vocabulary for responsible AI.
@@ -27,7 +27,7 @@ CROISSANT = "croissant.json"
 UTTERANCES_FILE = "utterances.parquet"
 MEL_TABLES = ("mels/acoustic", "mels/speaker")
 PARQUET = "application/x-parquet"
-"""As Croissant spells it."""
+"""The name of the format in Croissant."""
 
 _TYPES = {
     pa.string(): "sc:Text",
@@ -92,7 +92,7 @@ def write_croissant(
     """Write the description as JSON.
 
     Args:
-        corpora: What was trained and tested on.
+        corpora: The data that was trained and tested on.
         params: With the sections `corpus`, and `text` for the language if it is there.
         mel: The release's mel configs, by name of the mel.
         features: The tables.
@@ -108,7 +108,7 @@ def write_croissant(
         "description": _describe(corpora),
         "license": sorted(licences),
         "url": known[0].page if known else corpora[0].url,
-        # A semantic version is asked for; what tells tables apart is their hash, so it stands as the build.
+        # Croissant requires a semantic version. Tables are identified by their hash, so it is the version's build part.
         "version": f"{features.format}.0.0+{features.version}",
         "keywords": ["speech", "text-to-speech", "speaker embedding", "voice cloning", *names],
         "distribution": [*_archives(params), *_tables(features)],
@@ -205,7 +205,7 @@ def _mels(table: str, mel: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _record_set(name: str, schema: pa.Schema, source: dict[str, Any], description: str) -> dict[str, Any]:
-    """A table with a field a column, from the schema that it is written with."""
+    """Describe a table, with a field for each column of its schema."""
     return {
         "@type": "cr:RecordSet",
         "@id": name,

@@ -1,4 +1,4 @@
-"""What bundle knows of how a release's files were made, and why it believes it: gathered before a byte is written.
+"""The evidence of how a release's files were made. It is gathered and checked before a byte is written.
 
 Three records must agree: dvc.lock (what DVC saw each stage read and write), the links (the same files by SHA-256, as
 the stages themselves saw them) and params.yaml (the SHA-256 of each archive, as its publisher gives it).
@@ -28,34 +28,34 @@ FEATURES = (UTTERANCES, DATA / "mels/acoustic", DATA / "mels/speaker")
 
 
 class BundleError(PeeweeError):
-    """What a release needs is missing or does not fit together."""
+    """A file that a release needs is missing, or the files contradict each other."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of how the files at hand were made."""
+    """The records of how the present files were made."""
 
     lineage: dict[str, StageEntry]
-    """Every stage before the release, as dvc.lock has it."""
+    """Every stage before the release, from dvc.lock."""
     params: dict[str, Any]
-    """What these stages ran with."""
+    """The parameters of these stages."""
     code: CodeEntry
     links: ReleaseLinks
     features: FeaturesManifest
     """The tables that the models were trained on."""
     excluded: dict[str, list[str]]
-    """Who is in none of them: `speakers`, `utterances`."""
+    """Ids that are in none of them: `speakers`, `utterances`."""
 
 
 def gather_evidence(stage: str) -> Evidence:
-    """Gather what is known of everything before a stage, in the current folder.
+    """Gather and check the records of all stages before a stage, in the current folder.
 
     Raises:
-        LineageError: If dvc.lock does not tell how the files were made.
+        LineageError: If dvc.lock does not record how the files were made.
         GitError: If the project is in a repository that git refuses to read.
-        LinkError: If a link is missing, damaged, or not of the files that dvc.lock tells of.
+        LinkError: If a link is missing, damaged, or of other files than those of dvc.lock.
         ExclusionError: If the list of exclusions can't be read.
-        BundleError: If an archive is not the one that params.yaml names, or the corpus holds who is excluded.
+        BundleError: If an archive is not the one that params.yaml names, or the corpus contains an excluded id.
     """
     lineage = read_lineage(stage)
     params = merge_params(lineage)
@@ -75,7 +75,7 @@ def gather_evidence(stage: str) -> Evidence:
 
 
 def check_files(paths: Iterable[Path], links: ReleaseLinks) -> None:
-    """Hash files that stages made, and hold them against the links.
+    """Hash files that stages made, and compare them with the links.
 
     Raises:
         BundleError: Names the first file that differs or is missing.
@@ -88,7 +88,7 @@ def check_files(paths: Iterable[Path], links: ReleaseLinks) -> None:
 
 
 def check_entries(entries: Mapping[Path, FileEntry], links: ReleaseLinks) -> None:
-    """Hold hashes of files that stages made against the links.
+    """Compare hashes of files that stages made with the links.
 
     Raises:
         BundleError: Names the first file that differs, what was expected, and what was found.
@@ -118,7 +118,7 @@ def _check_archives(params: Mapping[str, Any], links: ReleaseLinks) -> None:
 
 
 def _check_exclusions(exclusions: Exclusions, lineage: Mapping[str, StageEntry]) -> None:
-    """The list must be the one that ingest went by, and the corpus must bear it out."""
+    """Check that ingest used the present list of exclusions, and that the corpus contains none of its ids."""
     digest = hashlib.md5(EXCLUSIONS.read_bytes(), usedforsecurity=False).hexdigest()
     for name, entry in lineage.items():
         for edge in entry.deps:

@@ -1,4 +1,4 @@
-"""Running git: the one place that starts it.
+"""Runs git. No other module starts it.
 
 PeeweeError
 └── GitError                git is not installed, or refuses; the message has git's own words
@@ -21,7 +21,7 @@ _REFUSALS = (
     "no such remote ref", "unadvertised object", "Authentication failed", "Permission denied",
     "could not read Username", "dubious ownership",
 )  # fmt: skip
-"""What git says of another repository when trying again changes nothing."""
+"""Messages of git about another repository after which trying again changes nothing."""
 
 
 class GitError(PeeweeError):
@@ -40,7 +40,7 @@ def run_git(
     stdin: bytes = b"",
     secret: str = "",
 ) -> bytes:
-    """Run git in a folder and return what it prints. It asks nobody anything, and takes paths as they are written.
+    """Run git in a folder and return what it prints. git asks for no password, and takes paths literally.
 
     Args:
         folder: Where.
@@ -76,18 +76,18 @@ def run_git(
 def git(
     folder: Path, *arguments: str, config: Sequence[str] = (), env: Mapping[str, str] | None = None, secret: str = ""
 ) -> str:
-    """Run git for a short answer: what it prints, as text without the white space around it. See `run_git`."""
+    """Run git, and return what it prints, as text without the white space around it. See `run_git`."""
     return run_git(folder, *arguments, config=config, env=env, secret=secret).decode(errors="replace").strip()
 
 
 def is_in_repository(folder: Path) -> bool:
-    """Return whether a folder, or one above it, has a `.git`: then git must answer, or the caller must stop."""
+    """Return whether a folder, or one above it, has a `.git`. If so, an error of git must stop the caller."""
     inside = folder.resolve()
     return "GIT_DIR" in os.environ or any(os.path.lexists(path / ".git") for path in (inside, *inside.parents))
 
 
 def find_commit(folder: Path, name: str) -> str | None:
-    """Return the id of a commit; None if the repository of a folder has none of that name.
+    """Return the id of a commit; None if the folder's repository has no commit of that name.
 
     Raises:
         GitError: If git refuses.
@@ -102,7 +102,7 @@ def names(listing: bytes) -> list[str]:
 
 
 def _without_secrets(text: str, url: str) -> str:
-    """Hide what a URL has to hide, also where git repeats a part of it alone."""
+    """Hide a URL's secrets, also if git's message contains only a part of the URL."""
     text = text.replace(url, masked(url)) if url else text
     parts = urlsplit(url)
     for part in (parts.password, parts.username if parts.username != "git" else None, parts.query):

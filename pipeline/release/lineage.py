@@ -1,7 +1,7 @@
-"""What made a result: dvc.lock's record of every stage before it.
+"""The lineage of a result: dvc.lock's record of every stage before it.
 
-dvc.lock may hold stale entries: of stages that are gone, or that ran before something else changed. So exactly the
-ancestors of a stage are taken, and each must fit dvc.yaml and its neighbours.
+dvc.lock may contain outdated entries: of stages that were removed, or that ran before another change. So exactly the
+ancestors of a stage are read, and each must agree with dvc.yaml and with the entries of its neighbours.
 """
 
 from typing import Any
@@ -17,11 +17,11 @@ _REMEDY = "run `dvc repro`"
 
 
 class LineageError(PeeweeError):
-    """dvc.lock does not tell how the files at hand were made."""
+    """dvc.lock does not record how the present files were made."""
 
 
 def read_lineage(stage: str) -> dict[str, StageEntry]:
-    """Take the record of every ancestor of a stage from dvc.lock; secrets in URLs are hidden.
+    """Read the record of every ancestor of a stage from dvc.lock; secrets in URLs are hidden.
 
     Raises:
         LineageError: If an ancestor has no record, or one that does not fit; the stage and the path are named.
@@ -38,7 +38,7 @@ def read_lineage(stage: str) -> dict[str, StageEntry]:
 
 
 def ancestors(stage: str, stages: dict[str, dict[str, Any]]) -> list[str]:
-    """Name the stages that a stage depends on, directly or not, in the order of dvc.yaml."""
+    """List the stages that a stage depends on, directly or not, in the order of dvc.yaml."""
     upstream = edges(stages)
     found: set[str] = set()
     waiting = list(upstream[stage])
@@ -96,7 +96,7 @@ def _edges(name: str, side: str, entry: dict[str, Any], expected: list[str]) -> 
 
 
 def _check_edges(lineage: dict[str, StageEntry]) -> None:
-    """What a stage read must be what its maker wrote."""
+    """Check that each file that a stage read has the hash that its maker wrote."""
     written = {edge.path: (name, edge) for name, entry in lineage.items() for edge in entry.outs}
     read: dict[str, tuple[str, Edge]] = {}
     for name, entry in lineage.items():

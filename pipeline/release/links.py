@@ -1,9 +1,9 @@
-"""What each stage made, by SHA-256: `links/<stage>.json`, in in-toto's word for the record of one step.
+"""The outputs of each stage, by SHA-256: `links/<stage>.json`. A "link" is in-toto's word for the record of a step.
 
-`python -m pipeline STAGE` writes a stage's link after the stage; where dvc.yaml names no such output, it writes none.
-`bundle` joins them in a release's `links.json`. So whoever builds or audits a release knows every file between the
-archives and the models by a hash that nobody can collide (DVC's own is MD5), without having the files. No stage's
-result depends on this module, so only `bundle`, which reads links, depends on it.
+`python -m pipeline STAGE` writes a stage's link after the stage, if dvc.yaml names it as an output. `bundle` joins the
+links in a release's `links.json`. So every file between the archives and the models has a hash that is safe against
+collisions (DVC's own is MD5), and a build or an audit of a release does not need the files. Links change no stage's
+result, so only `bundle`, which reads them, depends on this module.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _THREADS = 8
 
 
 class LinkError(PeeweeError):
-    """A link is missing, damaged, or not of the files that it should be of."""
+    """A link is missing, damaged, or of other files than expected."""
 
 
 def _check_paths(products: dict[str, FileEntry]) -> dict[str, FileEntry]:
@@ -38,7 +38,7 @@ def _check_paths(products: dict[str, FileEntry]) -> dict[str, FileEntry]:
 
 
 class StageLink(BaseModel):
-    """What one stage made."""
+    """The outputs of one stage."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -80,12 +80,12 @@ class ReleaseLinks(BaseModel):
 
     @property
     def products(self) -> dict[str, FileEntry]:
-        """Every file that any stage made."""
+        """The files that all stages made."""
         return {path: entry for products in self.stages.values() for path, entry in products.items()}
 
 
 def link_path(stage: str) -> Path:
-    """Where a stage's link is."""
+    """Return the path of a stage's link."""
     return LINKS / f"{stage}.json"
 
 
@@ -94,7 +94,7 @@ def write_link(stage: str, definition: Mapping[str, Any]) -> bool:
 
     Args:
         stage: Its name.
-        definition: The stage as it stands in dvc.yaml.
+        definition: The stage's entry in dvc.yaml.
 
     Returns:
         Whether there is a link now.
@@ -115,7 +115,7 @@ def write_link(stage: str, definition: Mapping[str, Any]) -> bool:
 
 
 def hash_files(paths: Iterable[Path]) -> dict[str, FileEntry]:
-    """Hash files, several at a time: hashlib lets other threads run meanwhile."""
+    """Hash files, several at a time: hashlib releases the interpreter's lock."""
     found = sorted(paths)
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
         return dict(zip((path.as_posix() for path in found), pool.map(hash_file, found), strict=True))
@@ -157,7 +157,7 @@ def parse_release_links(data: bytes, origin: str) -> ReleaseLinks:
         origin: Where it comes from, for the message.
 
     Raises:
-        LinkError: If it is none.
+        LinkError: If it is no such file.
     """
     try:
         return ReleaseLinks.model_validate_json(data)
@@ -166,13 +166,13 @@ def parse_release_links(data: bytes, origin: str) -> ReleaseLinks:
 
 
 def join_links(lineage: Mapping[str, StageEntry]) -> ReleaseLinks:
-    """Join the links of stages that ran, and hold each against what DVC recorded of the stage's outputs.
+    """Join the links of stages that ran, and compare each with DVC's record of the stage's outputs.
 
     Args:
-        lineage: The stages' records of dvc.lock. One whose outputs name no link is passed over.
+        lineage: The stages' records of dvc.lock. A stage without a link among its outputs is skipped.
 
     Raises:
-        LinkError: If a link is missing or damaged, or tells of other files than dvc.lock; the path is named.
+        LinkError: If a link is missing or damaged, or has other files than dvc.lock; the path is named.
     """
     stages = {}
     for stage, entry in lineage.items():
@@ -192,7 +192,7 @@ def _check_record(stage: str, edge: Edge) -> None:
 
 
 def check_products(stage: str, products: Mapping[str, FileEntry], entry: StageEntry) -> None:
-    """Hold a stage's products against its record in dvc.lock: the same outputs, as many files, as many bytes.
+    """Compare a stage's products with its record in dvc.lock: the outputs, and the numbers of files and bytes.
 
     Raises:
         LinkError: Names the output that differs.

@@ -1,8 +1,8 @@
-"""The card that goes with a release: what it is for, how good it is, what it was trained on, how to check all that.
+"""The model card of a release: its purpose, its quality, its training data, and how to verify them.
 
-It is made of figures alone, so that no card says more than was measured. It is a part of the release and so can't name
-its version, which is a hash of everything in it; the card tells where the version stands instead. The head in YAML is
-the one that model hubs read.
+It is made from measured figures alone, so that no card claims more than was measured. The card is a part of the
+release, whose version is a hash of all its files, so it can't contain the version; it explains where to find it. The
+YAML head is in the format of model hubs.
 """
 
 import json
@@ -35,15 +35,15 @@ def write_model_card(
     """Write the card as Markdown.
 
     Args:
-        corpora: What was trained and tested on.
-        metrics: `reports/metrics.json`: what was measured; what is missing in it is said to be.
+        corpora: The data that was trained and tested on.
+        metrics: `reports/metrics.json`. The card names measurements that are missing in it.
         gate: `reports/gate.json`: `passed`, `failures`, and `checks` if it lists them.
         mel: The release's mel configs.
         params: Every parameter that a stage ran with.
         code: The commit.
         features: The tables that the models were trained on.
         exclusions: `speakers` and `utterances` that were left out.
-        labels: `reports/metrics_labels.json`: what the metrics are called.
+        labels: `reports/metrics_labels.json`: the names of the metrics.
         parent: The release that training started from.
     """
     learned = [*corpora, *inherited(corpora, parent)]
@@ -61,7 +61,7 @@ def write_model_card(
 
 
 def inherited(corpora: Sequence[CorpusEntry], parent: ParentEntry | None) -> list[CorpusEntry]:
-    """Give what a release's parents were trained on and it was not, each once."""
+    """Return the corpora that a release's parents were trained on, but not the release itself, each once."""
     seen = {corpus.sha256 for corpus in corpora}
     found = []
     for release in parent.line if parent else ():
@@ -86,7 +86,7 @@ def _head(corpora: Sequence[CorpusEntry], params: Mapping[str, Any], parent: Par
         "pipeline_tag": "text-to-speech",
         "tags": tags,
     }
-    # JSON, which every version of YAML reads alike: in YAML 1.1 a bare `no`, Norwegian, would be false.
+    # JSON, which is the same in every version of YAML: in YAML 1.1 a bare `no` (Norwegian) would be false.
     return ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), "---"]
 
 
@@ -174,7 +174,7 @@ def _limits(
 
 def _amount(corpora: Sequence[CorpusEntry]) -> str:
     hours, n_speakers = (sum(_trained(corpus, count) for corpus in corpora) for count in ("hours", "n_speakers"))
-    # A manifest counts people in each corpus, and archives that number them alike may share some.
+    # A manifest counts speakers in each corpus, and corpora with a common prefix of ids may share some.
     at_most = "at most " if sum(_trained(corpus, "n_speakers") > 0 for corpus in corpora) > 1 else ""
     return f"{hours:.2f} h of {at_most}{n_speakers:g} speaker{'' if n_speakers == 1 else 's'}"
 

@@ -1,4 +1,4 @@
-"""The release that trainings started from, as the manifest of the next one tells of it."""
+"""The release that trainings started from: its entry in the manifest of the new release."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from pipeline.warm_start import RECORD, RELEASE, WarmStartConfig
 
 
 def read_parent(params: Mapping[str, Any], links: ReleaseLinks) -> ParentEntry | None:
-    """Describe what `fetch_base` left in the current folder.
+    """Describe the release that `fetch_base` copied into the current folder.
 
     Args:
-        params: What the stages ran with.
-        links: What they made.
+        params: The stages' parameters.
+        links: The stages' outputs.
 
     Returns:
         None if no training started from a release.

@@ -1,8 +1,8 @@
-"""Where a release comes from, in the words that others' tools read: an in-toto statement with SLSA provenance (v1).
+"""The origin of a release, in a format that other tools read: an in-toto statement with SLSA provenance (v1).
 
-It says of every file of the release (the subjects) which commands, with which parameters, made it of which archives and
-which code. It holds no clock, host, user or folder of a machine: the same run gives the same bytes. The manifest is no
-subject, because it lists this file.
+For every file of the release (the subjects), it records the commands and parameters that made it, and the archives and
+code that it was made from. It contains no time, host, user or folder of a machine, so the same run gives the same
+bytes. The manifest is no subject, because it lists this file.
 
 Source:
     in-toto Attestation Framework, Statement v1; SLSA v1.0, Build provenance (https://slsa.dev/provenance/v1).
@@ -51,15 +51,15 @@ _REMEDY = "fetch the release again, or bundle it anew with `dvc repro`"
 
 
 class ProvenanceError(PeeweeError):
-    """A provenance statement is damaged, or does not say what ours say."""
+    """A provenance statement is damaged, or is not of this project's kind."""
 
 
 @dataclass(frozen=True)
 class Dependency:
-    """Something that the release was made of."""
+    """An input of the release."""
 
     uri: str
-    """Empty for what has no address of its own."""
+    """Its address; empty if it has none."""
     digests: dict[str, str]
     """Hex by algorithm: `sha256`, `md5`, `gitCommit`."""
     annotations: dict[str, Any]
@@ -67,7 +67,7 @@ class Dependency:
 
 @dataclass(frozen=True)
 class Provenance:
-    """A statement that was read and found sound."""
+    """A statement that was read and checked."""
 
     subjects: dict[str, str]
     """SHA-256 of each file of the release, by name."""
@@ -77,9 +77,9 @@ class Provenance:
     dependencies: dict[str, Dependency]
     """Archives, project files, and `repository`, by name."""
     byproducts: dict[str, str]
-    """SHA-256 of the files that tell of what was made between, by name."""
+    """SHA-256 of the files that list what was made between, by name."""
     versions: dict[str, str]
-    """Of the pipeline that made it."""
+    """Versions of the pipeline that made it."""
 
 
 def write_provenance(
@@ -98,13 +98,14 @@ def write_provenance(
         files: Every file of the release but the manifest and this one.
         params: Every parameter that a stage ran with; its archives are the dependencies.
         lineage: The stages as they ran.
-        code: The commit, and what differed from it.
-        project: Files that shape a run and are no parameter; if None, those of the current folder.
-        repository: Public URL of the code. Not this clone's `origin`: clones would make different releases.
+        code: The commit, and the files that differed from it.
+        project: Files that change a run and are no parameters; None for those of the current folder.
+        repository: Public URL of the code. It is not this clone's `origin`, because other clones must make equal
+            releases.
         parent: The release that training started from, and the SHA-256 of its manifest.
 
     Raises:
-        ProvenanceError: If what is given makes no valid statement.
+        ProvenanceError: If the arguments make no valid statement.
     """
     predicate = provenance_pb2.Provenance()
     definition = predicate.build_definition
@@ -140,24 +141,24 @@ def write_provenance(
         document = MessageToDict(Statement(subjects, PREDICATE_TYPE, MessageToDict(predicate)).pb)
     except (Error, ValueError) as error:
         raise ProvenanceError(f"{PROVENANCE} can't be written: {error}; a parameter is NaN or infinite") from None
-    document["predicate"]["buildDefinition"]["externalParameters"] = dict(params)  # protobuf made floats of integers
+    document["predicate"]["buildDefinition"]["externalParameters"] = dict(params)  # protobuf has only floats
     text = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
     read_provenance(text.encode())
     return text
 
 
 def read_provenance(data: bytes) -> Provenance:
-    """Read a statement, and refuse it unless it is whole and of our kind.
+    """Read a statement, and refuse it unless it is complete and of this project's kind.
 
     Raises:
-        ProvenanceError: Says what is wrong with it.
+        ProvenanceError: If it is damaged or of another kind.
     """
     try:
         statement = Statement.copy_from_pb(Parse(data, statement_pb2.Statement()))
         statement.validate()
         predicate = ParseDict(MessageToDict(statement.pb.predicate), provenance_pb2.Provenance())
         document = MessageToDict(statement.pb) | {"predicate": MessageToDict(predicate)}
-        if document != json.loads(data):  # a field under its other name, or one that says nothing
+        if document != json.loads(data):  # a field under its alternative name, or an empty one
             raise ValueError("it holds more than it says")
     except (Error, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -185,7 +186,7 @@ def read_provenance(data: bytes) -> Provenance:
 
 
 def hash_project(folder: Path = Path()) -> dict[str, FileEntry]:
-    """Hash what shapes a run beside code and parameters; what is not there is left out."""
+    """Hash the files that change a run besides code and parameters; missing files are left out."""
     return {name: hash_file(folder / name) for name in PROJECT_FILES if (folder / name).is_file()}
 
 
@@ -209,7 +210,7 @@ def _version() -> str:
 
 
 def _files(where: str, descriptors: Iterable[Any]) -> dict[str, str]:
-    """Files of the release by name, each with SHA-256 and with nothing else."""
+    """Read the release's files by name, each with a SHA-256 and no other digest."""
     found: dict[str, str] = {}
     for descriptor in descriptors:
         digests = _digests(where, descriptor)

@@ -1,4 +1,4 @@
-"""What is publicly known of corpora and licences beyond what params.yaml says; for the papers of a release."""
+"""Public facts about corpora and licences that params.yaml does not have; for the documents of a release."""
 
 import re
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from peewee_model.release.manifest import CorpusEntry
 
 @dataclass(frozen=True)
 class Publication:
-    """Where a corpus was published."""
+    """The publication of a corpus."""
 
     page: str
     citation: str
@@ -38,7 +38,7 @@ PUBLICATIONS = {
         "howpublished={https://github.com/espeak-ng/espeak-ng}}",
     ),
 }
-"""By the corpus's name in params.yaml."""
+"""Publications by the corpus's name in params.yaml."""
 
 _LICENCES = (
     (re.compile(r"CC[ -]BY[ -]4\.0\b"), Licence("cc-by-4.0", "https://creativecommons.org/licenses/by/4.0/")),
@@ -52,10 +52,10 @@ def known_licence(words: str) -> Licence | None:
 
 
 def is_synthetic(corpus: CorpusEntry) -> bool:
-    """Say whether a corpus was spoken by a machine: the one that this project makes itself."""
+    """Return whether a corpus was spoken by a machine. Only this project's own corpus was."""
     return corpus.url.startswith("mini:")
 
 
 def published(corpora: Sequence[CorpusEntry]) -> list[Publication]:
-    """Give the publications of those corpora that are known, each once."""
+    """Return the publications of the known corpora, each once."""
     return [PUBLICATIONS[name] for name in sorted({corpus.corpus for corpus in corpora}) if name in PUBLICATIONS]

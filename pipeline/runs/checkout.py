@@ -1,7 +1,7 @@
-"""A run's code: a clone at its commit, with its parameters, the same for each worker to the bit.
+"""A run's code: a clone at its commit, with its parameters. It is identical for all workers.
 
-A run that changes parameters is a commit on top of the one that was asked for. Author, message and date are the plan's,
-so that every worker makes the very same commit, and only `seal` has to push it.
+A run that changes parameters has its own commit on top of the requested one. Author, message and date are the plan's.
+So every worker makes the same commit, and only `seal` has to push it.
 """
 
 import logging
@@ -37,21 +37,21 @@ def address(repository: str) -> str:
 
 
 def shown(repository: str) -> str:
-    """Return a repository as a plan and messages may show it: without user, password and query."""
+    """Return a repository's address without user, password and query, for plans and messages."""
     url, mark, folder = repository.partition(_SUBFOLDER)
     return f"{masked(url)}{mark}{folder}"
 
 
 def project_path(clone: Path, revision: str, repository: str) -> str:
-    """Say where in a repository the project is: `.`, or the subfolder that has dvc.yaml and params.yaml.
+    """Find the project in a repository: `.`, or the subfolder that has dvc.yaml and params.yaml.
 
     Args:
         clone: Of the repository.
-        revision: To look at.
+        revision: The revision to read.
         repository: Its address; `#subdirectory=PATH` at its end chooses one of several projects.
 
     Raises:
-        ConfigError: If no folder is one, or several are, and none is chosen.
+        ConfigError: If no folder is a project, or if several are and none is chosen.
     """
     files = set(names(run_git(clone, "ls-tree", "-r", "-z", "--name-only", "--full-tree", revision)))
     chosen = repository.partition(_SUBFOLDER)[2].strip("/")
@@ -79,7 +79,7 @@ def resolve(folder: Path, repository: str, revision: str) -> str:
     url = address(repository)
     folder.mkdir(parents=True, exist_ok=True)
     git(folder, "init", "--quiet", "--initial-branch", "run")
-    # A remote without a name: `dvc` and the stages find no URL, and with it no credentials, in .git/config.
+    # The remote has no name, so that .git/config contains no URL with credentials for `dvc` and the stages.
     git(folder, "fetch", "--quiet", "--no-tags", "--depth", "1", url, revision, secret=url)
     git(folder, "checkout", "--quiet", "--detach", "FETCH_HEAD")
     return git(folder, "rev-parse", "HEAD")
@@ -92,7 +92,7 @@ def check_out(folder: Path, repository: str, plan: Plan) -> Path:
         The project's folder: the clone, or a subfolder of it.
 
     Raises:
-        RunError: If it is not the plan's to the bit.
+        RunError: If its commit is not the plan's.
         GitServerError: If the repository can't be reached.
     """
     found = resolve(folder, repository, plan.base_commit)
@@ -109,8 +109,7 @@ def check_out(folder: Path, repository: str, plan: Plan) -> Path:
 def commit_params(folder: Path, params: str, run: str, reason: str, at: str) -> str:
     """Commit a run's parameters.
 
-    Returns:
-        The commit: a function of the arguments and of the commit below, nothing else.
+    Returns: The commit's id. It depends on the arguments and on the parent commit alone.
     """
     (folder / PARAMS).write_text(params, encoding="utf-8")
     return commit(folder, [PARAMS], f"run {run}: parameters\n\n{reason}\n", at)

@@ -1,8 +1,8 @@
-"""Checkpoints of a training, kept in the remote while it runs, so that another worker can go on from them.
+"""Copies checkpoints of a running training to the remote, so that another worker can continue from them.
 
-The training writes them under `.checkpoints/` (pipeline/training/loop/checkpoints.py). A name holds the step and the
-first digits of the SHA-256, and a file that does not fit its name is passed over when it is read. So a copy is only
-ever whole or useless, and copying needs no lock.
+The training writes them under `.checkpoints/` (pipeline/training/loop/checkpoints.py). A name contains the step and the
+first digits of the SHA-256, and readers skip a file that does not match its name. So an incomplete copy does no harm,
+and copying needs no lock.
 """
 
 import hashlib
@@ -32,11 +32,11 @@ class Mirror:
     """Keeps a copy of a stage's checkpoints.
 
     Args:
-        files: Where.
-        prefix: Under which key: `runs/<run>/checkpoints`.
+        files: The storage.
+        prefix: Prefix of the keys: `runs/<run>/checkpoints`.
         clone: The folder in which the stage runs.
         stage: Its name; its checkpoints are in `.checkpoints/<stage>/`.
-        every_s: Seconds between two looks at what is new.
+        every_s: Seconds between two searches for new files.
     """
 
     def __init__(self, files: Backend, prefix: str, clone: Path, stage: str, every_s: float) -> None:
@@ -48,7 +48,7 @@ class Mirror:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Bring back what is kept, and keep what is new: now and then, and at the end."""
+        """Restore the kept checkpoints, and copy new ones at intervals and at the end."""
         self.restore()
         ended = threading.Event()
 
@@ -66,10 +66,9 @@ class Mirror:
             self.update()
 
     def restore(self) -> int:
-        """Copy here what is kept of the stage; what does not fit its name is left out.
+        """Copy the stage's kept checkpoints into the clone; a file that does not match its name is left out.
 
-        Returns:
-            How many checkpoints there are to go on from.
+        Returns: Number of checkpoints that were restored.
         """
         for key in self._files.keys(self._prefix):
             name = key[len(self._prefix) + 1 :]
@@ -89,14 +88,14 @@ class Mirror:
         return len(self._kept)
 
     def update(self) -> None:
-        """Copy what is new, and remove what the training removed in favour of it.
+        """Copy new checkpoints, and remove those that the training has replaced.
 
-        What can't be done is logged, and tried again: the training goes on all the same. A training that has ended
-        removes everything, but its result is not stored yet: that is what `forget` is for.
+        An error is logged, and the copy is tried again later; the training continues. A training that has ended removes
+        all its checkpoints, but its result is not stored yet. So the copies stay until `forget` is called.
         """
         try:
             names = {str(path.relative_to(self._folder)) for path in self._folder.rglob(PATTERN)}
-            # Best weights first: a state that says which are best must find them.
+            # Best weights first, because a state refers to the best weights.
             for name in sorted(names - self._kept, key=lambda name: ("best" not in name, name)):
                 copy = self._folder / f"{uuid.uuid4().hex}.copy"
                 try:
@@ -115,7 +114,7 @@ class Mirror:
             logger.warning("checkpoints not kept, will try again: %s", error)
 
     def forget(self) -> None:
-        """Remove all that is kept of a stage that is done."""
+        """Remove all copies of a stage that is done."""
         for key in self._files.keys(self._prefix):
             self._files.delete(key)
 

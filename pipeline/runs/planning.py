@@ -1,4 +1,4 @@
-"""What a run is: a commit and its parameters, written down once, before anything runs."""
+"""Plans a run: its commit and its parameters are recorded once, before any stage runs."""
 
 import datetime
 import logging
@@ -21,7 +21,7 @@ MAX_OVERRIDE = 100_000
 
 
 def checked_reason(reason: str, **asked: str | None) -> str:
-    """Check the texts of a plan, which is kept for ever, before anything is done for it.
+    """Check the texts of a plan before any other work, because a plan is kept for ever.
 
     Args:
         reason: Why the run is planned; may be blank.
@@ -44,7 +44,7 @@ def parse_overrides(items: list[str]) -> dict[str, Any]:
 
     Raises:
         PlainLineError: If one is not for everybody to read.
-        ConfigError: If one is written otherwise.
+        ConfigError: If one has another form.
     """
     found: dict[str, Any] = {}
     for item in items:
@@ -61,15 +61,14 @@ def parse_overrides(items: list[str]) -> dict[str, Any]:
 
 
 def change_params(clone: Path, profile: str | None, overrides: Mapping[str, Any]) -> str | None:
-    """Write what a run changes into a clone's params.yaml.
+    """Write a run's changes into a clone's params.yaml.
 
     Args:
-        clone: The profiles are those of its commit.
+        clone: The clone, whose profiles are used.
         profile: Merged first.
-        overrides: Dotted key to value. A key must be there already: one that is not is a slip of the pen.
+        overrides: Dotted key to value. A key must exist already; otherwise it may be a typing error.
 
-    Returns:
-        The file's new text; None if nothing is different.
+    Returns: The file's new text; None if nothing changed.
 
     Raises:
         ConfigError: If there is no such profile or key, or params.yaml is not YAML.
@@ -89,12 +88,12 @@ def change_params(clone: Path, profile: str | None, overrides: Mapping[str, Any]
 
 
 def now() -> str:
-    """Tell the time, UTC, ISO 8601."""
+    """Return the time, UTC, ISO 8601."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _set(document: Any, key: str, value: Any) -> None:
-    """Set a value. Keys may hold dots themselves (`gate.speaker.eer.max`): the longest that fits is taken."""
+    """Set a value. A key itself may contain dots (`gate.speaker.eer.max`): the longest existing key is used."""
     parts = key.split(".")
     node = document
     while parts:

@@ -1,7 +1,8 @@
-"""A child process that dies as a whole: with its children, their sessions, and when its parent is killed.
+"""A child process that ends with all its descendants, in all sessions, also when its parent is killed.
 
-Killing dvc leaves the stage running, and torchrun starts its processes in sessions of their own, so a process group
-is not enough. On Linux what a dead process leaves behind becomes ours (PR_SET_CHILD_SUBREAPER), and is found.
+If dvc is killed, the stage goes on, and torchrun starts its processes in sessions of their own. So a process group is
+not enough. On Linux, the children of a dead process become children of this one (PR_SET_CHILD_SUBREAPER), and are
+found.
 """
 
 import contextlib
@@ -30,7 +31,7 @@ class Stop:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator["Stop"]:
-        """Collect the signals instead of dying of them."""
+        """Record the signals instead of ending."""
         numbers = (signal.SIGTERM, signal.SIGINT)
         before = {number: signal.signal(number, self._ask) for number in numbers}
         try:
@@ -44,16 +45,16 @@ class Stop:
 
 
 def run_child(command: list[str], env: dict[str, str], stop: Stop, grace_s: float) -> int:
-    """Run a command in a session of its own until it ends; nothing that it started is left behind.
+    """Run a command in a session of its own until it ends; then end every process that it started.
 
-    Its standard input is a pipe that ends when this process does; see `die_with_parent`. What it prints goes to our
-    standard error.
+    Its standard input is a pipe that ends when this process does; see `die_with_parent`. Its output goes to this
+    process's standard error.
 
     Args:
         command: What to run.
         env: Its environment.
-        stop: When it is asked to stop, so is the child.
-        grace_s: Seconds that it then has.
+        stop: When this process is asked to stop, the child receives SIGTERM.
+        grace_s: Seconds that the child then has to end.
 
     Returns:
         Its exit code; negative, the signal that ended it.
@@ -65,7 +66,7 @@ def run_child(command: list[str], env: dict[str, str], stop: Stop, grace_s: floa
     ) as child:
         deadline = None
         try:
-            # A shell between may die of the signal at once: then the stage, saving its state, is what we wait for.
+            # A shell in between may end at once on the signal. Then wait for the stage, which saves its state.
             while child.poll() is None or (deadline is not None and descendants(os.getpid(), others)):
                 now = time.monotonic()
                 if stop.asked and deadline is None:
@@ -82,7 +83,7 @@ def run_child(command: list[str], env: dict[str, str], stop: Stop, grace_s: floa
 
 
 def die_with_parent() -> None:
-    """In the child: watch standard input, which ends with the parent, and then take everything down with us."""
+    """Called in the child: watch standard input, which ends with the parent, and then kill all descendants and exit."""
     watched = os.dup(0)
     os.set_inheritable(watched, False)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -97,7 +98,8 @@ def die_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-    # The stage is sent SIGTERM too, and saves its state; we wait for it. A handler, unlike SIG_IGN, is not inherited.
+    # The stage receives SIGTERM too, and saves its state; this process waits for it. Children do not inherit a handler,
+    # but they would inherit SIG_IGN.
     signal.signal(signal.SIGTERM, lambda *_: None)
 
 
@@ -106,7 +108,7 @@ def kill_descendants(pid: int, spared: Collection[int] = ()) -> None:
 
     Args:
         pid: Of the process.
-        spared: Children that are left alone, with theirs.
+        spared: Children that are not killed, nor are their descendants.
     """
     for _ in range(100):
         found = descendants(pid, spared)
@@ -119,12 +121,12 @@ def kill_descendants(pid: int, spared: Collection[int] = ()) -> None:
 
 
 def children(pid: int) -> list[int]:
-    """List the live processes whose parent a process is; empty where there is no /proc."""
+    """List the live children of a process; empty if there is no /proc."""
     return _family().get(pid, [])
 
 
 def descendants(pid: int, spared: Collection[int] = ()) -> list[int]:
-    """List the live processes that a process started, directly or not, without the spared ones and theirs."""
+    """List the live descendants of a process, without the spared children and their descendants."""
     family = _family()
     found: list[int] = []
     waiting = [pid]
@@ -136,11 +138,11 @@ def descendants(pid: int, spared: Collection[int] = ()) -> list[int]:
 
 
 def _family() -> dict[int, list[int]]:
-    """Live processes by their parent."""
+    """Return the live processes by their parent."""
     found: dict[int, list[int]] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
-            # `pid (name, which may hold anything) state parent ...`
+            # `pid (name, which may contain any characters) state parent ...`
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
             if state not in "ZX":
                 found.setdefault(int(parent), []).append(int(folder.name))

@@ -1,15 +1,15 @@
-"""What stands in the remote about runs, and the only way to read and write it.
+"""The records of runs in the remote. Only this module reads and writes them.
 
     REMOTE/dvc/                                the DVC remote: outputs by their content
-    REMOTE/runs/<run>/plan.json                what the run is: commit, parameters, reason
+    REMOTE/runs/<run>/plan.json                the run's commit, parameters and reason
     REMOTE/runs/<run>/lock/<stage>.yaml        the stage's entry of dvc.lock, written last: the stage is done
     REMOTE/runs/<run>/uncached/<path>          outputs that DVC does not keep, such as the receipt
     REMOTE/runs/<run>/checkpoints/...          of a training that is under way
     REMOTE/runs/<run>/sealed.json              what `seal` did
     REMOTE/results/<stage>/<key>/<hash>.yaml   entries by what the stage read: no run repeats what another has done
 
-All but checkpoints are created with put-if-absent and never changed: whoever comes second takes what is there.
-It stands beside the DVC remote and not in it, because `dvc repro --pull` would download all of the remote's `runs/`.
+All objects but checkpoints are created with put-if-absent and never changed. A second writer uses the existing object.
+The records are beside the DVC remote and not in it, because `dvc repro --pull` would download the remote's `runs/`.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _MAX_LENGTH = 100
 
 
 class RunError(PeeweeError):
-    """A run can't go on as it was asked to; to try again changes nothing."""
+    """A run can't continue as requested; trying again changes nothing."""
 
 
 class UnavailableError(TryAgainError):
@@ -38,20 +38,20 @@ class UnavailableError(TryAgainError):
 
 
 class Plan(BaseModel):
-    """What a run is; the same for all its workers."""
+    """The plan of a run, the same for all its workers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: int
     run: str
     repository: str
-    """Without credentials; each worker is told its own."""
+    """Address without credentials; each worker receives its own."""
     revision: str
-    """As it was asked for."""
+    """The revision that was requested."""
     base_commit: str
-    """What the revision was when the run was planned."""
+    """The commit of the revision when the run was planned."""
     commit: str
-    """The base commit, or one on top of it with the parameters that were asked for; `seal` pushes it."""
+    """The base commit, or one on top of it with the requested parameters; `seal` pushes it."""
     profile: str | None
     overrides: dict[str, Any]
     """Dotted key to value."""
@@ -59,12 +59,12 @@ class Plan(BaseModel):
     """All of params.yaml, if the run changes it."""
     reason: str
     at: str
-    """UTC, ISO 8601: the date of the run's commits, so that each worker makes the very same."""
+    """UTC, ISO 8601: the date of the run's commits, so that each worker makes the same commits."""
     would_run: list[str]
-    """Stages for which nothing was found that could be taken over; the others are done already."""
+    """Stages without a result that could be reused; all other stages are done."""
 
     def asks(self) -> tuple[object, ...]:
-        """Give what was asked for, to tell one plan from another of the same run."""
+        """Return the request, to recognise another plan of the same run."""
         return self.repository, self.revision, self.profile, self.overrides
 
 
@@ -79,7 +79,7 @@ class Entry:
         """Read an entry.
 
         Raises:
-            RunError: If it is none.
+            RunError: If it is no such entry.
         """
         try:
             data = load_yaml(text)
@@ -94,27 +94,27 @@ class Entry:
         return dump_yaml(self.data)
 
     def hashes(self, side: str) -> dict[str, str]:
-        """Give path and hash of what the stage read (`deps`) or wrote (`outs`)."""
+        """Return path and hash of each file that the stage read (`deps`) or wrote (`outs`)."""
         return {item["path"]: item[item.get("hash", "md5")] for item in self.data.get(side, [])}
 
     def key(self) -> str:
-        """Name what the stage read: two entries of one key are two results of one question."""
+        """Return a hash of the stage's inputs: entries with the same key are results of the same inputs."""
         params = self.data.get("params", {}).get(str(PARAMS_FILE), {})
         return result_key(self.data["cmd"], self.hashes("deps"), params, list(self.hashes("outs")))
 
 
 def result_key(cmd: str, deps: dict[str, str], params: dict[str, Any], outs: list[str]) -> str:
-    """Hash all that may decide what a stage writes."""
+    """Hash everything that a stage's outputs depend on."""
     question = {"cmd": cmd, "deps": deps, "params": params, "outs": sorted(outs)}
     return hashlib.sha256(json.dumps(question, sort_keys=True).encode()).hexdigest()
 
 
 def clean_run_id(run: str) -> str:
-    """Turn what a scheduler calls a run into a name that a folder and a git branch may have.
+    """Convert a scheduler's name of a run to a valid name of a folder and a git branch.
 
     Raises:
         PlainLineError: If the scheduler's name is not for everybody to read.
-        ConfigError: If nothing is left of it.
+        ConfigError: If no character of it is left.
     """
     check_plain_line(run, "--run")
     name = re.sub(r"[^a-z0-9_]+", "-", run.lower()).strip("-")
@@ -156,18 +156,18 @@ class Records:
             raise RunError(f"{self.remote}/runs/{run}/plan.json: {error.errors()[0]['msg']}; use a new run") from None
 
     def add_plan(self, plan: Plan) -> Plan:
-        """Write a plan; the one that counts, if another worker was faster, is returned."""
+        """Write a plan, and return the valid one: another worker's, if that was faster."""
         data = _json(plan.model_dump())
-        Plan.model_validate_json(data)  # what is put can't be taken back, so a reader has it first
+        Plan.model_validate_json(data)  # a plan can't be changed later, so parse it first
         self._objects.put_if_absent(f"runs/{plan.run}/plan.json", data)
         return self.plan(plan.run)
 
     def has_plan(self, run: str) -> bool:
-        """Say whether the run was planned."""
+        """Return whether the run was planned."""
         return "plan.json" in self._objects.names(f"runs/{run}")
 
     def entry(self, run: str, stage: str) -> Entry | None:
-        """Read what a stage did in a run; None if it is not done."""
+        """Read the entry of a stage in a run; None if the stage is not done."""
         key = f"runs/{run}/lock/{stage}.yaml"
         data = self._objects.read(key)
         return None if data is None else Entry.parse(data, f"{self.remote}/{key}")
@@ -177,10 +177,9 @@ class Records:
         return [name.removesuffix(".yaml") for name in self._objects.names(f"runs/{run}/lock")]
 
     def add_entry(self, run: str, stage: str, entry: Entry) -> Entry:
-        """Say that a stage is done. Of two workers that did it, the first one's result is the run's.
+        """Record that a stage is done. If two workers ran it, the first one's result is the run's.
 
-        Returns:
-            The entry that counts.
+        Returns: The valid entry.
         """
         self._objects.put_if_absent(f"runs/{run}/lock/{stage}.yaml", entry.to_bytes())
         found = self.entry(run, stage)
@@ -189,7 +188,7 @@ class Records:
         return found
 
     def results(self, stage: str, key: str) -> list[Entry]:
-        """List what any run got from a stage that read the same."""
+        """List the results of all runs of a stage with the same inputs."""
         folder = f"results/{stage}/{key}"
         found = []
         for name in self._objects.names(folder):
@@ -213,13 +212,13 @@ class Records:
         self._objects.put_if_absent(f"runs/{run}/uncached/{path}", data)
 
     def sealed(self, run: str) -> dict[str, Any] | None:
-        """Read what `seal` did; None if it has not been."""
+        """Read the result of `seal`; None if the run is not sealed."""
         data = self._objects.read(f"runs/{run}/sealed.json")
         found: dict[str, Any] | None = None if data is None else json.loads(data)
         return found
 
     def add_sealed(self, run: str, sealed: dict[str, Any]) -> dict[str, Any]:
-        """Write what `seal` did; what counts is returned."""
+        """Write the result of `seal`, and return the valid one."""
         self._objects.put_if_absent(f"runs/{run}/sealed.json", _json(sealed))
         return self.sealed(run) or sealed
 

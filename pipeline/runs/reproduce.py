@@ -1,7 +1,7 @@
 """The child of a worker that works with DVC: `python -m pipeline.runs.reproduce REQUEST ANSWER`, two files of JSON.
 
-It is a process of its own so that the worker can stop it with everything that it started, and so that a worker with
-nothing to do need not import DVC (1 s).
+It is a separate process for two reasons: the worker can stop it with all its descendants, and a worker without work
+does not import DVC (1 s).
 """
 
 import hashlib
@@ -30,12 +30,12 @@ logger = logging.getLogger(__name__)
 
 
 class StageFailedError(PeeweeError):
-    """The stage's own command failed; what it said stands in the log above.
+    """The stage's own command failed; its output is in the log above.
 
     Args:
         stage: Its name.
-        codes: Exit codes that its processes left; none if it crashed.
-        detail: What else is known.
+        codes: Exit codes that its processes recorded; empty if it crashed.
+        detail: Further information.
     """
 
     def __init__(self, stage: str, codes: Iterable[int], detail: str) -> None:
@@ -47,18 +47,18 @@ class StageFailedError(PeeweeError):
 
 @dataclass(frozen=True)
 class Request:
-    """What the child is to do, in the clone that is its current folder."""
+    """The child's task. Its current folder is the clone."""
 
     remote: str
     run: str
     stage: str | None
-    """The stage to run; None to look which stages another run has done already."""
+    """The stage to run; None to find the stages that another run has done already."""
     outcomes: str
-    """Folder in which the stage's processes leave exit code and seconds."""
+    """Folder in which the stage's processes write their exit codes and seconds."""
 
 
 def configure(clone: Path, remote: str, site: Path) -> None:
-    """Let DVC in a clone know the remote, and check all that comes from it."""
+    """Configure DVC in a clone: set the remote, and verify every file from it."""
     lines = [
         "[core]",
         "    remote = run",
@@ -66,7 +66,7 @@ def configure(clone: Path, remote: str, site: Path) -> None:
         "    check_update = false",
         f"    site_cache_dir = {site}",
         "[cache]",
-        "    type = reflink,hardlink,copy",  # the clone is thrown away: no second copy of the data for it
+        "    type = reflink,hardlink,copy",  # the clone is removed later, so it needs no second copy of the data
         "['remote \"run\"']",
         f"    url = {remote}/dvc",
         "    verify = true",
@@ -75,13 +75,13 @@ def configure(clone: Path, remote: str, site: Path) -> None:
 
 
 def write_lock(entries: dict[str, Entry]) -> None:
-    """Make dvc.lock hold these entries and nothing else: what the commit has may be stale."""
+    """Write dvc.lock with these entries alone, because the commit's dvc.lock may be outdated."""
     stages = {name: entry.data for name, entry in entries.items()}
     LOCK.write_bytes(dump_yaml({"schema": "2.0", "stages": stages}))
 
 
 def run_stage(request: Request, repo: Any) -> dict[str, Any]:
-    """Run a stage on what its ancestors wrote in this run, or take over what another run got from the very same."""
+    """Run a stage on the outputs of its ancestors in this run, or reuse another run's result of the same inputs."""
     records, stages, stage = Records(request.remote), load_stages(), str(request.stage)
     entries: dict[str, Entry] = {}
     for name in ancestors(stage, stages):
@@ -105,7 +105,7 @@ def run_stage(request: Request, repo: Any) -> dict[str, Any]:
 
 
 def find_results(request: Request, repo: Any) -> dict[str, Any]:
-    """Look which stages are done already: what they would read, another run has read, and its result is still there."""
+    """Find the stages with a reusable result: another run had the same inputs, and its result still exists."""
     records, stages = Records(request.remote), load_stages()
     upstream = edges(stages)
     entries: dict[str, Entry] = {}
@@ -117,14 +117,14 @@ def find_results(request: Request, repo: Any) -> dict[str, Any]:
 
 
 def _sorted(stages: dict[str, dict[str, Any]]) -> list[str]:
-    """Every stage after those that it depends on."""
+    """Return the stages, each after those that it depends on."""
     return sorted(stages, key=lambda name: (len(ancestors(name, stages)), name))
 
 
 def _known_result(
     repo: Any, records: Records, stages: dict[str, dict[str, Any]], name: str, entries: dict[str, Entry]
 ) -> Entry | None:
-    """A result of the same command, inputs, code and parameters, whose files are all in the remote."""
+    """Find a result of the same command, inputs, code and parameters, whose files are all in the remote."""
     stage = stages[name]
     if not _is_reusable(stage):
         return None
@@ -149,7 +149,7 @@ def _known_result(
 
 
 def _find(repo: Any, name: str) -> Any:
-    """DVC's own object of a stage. To look it up by name, or by the path of an output, DVC reads dvc.yaml anew."""
+    """Return DVC's object of a stage. DVC's own search by name, or by an output's path, reads dvc.yaml again."""
     return next(stage for stage in repo.index.stages if stage.name == name)
 
 
@@ -176,10 +176,10 @@ def _missing(repo: Any, entry: Entry) -> str | None:
 
 
 def _reproduce(repo: Any, stage: str, inputs: list[str], outcomes: Path) -> None:
-    """What `dvc repro --pull --allow-missing STAGE` does, without DVC's own cache of runs: see `Records.results`.
+    """Do what `dvc repro --pull --allow-missing STAGE` does, without DVC's own cache of runs: see `Records.results`.
 
-    The inputs are pulled before, since DVC reads dvc.yaml five times for each one that it pulls by itself: 5 s of CPU
-    for `bundle`. An input that is not there in the end stops the stage: its hash is compared, and DVC looks for it.
+    The inputs are pulled first, because DVC reads dvc.yaml five times for each input that it pulls by itself: 5 s of
+    CPU for `bundle`. A missing input still stops the stage, because DVC checks that it exists and compares its hash.
     """
     from dvc.exceptions import CheckoutError, DvcException, FileTransferError
 
@@ -221,7 +221,7 @@ def _push(repo: Any, stage: str) -> None:
 
 
 def _check_deps(stage: str, entry: Entry, entries: dict[str, Entry]) -> None:
-    """What DVC says the stage read must be what its ancestors wrote in this run."""
+    """Check that the stage read exactly the outputs of its ancestors in this run."""
     made = {path: hash_ for other in entries.values() for path, hash_ in other.hashes("outs").items()}
     for path, hash_ in entry.hashes("deps").items():
         if made.get(path, hash_) != hash_:
@@ -233,7 +233,7 @@ def _is_reusable(stage: dict[str, Any]) -> bool:
 
 
 def _uncached(stage: dict[str, Any]) -> list[str]:
-    """Outputs with `cache: false`."""
+    """List the outputs with `cache: false`."""
     items = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
     return [
         path
@@ -245,7 +245,7 @@ def _uncached(stage: dict[str, Any]) -> list[str]:
 
 
 def read_outcomes(folder: Path) -> tuple[list[int], float]:
-    """Read the exit codes that the stage's processes left, and the seconds of the longest."""
+    """Read the exit codes that the stage's processes recorded, and the seconds of the longest."""
     found = [json.loads(path.read_text()) for path in folder.glob("*.json")]
     return [item["exit_code"] for item in found], max((item["seconds"] for item in found), default=0.0)
 
@@ -264,7 +264,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def main(request_file: Path, answer_file: Path, clone: Path) -> int:
-    """Do what is asked, and write the answer, an error too: the worker says it."""
+    """Do the task, and write the answer or the error into a file, which the worker reads."""
     die_with_parent()
     log_to_stderr()
     request = Request(**json.loads(request_file.read_text()))

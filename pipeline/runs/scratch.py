@@ -1,4 +1,4 @@
-"""A folder for one task, which is gone after it; what a killed worker left behind, the next one removes."""
+"""A folder for one task, which is removed after it. The next worker removes the folders of killed workers."""
 
 import contextlib
 import fcntl
@@ -22,7 +22,7 @@ def scratch_parent() -> Path:
     """Name the folder in which a task may make its own.
 
     Raises:
-        ConfigError: If none is named, and the system has no temporary folder that can be written.
+        ConfigError: If none is named, and the system has no writable temporary folder.
     """
     try:
         return environment.SCRATCH.path() or Path(tempfile.gettempdir())
@@ -57,7 +57,7 @@ def scratch(parent: Path) -> Iterator[Path]:
 
 def _remove_abandoned(parent: Path) -> None:
     for folder in parent.glob(f"{_PREFIX}*"):
-        if not (folder / "ready").exists():  # being made, or of no size
+        if not (folder / "ready").exists():  # it is just being created, or is empty
             continue
         with contextlib.suppress(OSError), (folder / _LOCK).open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while its worker lives

@@ -22,9 +22,9 @@ _TRIES = 3
 
 
 def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str, Any]:
-    """Commit what the run did. Doing so twice is doing so once.
+    """Commit the run's results. A second call changes nothing.
 
-    A release that an earlier run has sealed stays that run's: then nothing is written to git.
+    If an earlier run has sealed the same release, nothing is written to git.
 
     Raises:
         RunError: If a stage is not done.
@@ -57,7 +57,7 @@ def seal(records: Records, plan: Plan, repository: str, clone: Path) -> dict[str
 
 
 def release_figures(version: str | None) -> dict[str, Any]:
-    """Read a release's figures from the store, if there is one to ask.
+    """Read a release's figures from the store, if there is a store.
 
     Returns:
         `metrics`, as in metrics.json, None if unknown; `headlines`, those that describe the release at a glance: the
@@ -86,7 +86,7 @@ def _refs(clone: Path, url: str, branch: str, tag: str | None) -> dict[str, str]
 
 
 def _push(clone: Path, url: str, sealed: str, branch: str, tag: str | None, there: dict[str, str]) -> None:
-    """Create the branch and the tag, or find that they are there; nothing is ever overwritten."""
+    """Create the branch and the tag, unless they exist already; nothing is ever overwritten."""
     names = [f"refs/heads/{branch}", *([f"refs/tags/{tag}"] if tag else [])]
     for attempt in range(_TRIES):
         new = [name for name in names if there.get(name) != sealed]

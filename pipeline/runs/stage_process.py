@@ -1,4 +1,4 @@
-"""What the command of a stage, `python -m pipeline STAGE`, does for the worker that called it; else, nothing."""
+"""The part of `python -m pipeline STAGE` that serves a worker. Without a worker it does nothing."""
 
 import json
 import os
@@ -12,13 +12,12 @@ REFUSED = 2
 
 
 def before_stage(stage: str) -> int | None:
-    """Refuse a stage that the run's task does not name; start the processes of one that trains with several.
+    """Refuse a stage that is not the task's; start several processes for a training that uses them.
 
-    DVC runs an ancestor again when its record does not fit. A task for one stage must never do so: it would train an
-    encoder on the machine that is to evaluate, and nobody would know.
+    DVC runs an ancestor again if its record does not match. A task of one stage must never do so: it would, for
+    example, train an encoder on the machine for evaluation, and nobody would notice.
 
-    Returns:
-        An exit code if the stage is not to run. Where it gets several processes this one becomes torchrun.
+    Returns: An exit code if the stage must not run. For several processes, this process becomes torchrun.
     """
     wanted = environment.RUN_STAGE.read()
     if wanted and wanted != stage:
@@ -31,7 +30,7 @@ def before_stage(stage: str) -> int | None:
     n_processes = environment.PROCESSES.count() or 1
     if n_processes > 1 and "LOCAL_RANK" not in os.environ and _launcher(stage) == "torchrun":
         torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={n_processes}"]
-        os.execv(sys.executable, [sys.executable, *torchrun, "-m", "pipeline", stage])  # noqa: S606 - our own
+        os.execv(sys.executable, [sys.executable, *torchrun, "-m", "pipeline", stage])  # noqa: S606 - our own arguments
     return None
 
 
@@ -40,7 +39,7 @@ def _launcher(stage: str) -> object:
 
 
 def leave_outcome(code: int, seconds: float) -> None:
-    """Tell the worker how this process ended: DVC and torchrun keep the exit code to themselves."""
+    """Record for the worker how this process ended, because DVC and torchrun do not pass on the exit code."""
     if folder := environment.OUTCOMES.read():
         outcome = json.dumps({"exit_code": code, "seconds": round(seconds, 3)})
         (Path(folder) / f"{os.getpid()}.json").write_text(outcome)

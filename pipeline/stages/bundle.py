@@ -1,4 +1,4 @@
-"""Models, reports and the record of how they were made: `release`."""
+"""Makes the release from models, reports and records: `release`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Fetch the archives that are missing or fail their hash."""
+"""Fetch the archives that are missing or have a wrong hash."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ SCRATCH = Path(".scratch/download")
 
 
 class Params(Section):
-    """What the stage reads."""
+    """The sections of params.yaml that the stage reads."""
 
     corpus: CorpusConfig
-    """The archives and where they come from."""
+    """The archives and their sources."""
 
 
 def download() -> None:
     """Make `data/archives/` hold exactly the archives that params.yaml names.
 
     Raises:
-        DownloadError: If one can't be had.
+        DownloadError: If an archive can't be downloaded.
     """
     fetch_all(read(Params).corpus.sources, ARCHIVES, SCRATCH)

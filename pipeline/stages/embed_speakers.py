@@ -19,7 +19,7 @@ SPEAKERS = Path("data/speakers")
 def embed_speakers() -> None:
     """Write the embedding of each utterance, and of each speaker: the normalised mean of the speaker's utterances.
 
-    Utterances stand in the order of the mels, which is the corpus's, so that readers go through them side by side.
+    Utterances are in the order of the mels, which is the corpus's, so that readers can read the tables side by side.
     """
     device = inference_device()
     encoder = load_encoder(ENCODER).to(device)
@@ -37,7 +37,7 @@ def _embed(encoder: SpeakerEncoder, row: dict[str, Any], device: str) -> dict[st
 
 def _speakers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     by_speaker: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in rows:  # a speaker who is held out in part has a voice in each split
+    for row in rows:  # a speaker who is held out in part has an embedding for each split
         by_speaker.setdefault((row["speaker_id"], row["split"]), []).append(row)
     return [
         {

@@ -35,7 +35,7 @@ SOURCES = Sources(
 
 
 class Params(Section):
-    """What this stage reads of params.yaml."""
+    """The sections of params.yaml that this stage reads."""
 
     base: WarmStartConfig
     evaluate: EvaluateConfig
@@ -43,7 +43,7 @@ class Params(Section):
 
 
 def evaluate() -> None:
-    """Run the stage. A gate that does not pass is recorded and is no error; `publish` is what it stops.
+    """Run the stage. A gate that does not pass is recorded and is no error; `publish` then refuses the release.
 
     Raises:
         EvaluationError: If nothing is held out to evaluate on.

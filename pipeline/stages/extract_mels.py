@@ -1,4 +1,4 @@
-"""`data/corpus` to `data/mels/speaker` and `data/mels/acoustic`: both mels in one pass, shard by shard."""
+"""Makes `data/mels/speaker` and `data/mels/acoustic` from `data/corpus`, in one pass, shard by shard."""
 
 import itertools
 import logging
@@ -30,13 +30,13 @@ class MelsConfig(Section):
     """The mels that are made of each utterance; each is a table in a folder of this name."""
 
     speaker: MelConfig
-    """What the speaker encoder hears."""
+    """The mels of the speaker encoder."""
     acoustic: MelConfig
-    """What the synthesizer makes and the vocoder voices."""
+    """The mels of the synthesizer and the vocoder."""
 
 
 class Params(Section):
-    """What the stage reads."""
+    """The sections of params.yaml that the stage reads."""
 
     mel: MelsConfig
 
@@ -54,7 +54,7 @@ def extract_corpus(shards: Sequence[Path], mels: Mapping[str, MelConfig], folder
     Args:
         shards: Of the corpus.
         mels: By the name of the table.
-        folder: Where the tables' folders go; what stands in these is removed.
+        folder: The parent of the tables' folders, whose old contents are removed.
         workers: Processes; each holds one row group.
 
     Raises:
@@ -92,7 +92,7 @@ def extract_shard(shard: Path, mels: Mapping[str, MelConfig], folder: Path) -> i
 
 
 def _spectra(row: Mapping[str, Any], mels: Mapping[str, MelConfig]) -> dict[str, Float32Array]:
-    """Decode an utterance once, resample it once a rate."""
+    """Decode an utterance once, and resample it once for each rate."""
     try:
         clip = decode_flac(row["audio"])
         rates = {config.sample_rate for config in mels.values()}

@@ -1,4 +1,4 @@
-"""The release that trainings start from, out of its store: `models/base`."""
+"""Copies the release that trainings start from out of its store: `models/base`."""
 
 import json
 import logging
@@ -16,18 +16,18 @@ logger = logging.getLogger(__name__)
 
 
 class Params(Section):
-    """What the stage reads."""
+    """The sections of params.yaml that the stage reads."""
 
     base: WarmStartConfig
 
 
 def fetch_base() -> None:
-    """Write down which release there is, and copy it, verified.
+    """Record the release that params.yaml names, and copy it, verified.
 
     Raises:
         ConfigError: If params.yaml names a channel and not a version.
         ReleaseNotFoundError: If there is no such release.
-        TamperedReleaseError: If it is not what its version says.
+        TamperedReleaseError: If it differs from its version.
     """
     named = read(Params).base.release
     shutil.rmtree(BASE, ignore_errors=True)
@@ -41,11 +41,11 @@ def fetch_base() -> None:
 
 
 def _fetch(named: str, target: Path) -> tuple[str, str]:
-    """Copy a release out of its store; give the store's address and the version."""
+    """Copy a release out of its store; return the store's address and the version."""
     reference = parse_reference(named)
     store = open_store(reference.address)
     if not reference.is_version:
-        # What a channel means changes, what a stage made of it would stay: the name must say which release.
+        # A channel may point to another release later, but the stage's result would stay. So a version is required.
         version = store.resolve(reference.selector)
         raise ConfigError(
             f"params.yaml: base.release is {named!r}, a channel, which may mean another release tomorrow; write the "

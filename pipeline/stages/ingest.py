@@ -1,6 +1,6 @@
-"""Archives to `data/corpus`, a row an utterance, and `data/rejected.parquet`, a row a refused file with the reason.
+"""Converts archives to `data/corpus` (a row an utterance) and `data/rejected.parquet` (a row a refused file).
 
-`data/utterances.parquet` is the corpus without its audio, for those who ask what a model was made of.
+`data/utterances.parquet` is the corpus without its audio. It shows which data a model was made from.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from pipeline.params.params import Section, read
 
 
 class Params(Section):
-    """What the stage reads."""
+    """The sections of params.yaml that the stage reads."""
 
     corpus: CorpusConfig
     ingest: IngestConfig

@@ -1,7 +1,7 @@
-"""The release, and the tables it was trained on, into the store that PEEWEE_STORE names; `receipts/publish.json`.
+"""Publishes the release, and the tables it was trained on, to the store PEEWEE_STORE; writes `receipts/publish.json`.
 
-It runs each time, and is quick when there is nothing to do: only the store itself can tell what it holds. A release
-whose gate failed is refused. With PEEWEE_SIGNING_KEY, the path of a private key, the release is signed.
+It runs each time, because only the store itself shows what it contains. It is quick if there is nothing to publish. A
+release whose gate failed is refused. With PEEWEE_SIGNING_KEY, the path of a private key, the release is signed.
 """
 
 import json
@@ -30,16 +30,16 @@ class GateError(PeeweeError):
 
 
 class PublishParams(Section):
-    """Where a release is shown."""
+    """How a release is published."""
 
     channel: str
-    """The channel that is to mean the release, such as `stable`."""
+    """The channel that will point to the release, such as `stable`."""
     features: bool
-    """Whether the tables come too (utterances without audio, mels): for audits, and for those who train on them."""
+    """Whether the tables (utterances without audio, mels) are published too, for audits and for other trainings."""
 
 
 class Params(Section):
-    """What the stage reads."""
+    """The sections of params.yaml that the stage reads."""
 
     publish: PublishParams
 
@@ -48,7 +48,7 @@ def publish() -> None:
     """Publish `release`.
 
     Raises:
-        GateError: If the release's gate failed, and PEEWEE_PUBLISH_ANYWAY holds no reason to go on.
+        GateError: If the release's gate failed, and PEEWEE_PUBLISH_ANYWAY contains no reason.
     """
     params = read(Params).publish
     receipt = publish_release(
@@ -64,15 +64,15 @@ def publish() -> None:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was published; it holds no clock and no address."""
+    """The record of a publication. It contains no time and no address."""
 
     version: str
     channel: str
     number: int
-    """Of the channel's entry."""
+    """Number of the channel's entry."""
     gate_passed: bool
     reason: str
-    """As the channel's entry has it."""
+    """The reason in the channel's entry."""
     features: str | None
     """Version of the tables that were published with it."""
 
@@ -86,26 +86,26 @@ def publish_release(
     anyway: str | None = None,
     signing_key: Path | None = None,
 ) -> Receipt:
-    """Publish a release, unless its gate failed. Doing so twice is doing so once.
+    """Publish a release, unless its gate failed. A second call changes nothing.
 
     Args:
         release: The release's folder.
-        store: Where to.
-        channel: Which is to mean the release.
-        tables: Folder of the tables that the release was trained on; None to publish none. They come first: who finds
-            the release finds them.
+        store: The store.
+        channel: The channel that will point to the release.
+        tables: Folder of the tables that the release was trained on; None to publish none. They are published
+            before the release, so that a reader of the release finds them.
         anyway: Why a release whose gate failed is published all the same; it is recorded.
         signing_key: Private key to sign the release with.
 
     Raises:
         PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
-        GateError: If the gate failed, or nothing tells that it passed, and no reason is given.
+        GateError: If the gate failed, or there is no record that it passed, and no reason is given.
         ReleaseError: If the tables are not those that the release names, or the store can't be written.
     """
     manifest, version = read_manifest(release)
     failures = _gate_failures(release, manifest)
     reason = "gate passed"
-    if failures and not store.is_published(version, channel):  # else a reason was given when it was
+    if failures and not store.is_published(version, channel):  # otherwise a reason was given before
         if not anyway or not anyway.strip():
             raise GateError(
                 f"{release} did not pass its gate: {'; '.join(failures)}. Train longer or change the thresholds in "
@@ -131,7 +131,7 @@ def write_receipt(path: Path, receipt: Receipt) -> None:
 
 
 def _features(release: Path, manifest: Manifest) -> FeaturesManifest:
-    """Which tables the release names."""
+    """Read the list of tables in the release."""
     path = release / FEATURES_FILE
     if FEATURES_FILE not in manifest.files or not path.exists() or hash_file(path) != manifest.files[FEATURES_FILE]:
         raise ReleaseError(
@@ -142,7 +142,7 @@ def _features(release: Path, manifest: Manifest) -> FeaturesManifest:
 
 
 def _gate_failures(release: Path, manifest: Manifest) -> list[str]:
-    """Why the gate did not pass; empty if it did."""
+    """Return why the gate did not pass; empty if it passed."""
     path = release / GATE
     if GATE not in manifest.files or not path.exists() or hash_file(path) != manifest.files[GATE]:
         return [f"{path} is missing, or is not the one that the manifest lists"]

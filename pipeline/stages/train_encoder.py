@@ -18,7 +18,7 @@ MODEL = Path("models/encoder")
 
 
 class Params(Section):
-    """What this stage reads of params.yaml."""
+    """The sections of params.yaml that this stage reads."""
 
     base: WarmStartConfig
     encoder: EncoderParams

@@ -24,7 +24,7 @@ MODEL = Path("models/synthesizer")
 
 
 class Params(Section):
-    """What this stage reads of params.yaml."""
+    """The sections of params.yaml that this stage reads."""
 
     base: WarmStartConfig
     synthesizer: SynthesizerParams
@@ -33,11 +33,11 @@ class Params(Section):
 
 
 def train_synthesizer() -> None:
-    """Train until the schedule ends, and keep the weights that draw the validation utterances best.
+    """Train until the schedule ends, and keep the weights that predict the validation utterances best.
 
     Raises:
         ConfigError: If the release to start from has another synthesizer than params.yaml asks for.
-        NotAlignedError: If these weights do not know which token is when, which no later stage could mend.
+        NotAlignedError: If these weights do not align tokens and frames; no later stage could repair that.
     """
     params = read(Params)
     start, schedule = params.base.weights_of("synthesizer"), params.synthesizer.training.schedule

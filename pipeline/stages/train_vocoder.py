@@ -1,4 +1,4 @@
-"""Train the vocoder, or write down the one that needs no training: `models/vocoder`."""
+"""Train the vocoder, or save the one that needs no training: `models/vocoder`."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ MODEL = Path("models/vocoder")
 
 
 class Params(Section):
-    """What this stage reads of params.yaml."""
+    """The sections of params.yaml that this stage reads."""
 
     base: WarmStartConfig
     vocoder: VocoderParams
@@ -94,7 +94,7 @@ def _train_hifi_gan(params: VocoderParams, start: Path | None, dtype: WeightType
 
     learner = HiFiGanLearner(CORPUS, MELS, forced_mels, params)
     generator: Any = learner.modules["generator"]
-    if start:  # a release has no discriminators: these learn anew
+    if start:  # a release has no discriminators: they are trained from random weights
         _start_generator(start, generator, learner.config)
     history = train(learner, training.schedule, run, warm=start is not None)
     assert isinstance(generator, HiFiGan)
@@ -105,7 +105,7 @@ def _train_hifi_gan(params: VocoderParams, start: Path | None, dtype: WeightType
 
 
 def _start_generator(start: Path, generator: torch.nn.Module, config: HiFiGanConfig) -> None:
-    """A released generator's convolutions are plain, those in training are not."""
+    """Load a released generator, whose convolutions are plain, into one in training, whose are not."""
     plain = HiFiGan(config)
     start_from(start, plain, config)
     add_weight_norm(plain)

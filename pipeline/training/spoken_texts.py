@@ -26,7 +26,7 @@ class SynthesizerBatch(NamedTuple):
     speaker_embedding: Tensor  # (B, E)
 
     def part(self, rows: Tensor) -> "SynthesizerBatch":
-        """Take some of its items, padded no more than they need. `rows` are int64. (n,)"""
+        """Return some of the items, with as little padding as possible. `rows` are int64. (n,)"""
         tokens, token_lengths, mel, mel_lengths, speaker_embedding = (value[rows] for value in self)
         n_tokens, n_frames = int(token_lengths.max()), int(mel_lengths.max())
         return SynthesizerBatch(
@@ -37,9 +37,9 @@ class SynthesizerBatch(NamedTuple):
 class SpokenTexts:
     """A split's tokens, acoustic mels and utterance embeddings, on disk, row by row of one utterance each.
 
-    The three tables are written shard by shard in one order, so that they are read side by side, in one pass. In memory
-    are an utterance's lengths, offsets and the number of its speaker, nothing that it holds; where several processes
-    train together, each has a scratch file of its own, of the whole split.
+    The three tables are written shard by shard in the same order, so that they are read side by side, in one pass.
+    Memory holds the lengths, offsets and speaker number of each utterance, but not its data. If several processes train
+    together, each has its own scratch file of the whole split.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class SpokenTexts:
         n_mels: int,
         corpora: Collection[str] = (),
     ) -> None:
-        """Stream a split to disk, of some corpora or, where none is named, of all.
+        """Stream a split to disk, of the named corpora, or of all corpora if none is named.
 
         Raises:
             ConfigError: If there is no corpus of a name.
@@ -89,8 +89,8 @@ class SpokenTexts:
     def batch(self, rows: NDArray[np.int64], random: np.random.Generator) -> SynthesizerBatch:
         """Pad utterances into a batch, each with the embedding of ANOTHER utterance of its speaker.
 
-        The embedding of the target itself would leak how that sentence was spoken. A speaker with a single utterance
-        has no other, and gives its own.
+        The embedding of the target itself would contain how that sentence was spoken. A speaker with a single utterance
+        has no other one, so its own embedding is used.
         """
         token_lengths, mel_lengths = self.tokens.lengths[rows], self.mels.lengths[rows]
         tokens = np.zeros((len(rows), int(token_lengths.max())), dtype=np.int64)

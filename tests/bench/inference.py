@@ -109,7 +109,7 @@ def _bandwidth():
 
 
 def _obey_capability():
-    """Have fbgemm, which has no setting of its own, do without AVX-512 where torch was told to."""
+    """Disable AVX-512 in fbgemm, which has no setting of its own, if it is disabled for torch."""
     if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2":
         library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib/libtorch_cpu.so"))
         library._ZN6fbgemm14fbgemmForceIsaENS_10inst_set_tE(ctypes.c_int(1))  # inst_set_t::avx2

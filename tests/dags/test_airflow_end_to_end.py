@@ -68,7 +68,7 @@ def retrained(airflow_python, tmp_path_factory):
 
 
 def test_consumer_clones_a_voice_from_what_was_released(retrained, tmp_path):
-    """The version that the run names is what the channel means."""
+    """The channel points to the version that the run names."""
     running, run, repository = retrained
     sealed = running.result(run, "seal")
     receipt = running.result(run, "publish")["receipt"]
@@ -87,7 +87,7 @@ def test_consumer_clones_a_voice_from_what_was_released(retrained, tmp_path):
 
 
 def test_run_tells_what_it_released(retrained):
-    """By its note and by the asset, which sets the check off."""
+    """It does so by its note and by the asset, which starts the check."""
     running, run, _ = retrained
     version = running.result(run, "seal")["version"]
     assert running.run(run)["note"].splitlines()[0] == f"release {version}"

@@ -106,7 +106,7 @@ def test_retrain_has_the_edges_of_dvc_yaml(bag):
 
 
 def test_every_task_follows_the_policy(bag):
-    """Owner, retries with growing pauses and a cap, time-out, documentation, and somebody who hears of failure."""
+    """Owner, retries with growing pauses and a cap, time-out, documentation, and a callback for failures."""
     for dag_id, dag in bag["dags"].items():
         assert dag["doc"].strip(), dag_id
         assert dag["description"], dag_id
@@ -136,7 +136,7 @@ def test_stages_take_what_the_graph_says(bag):
 
 
 def test_retrain_runs_by_clock_by_corpus_and_by_hand(bag):
-    """And tells by an asset what it released."""
+    """It also updates an asset with the release."""
     dag = bag["dags"]["peewee_retrain"]
     assert dag["timetable"] == "AssetOrTimeSchedule"
     assert dag["params"] == ["overrides", "profile", "publish_anyway", "reason", "revision"]

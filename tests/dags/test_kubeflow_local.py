@@ -29,7 +29,8 @@ def run_here(**parameters):
 
 
 def test_pipeline_runs_to_a_published_release(repository, s3_bucket, monkeypatch):
-    """What it returns is what the channel means, what git has tagged, and what `seal` committed on the run's branch."""
+    """It returns the version that the channel points to, that git has tagged, and that `seal` committed on the run's
+    branch."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     done = run_here(

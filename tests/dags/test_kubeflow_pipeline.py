@@ -31,7 +31,7 @@ def compiled(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pipeline(compiled):
-    """Its tasks, containers and what Kubernetes is told, by the names that the graph has."""
+    """Its tasks, containers and Kubernetes settings, by the names of the graph."""
     spec, platform = yaml.safe_load_all(compiled.read_text())
 
     def named(found):
@@ -118,7 +118,7 @@ def test_retries_have_time_for_every_try(pipeline):
 
 
 def test_secrets_are_named_and_never_written(pipeline):
-    """References to Secrets; what is told in the open is where things are."""
+    """Secrets are references; only addresses are written in plain text."""
     assert {
         tuple((item["secretName"], tuple(key["envVar"] for key in item["keyToEnv"])) for item in pod["secretAsEnv"])
         for pod in pipeline["pods"].values()
@@ -133,7 +133,7 @@ def test_secrets_are_named_and_never_written(pipeline):
 
 
 def test_reason_to_publish_anyway_is_told_to_publish_alone(pipeline):
-    """Where things are, every step is told."""
+    """Every step receives the addresses."""
     for name in needs():
         told = [item for item in command_line(pipeline["containers"][name], name) if item.startswith("--environment=")]
         anyway = ["--environment=PEEWEE_PUBLISH_ANYWAY=it is a test"] if name == "publish" else []

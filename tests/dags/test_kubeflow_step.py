@@ -1,4 +1,4 @@
-"""What stands between Kubeflow and the worker."""
+"""The program between Kubeflow and the worker."""
 
 import json
 import os
@@ -27,7 +27,7 @@ print(json.dumps({"commit": "abc", "version": None, "argv": sys.argv[1:], **{n: 
 
 @pytest.fixture
 def step(tmp_path):
-    """Starts a step whose worker only says what it was told."""
+    """Starts a step whose worker only prints its arguments and environment."""
     (tmp_path / "stub_worker.py").write_text(STUB)
     code = "import sys; from dags import kubeflow_step as s; s.WORKER = 'stub_worker'; sys.exit(s.main(sys.argv[1:]))"
 
@@ -89,7 +89,7 @@ def test_overrides_that_are_no_object_are_refused(overrides, capsys):
 
 
 def test_worker_that_refuses_is_a_step_that_refuses(tmp_path):
-    """The real one, told nothing."""
+    """The real worker, without any variable."""
     command = [sys.executable, "-m", "dags.kubeflow_step", f"--write=commit={tmp_path}/commit", "plan", "--run=R"]
     bare = {name: value for name, value in os.environ.items() if not name.startswith("PEEWEE")}
     done = subprocess.run(command, cwd=ROOT, env=bare, capture_output=True, text=True)

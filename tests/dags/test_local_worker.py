@@ -1,4 +1,4 @@
-"""The runner `local`, with real processes: what a command's end means to Airflow, and what the command gets to see."""
+"""The runner `local`, with real processes: how Airflow handles a command's end, and the command's environment."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ print(json.dumps(outcome))
 
 @pytest.fixture
 def run(in_airflow, tmp_path):
-    """`run(code, **environment)`: what became of a task whose command is that code."""
+    """`run(code, **environment)`: the result of a task whose command is that code."""
 
     def run(code, **environment):
         (tmp_path / "command.py").write_text(code)
@@ -34,7 +34,7 @@ def run(in_airflow, tmp_path):
 
 
 def test_result_is_the_last_line(run):
-    """Other lines, and whatever stands on stderr, are no result."""
+    """Other lines, and the output on stderr, are no result."""
     code = "import sys; print('hello'); print('a log line', file=sys.stderr); print('{\"commit\": \"abc\"}')"
     assert run(code) == ["done", {"commit": "abc"}]
 

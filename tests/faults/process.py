@@ -30,7 +30,7 @@ def publish(address, name, rounds, folder):
 
 
 def read(address, stop):
-    """Fetch what the channel means, again and again, and tell version and card."""
+    """Fetch the channel's release, again and again, and print version and card."""
     store = open_store(address)
     _wait()
     while not stop.exists():

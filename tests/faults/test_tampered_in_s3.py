@@ -45,7 +45,7 @@ def no_tensors(monkeypatch):
 
 
 def put(client, bucket, prefix, folder, before):
-    """Make what stands under a prefix equal to a folder, as somebody with the keys of the bucket could."""
+    """Make the objects under a prefix equal to a folder, as somebody with the keys of the bucket could."""
     files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     with ThreadPoolExecutor(8) as pool:
         for name, data in files.items():
@@ -114,7 +114,7 @@ def files_of(folder):
 
 @pytest.mark.usefixtures("no_tensors")
 def test_release_that_its_publisher_forged_is_refused(s3_bucket, swift, release, tmp_path, monkeypatch, at_most):
-    """T11: the version is right, and the channel means it."""
+    """T11: the version is right, and the channel points to it."""
     monkeypatch.setenv("PEEWEE_SINGLE_PUBLISHER", "1")
     good, _ = release
     client, kinds = swift.client(), FORGERIES[:: at_most(8, 1)]

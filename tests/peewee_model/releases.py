@@ -21,7 +21,7 @@ def safetensors_bytes(header, data):
 
 
 def write_manifest(folder, **changes):
-    """Describe what stands in a folder by a manifest written here by hand, and return the version."""
+    """Write a manifest of a folder by hand, and return the version."""
     files = {
         path.relative_to(folder).as_posix(): {
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),

@@ -112,7 +112,7 @@ HARMLESS = (
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_secret_is_hidden_and_the_rest_is_shown(kind):
-    """What is left still tells a person which server and which file."""
+    """A person still sees which server and which file."""
     text, shown = KINDS[kind]
     assert SECRET in text
     assert masked(text) == shown

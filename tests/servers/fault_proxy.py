@@ -70,7 +70,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Exchange:
-    """What became of a request."""
+    """A request and its result."""
 
     request: Request
     fault: Fault

@@ -26,7 +26,7 @@ def put_object(self):
 if __name__ == "__main__":
     S3Response.put_object = put_object
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    parent = os.getppid()  # before anything is said: a caller may be killed as soon as it has heard
+    parent = os.getppid()  # before the first output: a caller may be killed as soon as it has read it
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()

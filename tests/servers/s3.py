@@ -24,7 +24,7 @@ class S3Server:
 
     @property
     def environment(self):
-        """The variables by which boto3, and all that stands on it, finds the server."""
+        """The variables by which boto3, and all packages that use it, find the server."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self.access_key,

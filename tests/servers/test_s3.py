@@ -50,7 +50,7 @@ def test_put_if_absent_is_refused_the_second_time(server):
 
 
 def winners(server, races):
-    """How many of 8 writers that race for one object are told that they made it, race by race."""
+    """How many of 8 writers that race for one object receive a success, race by race."""
     bucket, client, start = server.new_bucket(), server.client(max_pool_connections=8), threading.Barrier(8)
 
     def write(race):

@@ -17,7 +17,7 @@ def is_s3(url: str) -> bool:
 
 
 def split_url(url: str) -> tuple[str, str]:
-    """Split `s3://bucket/key` into bucket and key, of which any may be; the key may be empty."""
+    """Split `s3://bucket/key` into bucket and key. The key may be any text, or empty."""
     bucket, _, key = url.removeprefix(f"{SCHEME}://").partition("/")
     return bucket, key
 
@@ -26,7 +26,7 @@ def split_address(address: str) -> tuple[str, str]:
     """Split `s3://bucket/prefix`, a place where we write, into bucket and prefix; the prefix may be empty.
 
     Raises:
-        ReleaseNotFoundError: If it is malformed; what may be a secret in it is not repeated.
+        ReleaseNotFoundError: If it is malformed; the message does not repeat parts that may be secret.
     """
     bucket, prefix = split_url(address)
     if "@" in bucket or ":" in bucket:

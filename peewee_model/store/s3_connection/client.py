@@ -1,6 +1,6 @@
 """A connection to an S3 server: the one place that makes a boto3 client.
 
-boto3 is imported when something is first asked of the server: opening a store, and reading from the cache, need none.
+boto3 is imported at the first request. Opening a store, and reading from the cache, work without it.
 """
 
 import contextlib
@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 from peewee_model.store.s3_connection.errors import explain
 
 MAX_CONNECTIONS = 32
-MAX_ATTEMPTS = 6  # of one request, with jitter between; AWS_MAX_ATTEMPTS says otherwise
+MAX_ATTEMPTS = 6  # attempts of one request, with random pauses between; AWS_MAX_ATTEMPTS overrides it
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10, 60
 
 
 class S3Client:
-    """A boto3 client, made when it is first needed; safe to use from several threads.
+    """A boto3 client, created when it is first needed; safe to use from several threads.
 
     Args:
         address: Of the place, for messages.
         bucket: For messages.
-        options: Of botocore's `Config`, in place of ours.
+        options: Options of botocore's `Config` that replace ours.
     """
 
     def __init__(self, address: str, bucket: str, **options: Any) -> None:
@@ -35,7 +35,7 @@ class S3Client:
         self._client: Any = None
 
     def get(self) -> Any:
-        """Give the client.
+        """Return the client.
 
         Raises:
             ReleaseError: If AWS's settings or credentials are wrong; in one line that says what to do.
@@ -101,11 +101,11 @@ def _connect(options: dict[str, Any]) -> Any:
     if "retries" not in options and not os.environ.get("AWS_MAX_ATTEMPTS"):
         config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}))
     if credentials := session.get_credentials():
-        credentials.get_frozen_credentials()  # now, so that what is wrong with them is not taken for the server's fault
+        credentials.get_frozen_credentials()  # read now, so that an error in them is not reported as the server's
     client = session.client("s3", config=config)
     host = urlsplit(client.meta.endpoint_url).hostname or ""
     if not re.search(r"(^|\.)amazonaws\.com(\.cn)?$", host) and not _chooses_style(session):
-        # Elsewhere `bucket.host` seldom has a name or a certificate.
+        # On other servers, `bucket.host` seldom has a DNS name or a certificate.
         path = Config(s3={"payload_signing_enabled": True, "addressing_style": "path"})
         client = session.client("s3", config=config.merge(path))
     return client

@@ -1,7 +1,8 @@
-"""What can go wrong with an S3 server, and what a person does about it: a table, not a chain of questions.
+"""A table of the errors of S3 servers, and how a person fixes each.
 
-A server answers with a code, botocore raises kinds of its own. Both are looked up here by name: first the code, then
-the exception's class and its parents, then the HTTP status. What is not known repeats what the server said.
+A server answers with a code, and botocore raises exceptions of its own. Both are looked up here by name: first the
+code, then the exception's class and its parents, then the HTTP status. For an unknown error, the message repeats the
+server's words.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ class UploadForgottenError(StoreUnavailableError):
 
 @dataclass(frozen=True)
 class Remedy:
-    """What is said of one kind of error."""
+    """The message for one kind of error."""
 
     text: str
     """With `{endpoint}`, `{bucket}`, `{said}`, `{code}`, `{name}`, `{operation}` and `{now}`."""
@@ -141,7 +142,7 @@ BY_STATUS: dict[int, Remedy] = {
     301: _REGION, 307: _REGION, 401: _DENIED, 403: _DENIED, 405: _UNABLE, 407: _PROXY, 408: _BUSY, 429: _BUSY,
     501: _UNABLE, 507: _FULL,
 }  # fmt: skip
-"""By an answer's HTTP status, where it has no code that we know. Others from 500 on: out of order."""
+"""By an answer's HTTP status, where its code is not in the table. Others from 500 on: `_BUSY`."""
 
 
 def remedy_for(error: Exception) -> Remedy:
@@ -150,25 +151,25 @@ def remedy_for(error: Exception) -> Remedy:
         return BY_CODE[code]
     if status := error_status(error):
         return BY_STATUS.get(status, _BUSY if status >= 500 else _UNKNOWN)
-    if isinstance(error, ValueError) and "endpoint" in str(error).lower():  # which botocore raises without a kind
+    if isinstance(error, ValueError) and "endpoint" in str(error).lower():  # it has no class of its own
         return _ENDPOINT
     names = (kind.__name__ for kind in type(error).__mro__)
     return next((BY_EXCEPTION[name] for name in names if name in BY_EXCEPTION), _UNKNOWN)
 
 
 def explain(error: Exception, place: str, key: str, endpoint: str, bucket: str) -> ReleaseError:
-    """Say in one line what happened, and what a person does about it.
+    """Describe in one line what happened, and how a person fixes it.
 
     Args:
-        error: Of botocore.
-        place: The address that the user named.
-        key: The object that was asked for; may be empty.
+        error: botocore's exception.
+        place: The address that the user gave.
+        key: The requested object; may be empty.
         endpoint: The server.
         bucket: Its bucket.
     """
     remedy = remedy_for(error)
     code = error_code(error)
-    asked = getattr(error, "kwargs", {}).get("endpoint_url", "")  # it may be another server's, for credentials
+    asked = getattr(error, "kwargs", {}).get("endpoint_url", "")  # may be a server of credentials
     operation = getattr(error, "operation_name", "")
     text = remedy.text.format(
         endpoint=masked(str(asked).partition("?")[0] if asked and endpoint not in str(asked) else endpoint),
@@ -193,7 +194,7 @@ def error_status(error: Exception) -> int:
 
 
 def _said(error: Exception) -> str:
-    """What the server, or botocore, said, on one line and without secrets."""
+    """Return the message of the server or of botocore, in one line and without secrets."""
     message = (getattr(error, "response", None) or {}).get("Error", {}).get("Message") or str(error)
     line = masked(" ".join(str(message).split())) or type(error).__name__
     return (line if len(line) <= _MAX_SAID else f"{line[:_MAX_SAID]}...").rstrip(".;: ")

@@ -1,4 +1,4 @@
-"""Which frames belong to which token, found while a Non-Attentive Tacotron learns.
+"""The aligner: finds which frames belong to which token, while a Non-Attentive Tacotron is trained.
 
 The aligner compares every frame of a recording with every token of its text, and learns that reading the text from
 start to end, each token for some frames, explains the recording (the sum over all such readings, as in CTC). The best
@@ -18,11 +18,11 @@ from peewee_model.synthesizer.layers import length_mask
 from peewee_model.synthesizer.non_attentive.config import NonAttentiveConfig
 
 _BLANK_LOG_PROBABILITY = -1.0
-"""Of belonging to no token, before it is normalised: the paper's."""
+"""Log-probability, before normalisation, that a step belongs to no token; the paper's value."""
 
 
 class Aligner(nn.Module):
-    """Distances of groups of frames to tokens, as logarithms of shares."""
+    """Compares groups of frames with tokens: log-shares of the tokens in each step."""
 
     def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Aligner(nn.Module):
             The logarithm of each step's share for each token; very small at padding tokens. (B, T', L)
         """
         keys, queries = self.keys(symbols).float(), self.queries(groups).float()
-        with torch.autocast(groups.device.type, enabled=False):  # differences of large numbers
+        with torch.autocast(groups.device.type, enabled=False):  # this is a difference of large numbers
             products = queries.transpose(1, 2) @ keys
         distances = queries.square().sum(1)[:, :, None] + keys.square().sum(1)[:, None] - 2 * products
         n_steps, n_tokens = distances.shape[1:]
@@ -66,10 +66,10 @@ class Aligner(nn.Module):
 
 
 def alignment_loss(shares: Tensor, step_lengths: Tensor, token_lengths: Tensor) -> Tensor:
-    """How badly reading each text from start to end explains its recording, summed over all ways to read it.
+    """Compute how badly reading a text from start to end explains its recording, summed over all such readings.
 
     Args:
-        shares: As an `Aligner` gives them. (B, T', L)
+        shares: The output of an `Aligner`. (B, T', L)
         step_lengths: (B,)
         token_lengths: (B,)
 
@@ -92,7 +92,7 @@ def best_durations(shares: Tensor, step_lengths: Tensor, token_lengths: Tensor) 
     A recording with fewer steps than its text has tokens is divided evenly; some tokens then get none.
 
     Args:
-        shares: As an `Aligner` gives them. (B, T', L)
+        shares: The output of an `Aligner`. (B, T', L)
         step_lengths: (B,)
         token_lengths: (B,)
 
@@ -112,11 +112,11 @@ def best_durations(shares: Tensor, step_lengths: Tensor, token_lengths: Tensor) 
 def _best_paths(
     scores: NDArray[np.float32], n_steps: NDArray[np.int64], n_tokens: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Viterbi over all items at once: from a token to itself or to the next. Durations (B, L)"""
+    """Viterbi search over all items at once: a step stays at a token or moves to the next. Returns durations (B, L)"""
     n_items, longest, widest = scores.shape
     best = np.full((n_items, widest), -np.inf, dtype=np.float32)
     best[:, 0] = scores[:, 0, 0]
-    came = np.zeros((longest, n_items, widest), dtype=bool)  # whether the best way here came from the token before
+    came = np.zeros((longest, n_items, widest), dtype=bool)  # whether the best path to here came from the token before
     moved = np.full_like(best, -np.inf)
     for step in range(1, longest):
         moved[:, 1:] = best[:, :-1]
@@ -133,11 +133,11 @@ def _best_paths(
 
 
 def _log_prior(step_lengths: Tensor, token_lengths: Tensor, n_steps: int, n_tokens: int) -> Tensor:
-    """Readers go about evenly: the beta-binomial distribution of arXiv:2108.10447, section 2.2. (B, T', L)"""
+    """The prior of an even reading speed, beta-binomial: arXiv:2108.10447, section 2.2. (B, T', L)"""
     step = torch.arange(1, n_steps + 1, device=step_lengths.device, dtype=torch.float32)[:, None]
     token = torch.arange(n_tokens, device=step_lengths.device, dtype=torch.float32)
     last = (token_lengths - 1).float()[:, None, None]
-    token = torch.minimum(token, last)  # padding has a value too, which nothing reads
+    token = torch.minimum(token, last)  # padding gets a value too, but nothing reads it
     alpha = torch.minimum(step, step_lengths.float()[:, None, None])
     beta = step_lengths.float()[:, None, None] + 1 - alpha
     ways = torch.lgamma(last + 1) - torch.lgamma(token + 1) - torch.lgamma(last - token + 1)

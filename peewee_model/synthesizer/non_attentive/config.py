@@ -6,7 +6,7 @@ from peewee_model.synthesizer.config import OddSize, Probability, Size, Sizes, S
 
 
 class NonAttentiveSizes(Sizes):
-    """`synthesizer.architecture.non_attentive` in params.yaml. See docs/adr/0009 for what is not the paper's."""
+    """`synthesizer.architecture.non_attentive` in params.yaml. See docs/adr/0009 for the differences from the paper."""
 
     aligner_channels: Size
     """Channels of the aligner, which finds durations in training."""
@@ -21,7 +21,7 @@ class NonAttentiveSizes(Sizes):
     duration_predictor_dropout: Probability
     """Dropout after each of them."""
     frame_decoder_channels: Size
-    """Channels of the network that draws frames from tokens and their durations."""
+    """Channels of the network that predicts frames from tokens and their durations."""
     frame_decoder_n_convolutions: Size
     """Its residual convolutions."""
     frame_decoder_kernel_size: OddSize

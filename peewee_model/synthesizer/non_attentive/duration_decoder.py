@@ -1,8 +1,8 @@
-"""What is between the encoded text and the postnet in a Non-Attentive Tacotron.
+"""The part of a Non-Attentive Tacotron between the encoded text and the postnet.
 
-Every token's vector is held for as many steps as the token lasts, with where in it a step is; convolutions over these
-steps, which see what comes as well as what was, draw all frames at once. No frame is made from another, so that what
-is drawn in training and in use differs by the durations alone.
+Each token's vector is repeated for as many steps as the token lasts, with the position of the step in the token.
+Convolutions over these steps predict all frames at once; they see the steps before and after. No frame is computed
+from another frame. So training and inference differ by the durations alone.
 
 Source: Shen et al. 2020, "Non-Attentive Tacotron", arXiv:2010.04301 (durations and the position in a token); the
 decoder is convolutional, as FastSpeech's feed-forward blocks are (arXiv:1905.09263), and has no attention.
@@ -15,9 +15,9 @@ from peewee_model.synthesizer.layers import ConvolutionBlock, length_mask, xavie
 from peewee_model.synthesizer.non_attentive.config import NonAttentiveConfig
 
 _N_PLACES = 2
-"""Features of where in its token a step is."""
+"""Number of features that describe the position of a step in its token."""
 _LONGEST_TOKEN_S = 3.0
-"""A predicted duration is cut here: a pause as long as anyone makes."""
+"""Predicted durations are limited to this; no pause in speech is longer."""
 
 
 class _ResidualConvolutions(nn.Module):
@@ -41,7 +41,7 @@ class _ResidualConvolutions(nn.Module):
 
 
 class DurationPredictor(nn.Module):
-    """How many decoder steps a token lasts, from the text's vectors around it."""
+    """Predicts from the encoded text around a token how many decoder steps the token lasts."""
 
     def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__()
@@ -73,10 +73,10 @@ class DurationPredictor(nn.Module):
         return predicted
 
     def durations(self, log_durations: Tensor, mask: Tensor) -> Tensor:
-        """Whole steps, at least one a token, whose sums are nowhere half a step or more from the predicted ones'.
+        """Round durations to whole steps, at least one a token; running sums differ by half a step at most.
 
         Args:
-            log_durations: As `forward` gives them. (B, L)
+            log_durations: The output of `forward`. (B, L)
             mask: True where valid. (B, L)
 
         Returns:
@@ -88,7 +88,7 @@ class DurationPredictor(nn.Module):
 
 
 class FrameDecoder(nn.Module):
-    """Tokens that last to groups of `reduction_factor` frames."""
+    """Predicts groups of `reduction_factor` frames from tokens and their durations."""
 
     def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class FrameDecoder(nn.Module):
         xavier(self.projection, "linear")
 
     def forward(self, values: Tensor, durations: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
-        """Draw all groups of frames.
+        """Predict all groups of frames.
 
         Args:
             values: The encoded text. (B, L, D)

@@ -1,8 +1,8 @@
 """A synthesizer that is timed by durations: Tacotron 2's encoder and postnet, and no attention between them.
 
 Sources: arXiv:2010.04301 (Non-Attentive Tacotron); arXiv:2108.10447 (an aligner learned beside it, so that durations
-need no tool and no label). Deviations: frames are drawn by convolutions, all at once, and token vectors are held
-rather than spread as Gaussians, with the place in the token beside them (docs/adr/0009).
+need no tool and no label). Deviations: convolutions predict all frames at once, and token vectors are repeated
+instead of spread as Gaussians, with the position in the token beside them (docs/adr/0009).
 """
 
 from typing import NamedTuple
@@ -21,26 +21,26 @@ from peewee_model.synthesizer.synthesizer import Infer, InferOutput, Synthesizer
 
 
 class NonAttentiveOutput(NamedTuple):
-    """What is drawn of known recordings; zero at padding. A tuple, because wrappers for devices can map over it."""
+    """Predictions for known recordings; zero at padding. It is a tuple because wrappers for devices can map over it."""
 
     mel_before: Tensor
     """Before the postnet. (B, M, T)"""
     mel_after: Tensor
     """(B, M, T)"""
     alignment: Tensor
-    """One for the token of each step, else zero. (B, T', L)"""
+    """1 for the token of each step, else 0. (B, T', L)"""
     shares: Tensor
     """The logarithm of the share that the aligner gives each token of each step. (B, T', L)"""
     durations: Tensor
-    """Steps of each token, by the aligner. int64 (B, L)"""
+    """Steps of each token, as the aligner found them. int64 (B, L)"""
     log_durations: Tensor
-    """The logarithm of what was predicted for them. (B, L)"""
+    """The logarithm of the predicted durations. (B, L)"""
 
     @property
     def token_shares(self) -> Tensor:
-        """How much of each step is each token's, as the network sees it (B, T', L): what the aligner finds.
+        """The share of each token in each step (B, T', L), as the aligner finds it.
 
-        Durations make a flawless alignment of whatever the aligner finds.
+        `alignment` can't show how sure the aligner is: it is made from durations, so it always has ones and zeros.
         """
         return self.shares.exp()
 
@@ -68,7 +68,7 @@ class NonAttentiveTacotron(Synthesizer):
         *,
         options: ForwardOptions = DRAW_PLAINLY,
     ) -> NonAttentiveOutput:
-        """Draw recordings from their texts and from how long each token lasts in them: see `Synthesizer.forward`."""
+        """Predict recordings from their texts and from the durations of their tokens: see `Synthesizer.forward`."""
         self._check(tokens, token_lengths, speaker_embedding)
         self._check_mel(mel, mel_lengths, tokens)
         factor, n_frames = self.config.reduction_factor, mel.shape[2]

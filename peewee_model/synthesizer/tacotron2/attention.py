@@ -1,7 +1,7 @@
 """Location-sensitive attention: its weights.
 
-`attention_loop` takes all decoder steps of a known mel at once, `inference` a step at a time. Tests compare both with a
-step that is written plainly (`plain_attention`).
+`attention_loop` runs all decoder steps of a known mel, and `inference` runs one step at a time. Tests compare both with
+a simple implementation (`plain_attention`).
 
 Source: Chorowski et al. 2015, arXiv:1506.07503; as used in arXiv:1712.05884, section 2.2.
 """

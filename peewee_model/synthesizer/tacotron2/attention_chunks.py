@@ -1,8 +1,8 @@
-"""Some of the decoder's attention steps forward, and backward by hand: over tensors that are there already.
+"""Some of the decoder's attention steps, forward and with a hand-written backward pass, over existing tensors.
 
-Nothing here waits for a device, draws or decides by a value, and every result is written where the caller wants it.
-The same functions run over a whole mel's tensors (`attention_loop`) and over a chunk's, whose addresses never change,
-as a CUDA graph needs them (`attention_graphs`).
+Nothing here waits for a device, draws random numbers or branches on a value. Every result is written into a tensor of
+the caller. The same functions run over a whole mel's tensors (`attention_loop`) and over a chunk's, whose addresses
+never change, as a CUDA graph needs them (`attention_graphs`).
 """
 
 from typing import NamedTuple, Self
@@ -15,7 +15,7 @@ from peewee_model.synthesizer.tacotron2.products import PackedWeight, product
 
 
 class Record(NamedTuple):
-    """What the steps leave for the backward pass. Row t of the first three is what step t starts from."""
+    """What the steps store for the backward pass. Row t of the first three tensors is the input of step t."""
 
     states: Tensor
     """[hidden; context]. (T' + 1, B, H + D)"""
@@ -28,7 +28,7 @@ class Record(NamedTuple):
 
     @classmethod
     def zeros(cls, n_steps: int, memory: Memory, weights: AttentionWeights) -> Self:
-        """Make one whose first row is what a text begins with."""
+        """Make a record whose first row is the state at the beginning of a text."""
         (n_items, n_tokens, n_context), n_hidden = memory.values.shape, weights.query.shape[1]
         new, n_columns = memory.values.new_zeros, n_tokens + weights.location.shape[2] - 1
         return cls(
@@ -53,7 +53,7 @@ class Record(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """What the backward pass finds: for each step, and summed over steps."""
+    """The gradients of the backward pass: for each step, and summed over steps."""
 
     gates: Tensor
     """(T', B, 4H)"""
@@ -70,7 +70,7 @@ class Gradients(NamedTuple):
 
     @classmethod
     def zeros(cls, n_steps: int, memory: Memory, weights: AttentionWeights) -> Self:
-        """Make one in which nothing is summed up."""
+        """Make gradients whose sums are zero."""
         n_items, _, n_context = memory.values.shape
         n_compared, n_hidden = weights.query.shape
         new = memory.values.new_empty
@@ -91,7 +91,7 @@ class Gradients(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What the backward pass hands from step to step: gradients of what the step after it started from."""
+    """What the backward pass gives from each step to the step before: gradients of the later step's inputs."""
 
     state: Tensor
     """(B, H + D)"""
@@ -104,7 +104,7 @@ class Carry(NamedTuple):
 
     @classmethod
     def zeros(cls, memory: Memory, weights: AttentionWeights) -> Self:
-        """Make what the last step is handed."""
+        """Make the carry of the last step."""
         (n_items, n_tokens, n_context), n_hidden = memory.values.shape, weights.query.shape[1]
         sizes = (n_hidden + n_context, n_hidden, n_tokens, n_tokens)
         return cls(*(memory.values.new_zeros(n_items, size) for size in sizes))
@@ -128,7 +128,7 @@ class ForwardSteps:
         Args:
             input_gates: What the prenet and the biases give. (T', B, 4H)
             dropout_masks: Multiply each step's new hidden state. (T', B, H)
-            record: Of as many steps.
+            record: A record of the same number of steps.
         """
         states, cells, seen, gates = record
         n_hidden = cells.shape[2]
@@ -167,7 +167,7 @@ class BackwardSteps:
         self._spread = _Spread(memory.values, n_tokens, self._kernel_size)
 
     def _compared(self, windows: Tensor, hidden: Tensor) -> Tensor:
-        """Compare query, text and location again, for all steps at once, since no step kept it. (T', B, L, A)"""
+        """Compute the comparison of query, text and location again, for all steps; no step stored it. (T', B, L, A)"""
         compared = product(windows, self._flat_location).view(-1, *self._keys.shape)
         compared += self._keys
         compared += product(hidden.contiguous(), self._weights.query)[:, :, None]
@@ -189,8 +189,8 @@ class BackwardSteps:
             dropout_masks: (T', B, H)
             grad_states: Of [hidden; context] after each step. (T', B, H + D)
             grad_alignment: (T', B, L)
-            carry: What the step after these hands over; then what the first of these does.
-            found: For each of these steps it is written, sums over steps are added to.
+            carry: The carry of the step after these; it is replaced by the carry of the first of these.
+            found: The gradients of these steps are written into it; sums over steps are added to its sums.
         """
         score, n_hidden = self._weights.score, self._weights.query.shape[1]
         n_items, n_tokens, n_compared = self._keys.shape
@@ -232,12 +232,12 @@ class BackwardSteps:
 
 
 def _inner(n_tokens: int, kernel_size: int) -> slice:
-    """Where the alignment stands among the zeros around it."""
+    """Return the slice of the alignment inside the zeros around it."""
     return slice(kernel_size // 2, kernel_size // 2 + n_tokens)
 
 
 def _windows(seen: Tensor, kernel_size: int) -> Tensor:
-    """What location filters see at each token: (..., 2, L + K - 1) as (... x L, 2K)."""
+    """View the windows that location filters see at each token: (..., 2, L + K - 1) as (... x L, 2K)."""
     windows = seen.unfold(-1, kernel_size, 1).transpose(-3, -2)  # (..., L, 2, K)
     return windows.reshape(-1, 2 * kernel_size)
 

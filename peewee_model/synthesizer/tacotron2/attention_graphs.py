@@ -1,8 +1,8 @@
 """Attention steps as CUDA graphs: some steps of one shape, recorded once, replayed for all chunks of all batches.
 
-A step is some thirty small kernels, and telling a GPU to run one takes longer than it runs. A graph is told once. It
-reads and writes the same addresses at each replay, so that a chunk's inputs are copied to where it expects them and
-its results from where it leaves them; and it knows one shape, so that texts and batches are padded to one of few.
+A step is about thirty small kernels, and to launch one on a GPU takes longer than to run it. A graph is launched once.
+It reads and writes the same addresses at each replay. So a chunk's inputs are copied to these addresses, and its
+results are copied from them. A graph has one shape, so texts and batches are padded to one of a few shapes.
 
 Everything but `Recorded` is tested without a GPU, by running the chunks instead of replaying them. NOT YET MEASURED: no
 graph was recorded or replayed so far. `make bench-gpu` does, and compares results and speed;
@@ -33,16 +33,16 @@ Work = Callable[[], None]
 
 
 class Recorder(Protocol):
-    """Makes of work over fixed addresses something that does the same when it is called."""
+    """Records work on fixed addresses, as a callable that repeats it."""
 
     def __call__(self, work: Work) -> Work:
         """Record it. The work may be done while it is."""
 
 
 class Recorded:
-    """Work as a CUDA graph. The one part that no test reaches without a GPU."""
+    """Work as a CUDA graph. It is the only part that tests without a GPU do not reach."""
 
-    _pool: Any = None  # memory for what comes and goes within a graph; never do two run at once
+    _pool: Any = None  # memory for temporary tensors of all graphs, which never run at the same time
 
     def __init__(self, work: Work) -> None:
         """Do the work twice on the side, for libraries to set themselves up, and record it."""
@@ -65,7 +65,7 @@ class Recorded:
 class ChunkedPasses:
     """Both passes over one shape, a chunk at a time, on buffers whose addresses never change.
 
-    Nothing is left in the buffers from one call to the next, so that many forward passes may wait for their backward.
+    The buffers keep nothing from one call to the next, so several forward passes may run before their backward passes.
     """
 
     @torch.inference_mode(False)
@@ -155,7 +155,7 @@ class BucketedLoop:
     def __call__(
         self, input_gates: Tensor, memory: Memory, weights: AttentionWeights, dropout_masks: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Do what `attention_loop` does. Padded items look at padded zeros; they and padded steps have no gradient."""
+        """Do what `attention_loop` does. Padded items read padded zeros; they and padded steps have no gradient."""
         n_steps, n_items, _ = input_gates.shape
         n_tokens = memory.keys.shape[1]
         steps, items, tokens = (-n_steps % CHUNK_STEPS, -n_items % _ITEMS_MULTIPLE, -n_tokens % _TOKENS_MULTIPLE)
@@ -184,6 +184,6 @@ _on_cuda = BucketedLoop(Recorded)
 def fastest_attention_loop(
     input_gates: Tensor, memory: Memory, weights: AttentionWeights, dropout_masks: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Run `attention_loop`: by CUDA graphs where there are and `PEEWEE_CUDA_GRAPHS` is 1, else step by step."""
+    """Run `attention_loop`: by CUDA graphs if `PEEWEE_CUDA_GRAPHS` is 1 and the device has them, else step by step."""
     replay = input_gates.device.type == "cuda" and environment.CUDA_GRAPHS.is_on()
     return (_on_cuda if replay else attention_loop)(input_gates, memory, weights, dropout_masks)

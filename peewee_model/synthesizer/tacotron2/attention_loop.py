@@ -1,13 +1,13 @@
 """All the decoder's attention steps for a known mel (teacher forcing), with a backward pass written by hand.
 
-Same results as `attention_step` in a loop. What makes it fast:
+The results are those of `attention_step` in a loop. What makes it fast:
 - the backward pass leaves the weights' gradients for after the loop: one product over all steps instead of one sum
   into a matrix of megabytes at each step;
 - the large matrices are packed once (`products`);
-- of a step's comparison of query, text and location nothing is kept: it is recomputed for several steps at a time,
-  since all alignments are known by then;
+- the comparison of query, text and location is not stored. It is recomputed for several steps at a time, since all
+  alignments are known in the backward pass;
 - derivatives of the LSTM's gates are computed for several steps at a time;
-- on CUDA, where a step is some thirty launches and each of them longer than its kernel, steps can be replayed as a
+- on CUDA, a step is about thirty launches, and each takes longer than its kernel. There, steps can be replayed as a
   graph (`attention_graphs`).
 """
 
@@ -21,11 +21,11 @@ from peewee_model.synthesizer.tacotron2.attention import AttentionWeights, Memor
 from peewee_model.synthesizer.tacotron2.attention_chunks import BackwardSteps, Carry, ForwardSteps, Gradients, Record
 
 _CHUNK_NUMBERS = 1 << 22
-"""Numbers in a recomputed chunk of the comparison: 16 MB of float32, near a cache's size."""
+"""Numbers in a recomputed chunk of the comparison: 16 MB of float32, about the size of a CPU cache."""
 
 
 class Given(NamedTuple):
-    """What both passes need."""
+    """The inputs of both passes."""
 
     memory: Memory
     weights: AttentionWeights
@@ -34,7 +34,7 @@ class Given(NamedTuple):
 
 
 class Passes(Protocol):
-    """A way to do all steps."""
+    """A way to run all steps."""
 
     def forward(self, input_gates: Tensor, given: Given) -> Record:
         """Do them forward. `input_gates` are (T', B, 4H)."""
@@ -84,7 +84,7 @@ def attention_loop(
         memory: The encoded text.
         weights: The weights.
         dropout_masks: Multiply each step's new hidden state. (T', B, H)
-        passes: How. No result depends on it, but for rounding.
+        passes: How the steps are run. The results do not depend on it, except for rounding.
 
     Returns:
         [hidden; context] after each step (T', B, H + D), and the alignments (T', B, L).

@@ -1,7 +1,7 @@
 """The decoder: attention LSTM and attention, a second LSTM, and the projections to frames and stop logits.
 
-Two ways through it, held together by tests: `forward` knows the mel (teacher forcing) and loops over nothing but the
-attention; `DecoderRun` in `inference` goes on from its own last frame.
+It can run in two ways, which tests compare. `forward` knows the mel (teacher forcing) and loops only over the
+attention. `DecoderRun` in `inference` continues from its own last frame.
 """
 
 import torch
@@ -17,7 +17,7 @@ from peewee_model.synthesizer.tacotron2.products import linear
 
 
 class Decoder(nn.Module):
-    """Encoded text to groups of `reduction_factor` frames. Source: arXiv:1712.05884, section 2.2."""
+    """Predicts groups of `reduction_factor` frames from encoded text. Source: arXiv:1712.05884, section 2.2."""
 
     def __init__(self, config: Tacotron2Config) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Decoder(nn.Module):
         return AttentionWeights(recurrent, self.attention.query.weight, kernel, score)
 
     def input_gates(self, squeezed: Tensor) -> Tensor:
-        """Compute what the prenet's output (..., prenet_dim) gives to the attention LSTM's gates (..., 4H)."""
+        """Compute the share of the prenet's output (..., prenet_dim) in the attention LSTM's gates (..., 4H)."""
         weight = self.attention_rnn.weight_ih[:, : squeezed.shape[-1]]
         return linear(squeezed, weight, self.attention_rnn.bias_ih + self.attention_rnn.bias_hh)
 
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
 
         Args:
             memory: The encoded text.
-            frames: The frame that each step starts from: the group before's last, zero at first. (T', B, M)
+            frames: The input frame of each step: the last frame of the group before, zero at first. (T', B, M)
             generator: For the prenet's dropout; in evaluation mode there is none without it.
 
         Returns:
@@ -70,7 +70,7 @@ class Decoder(nn.Module):
         """
         squeezed = self.prenet(frames, drop=self.training or generator is not None, generator=generator)
         gates = self.input_gates(squeezed)
-        # Hundreds of steps add up their rounding, so mixed precision stops at the loop.
+        # Rounding errors add up over hundreds of steps, so the loop does not run in mixed precision.
         with torch.autocast(gates.device.type, enabled=False):
             weights = self.attention_weights()
             exact = weights.recurrent.dtype

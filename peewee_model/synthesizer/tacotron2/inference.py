@@ -1,11 +1,11 @@
 """The decoder at inference, where each step starts from the frame of the step before.
 
-Same results as teacher forcing with the frames that it says (tests hold the two together). With one text nearly all
-the time goes into reading the weights, once a step. What makes it fast:
-- they are packed, in fewer bytes than they were trained in (`packed_products`);
-- they are grouped by what they multiply: a hidden state, once known, is multiplied by all that will ever read it;
-- a context is a mean of the text's vectors, so what it gives to gates and frames is the same mean of what these
-  vectors give: for a short text that is computed once, and the context's weights are not read any more;
+The results are those of teacher forcing with the same frames (tests compare the two). With one text, nearly all of the
+time is spent on reading the weights, once a step. What makes it fast:
+- the weights are packed in fewer bytes than in training (`packed_products`);
+- they are grouped by their input: a hidden state is multiplied once by all matrices that read it;
+- a context is a weighted mean of the text's vectors. So its products with matrices are the same weighted mean of the
+  vectors' products. For a short text these products are computed once, and the context's weights are not read again;
 - the prenet's dropout is drawn for many steps at a time.
 """
 
@@ -37,13 +37,13 @@ class PackedDecoder:
         precision: Of the large weights; None for the fastest that the device has without loss of quality.
 
     Raises:
-        ConfigError: If the precision can't be had on the decoder's device.
+        ConfigError: If the decoder's device does not have the precision.
     """
 
     def __init__(self, decoder: Decoder, precision: str | None = None) -> None:
         device = decoder.mel_projection.weight.device
         self.precision = default_precision(device) if precision is None else check_precision(precision, device)
-        # Eight bits are for what is read in full at each step; the rest costs next to nothing.
+        # Eight bits are used for matrices that each step reads in full; the others take little time.
         self.small: Precision = "float16" if self.precision == "int8" else self.precision
         small = self.small
         first, second = decoder.attention_rnn, decoder.decoder_rnn
@@ -79,8 +79,8 @@ class DecoderRun:
     Args:
         packed: The decoder.
         memory: The encoded texts.
-        generators: Of the prenet's dropout, one for each text, so that what is drawn for a text does not depend on
-            the others; None for torch's global one.
+        generators: For the prenet's dropout, one for each text, so that a text's random numbers do not depend on the
+            others; None for torch's global generator.
     """
 
     def __init__(self, packed: PackedDecoder, memory: Memory, generators: Sequence[torch.Generator | None]) -> None:
@@ -88,9 +88,9 @@ class DecoderRun:
         n_items, n_tokens, n_context = memory.values.shape
         zeros = memory.values.new_zeros
         self._cell, self._second_cell = zeros(n_items, packed.n_hidden), zeros(n_items, packed.n_second)
-        # What the step before gives to the gates of each LSTM.
+        # The share of the step before in the gates of each LSTM.
         self._to_first, self._to_second = zeros(n_items, 4 * packed.n_hidden), zeros(n_items, 4 * packed.n_second)
-        # Read instead of the context's weights: worth it while it is smaller.
+        # Read instead of the context's weights, as long as it is smaller than they are.
         self._gives: list[Product] = []
         if n_items * n_tokens <= n_context:
             gives = packed.context(memory.values.flatten(0, 1)).view(n_items, n_tokens, -1)
@@ -104,7 +104,7 @@ class DecoderRun:
         self._kept: list[Tensor] = []
 
     def step(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict one group of frames; `alignment` is then the step's.
+        """Predict one group of frames; afterwards `alignment` is this step's.
 
         Args:
             frame: The last frame before it. (B, M)
@@ -127,7 +127,7 @@ class DecoderRun:
         return group[:, :-1], group[:, -1]
 
     def _look(self, query: Tensor) -> Tensor:
-        """Move the attention by a query (B, A), and compute what the new context gives to gates and frames."""
+        """Move the attention by a query (B, A), and compute the new context's share in gates and frames."""
         packed, (n_items, n_tokens) = self._packed, self.alignment.shape
         windows = self._windows.reshape(n_items * n_tokens, -1)
         compared = torch.addmm(self._keys, windows, packed.location).view(n_items, n_tokens, -1)
@@ -141,7 +141,7 @@ class DecoderRun:
         return packed.context(torch.bmm(alignment[:, None], self._memory.values)[:, 0])
 
     def _next_kept(self) -> Tensor | None:
-        """What the prenet's dropout leaves of a step, scaled. (B, 2, prenet_dim)"""
+        """Return the scaled dropout mask of the prenet for the next step. (B, 2, prenet_dim)"""
         probability = self._packed.dropout
         if probability == 0:
             return None
@@ -164,7 +164,7 @@ def _reordered(rows: Tensor) -> Tensor:
 
 
 def _lstm(gates: Tensor, cell: Tensor) -> Tensor:
-    """Go from gates before their activation (B, 4H), the cell gate last, to the next cell, in place, and hidden state.
+    """Compute the next cell, in place, and hidden state from gates before activation (B, 4H), the cell gate last.
 
     Both are (B, H).
     """

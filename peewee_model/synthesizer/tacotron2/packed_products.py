@@ -1,7 +1,7 @@
-"""Matrix products of a few rows with a matrix that does not change: what a decoder step at inference is made of.
+"""Matrix products of a few rows with a constant matrix, for the decoder steps at inference.
 
-With one row such a product takes as long as reading its matrix takes, so the matrix is laid out once and kept in fewer
-bytes. No compiler is needed. ADR 7 has what was measured.
+With one row, such a product takes as long as reading its matrix. So the matrix is laid out once, in fewer bytes. No
+compiler is needed. ADR 7 has the measurements.
 """
 
 import warnings
@@ -15,23 +15,25 @@ from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.tacotron2.products import PackedWeight
 
 Precision = Literal["float32", "float16", "int8"]
-"""Of a decoder's weights at inference. `float16`: all are rounded to half precision, the arithmetic is float32. `int8`:
-those that are multiplied with hidden states have eight bits, with a scale for each output; hidden states, fourteen."""
+"""Precision of a decoder's weights at inference. `float16`: all weights are rounded to half precision; the arithmetic
+is float32. `int8`: weights that are multiplied with hidden states have eight bits and a scale for each output; hidden
+states have fourteen bits."""
 
 Product = Callable[[Tensor], Tensor]
 """(B, K) to (B, N), with the bias added."""
 
 
 def default_precision(device: torch.device) -> Precision:
-    """Choose the fastest of which no difference was found in speech: `int8` or, of a torch without it, `float16` where
-    fbgemm is, else `float32`.
+    """Choose the fastest precision that was found to cause no difference in speech.
+
+    It is `int8`. Where torch can't do that, it is `float16` if fbgemm is there, else `float32`.
     """
     order: tuple[Precision, ...] = ("int8", "float16", "float32")
     return next(precision for precision in order if _refusal(precision, device) is None)
 
 
 def check_precision(precision: str, device: torch.device) -> Precision:
-    """Find out whether products of a precision can be made on a device.
+    """Check that a device can compute products of a precision.
 
     Raises:
         ConfigError: If they can't, or if there is no such precision.
@@ -52,7 +54,7 @@ def make_product(weight: Tensor, bias: Tensor | None, precision: Precision) -> P
     Args:
         weight: float32; copied, so that later changes do not matter. (N, K)
         bias: (N,)
-        precision: One that `check_precision` lets pass.
+        precision: A precision that `check_precision` accepts.
     """
     weight, bias = weight.detach().contiguous(), None if bias is None else bias.detach().clone()
     makers: dict[Precision, Callable[[Tensor, Tensor | None], Product]] = {
@@ -64,7 +66,7 @@ def make_product(weight: Tensor, bias: Tensor | None, precision: Precision) -> P
 
 
 def _refusal(precision: Precision, device: torch.device) -> str | None:
-    """Why a precision can't be had on a device; None if it can."""
+    """Return why a device does not have a precision; None if it has it."""
     if precision == "float32":
         return None
     if device.type != "cpu":
@@ -77,7 +79,7 @@ def _refusal(precision: Precision, device: torch.device) -> str | None:
 
 
 def _engine() -> str:
-    """What torch multiplies rounded weights with; fbgemm has two names."""
+    """Return the name of torch's engine for rounded weights; fbgemm has two names."""
     return str(torch.backends.quantized.engine)
 
 
@@ -95,9 +97,9 @@ def _float16_product(weight: Tensor, bias: Tensor | None) -> Product:
 class _Int8Product:
     """Whole numbers multiplied by fbgemm, which reads weights of eight bits once for all rows.
 
-    A row is split into two of seven bits: what is whole in units of a 63rd of its largest number, and what is left in
+    A row is split into two rows of seven bits: whole units, each a 63rd of its largest number; and the remainder, in
     units of a 126th of that. So a row keeps fourteen bits, and sums of pairs fit into the sixteen bits that processors
-    without VNNI have for them. Sums are exact: a row's product does not depend on the rows beside it.
+    without VNNI have for them. Sums are exact, so a row's product does not depend on the other rows.
     """
 
     _HIGH = 63
@@ -107,7 +109,7 @@ class _Int8Product:
         self._bias = bias
         scales = weight.abs().amax(1).clamp_min(torch.finfo(torch.float32).tiny).double() / 127
         whole = (weight / scales[:, None]).round().to(torch.int8)
-        with warnings.catch_warnings():  # torch says that the type will go; `_refusal` looks whether it has
+        with warnings.catch_warnings():  # torch warns that this type will be removed; `_refusal` checks whether it was
             warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)
             no_offsets = torch.zeros(len(weight), dtype=torch.int64)
             rounded = torch._make_per_channel_quantized_tensor(whole, scales, no_offsets, 0)

@@ -1,4 +1,4 @@
-"""The prenet: what the decoder receives of the frame before."""
+"""The prenet: it reduces the previous frame before the decoder receives it."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from peewee_model.synthesizer.tacotron2.config import Tacotron2Sizes
 
 
 class Prenet(nn.Module):
-    """Two layers that squeeze the previous frame, with dropout at inference too, so that attention stays needed."""
+    """Two layers that reduce the previous frame; dropout, at inference too, makes the decoder need attention."""
 
     def __init__(self, n_mels: int, sizes: Tacotron2Sizes) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
 """Matrix products where torch's own are slow on CPUs.
 
-torch multiplies single-precision matrices by MKL, which packs a matrix anew for every product and on other makers'
-processors leaves AVX-512 unused. oneDNN, which torch carries along for convolutions, does neither: a product with a
-matrix packed once and 16 rows is four to five times faster, a large one nearly twice (measured on an AMD EPYC with
-2 threads). Elsewhere plain products are used; the results are the same up to rounding. Gradients of weights, sums over
-thousands of rows, are plain products everywhere: to oneDNN both matrices would have to be laid out anew.
+torch multiplies single-precision matrices by MKL. MKL packs a matrix again for every product, and does not use AVX-512
+on processors of other makers. oneDNN, which torch contains for convolutions, has neither problem: a product of 16 rows
+with a matrix that was packed once is four to five times faster, and a large product nearly twice (measured on an AMD
+EPYC with 2 threads). Elsewhere plain products are used; the results are the same up to rounding. Gradients of weights
+are sums over thousands of rows. They are plain products everywhere, because oneDNN would have to pack both matrices
+again.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 _WORTHWHILE = 1 << 18
-"""Multiplications from which oneDNN gains more than calling it costs."""
+"""Number of multiplications from which oneDNN saves more time than a call of it takes."""
 
 
 def _has_onednn(sample: Tensor, n_multiplications: int) -> bool:

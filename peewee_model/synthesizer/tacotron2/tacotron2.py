@@ -1,13 +1,13 @@
-"""Tacotron 2 with a speaker embedding: tokens and a voice to a log-mel spectrogram.
+"""Tacotron 2 with a speaker embedding: predicts a log-mel spectrogram from tokens and a voice.
 
 Sources: arXiv:1712.05884 (Tacotron 2); arXiv:1806.04558, section 2.2 (the speaker embedding is joined to the encoded
 text, so that attention and both decoder LSTMs receive it at every step).
 
-Deviations from the paper, as in the implementations that people compare with: dropout in place of zoneout (of the
-attention LSTM's hidden state, recurrence included; of the second LSTM's output only, so that one fused kernel runs
-over all steps), and an encoder whose width equals its embedding's. With speaker_embedding_dim 0 and
-reduction_factor 1 it equals torchaudio's `Tacotron2` where nothing is padded; where something is, torchaudio lets
-padding leak into the encoder's and the postnet's convolutions and into batch statistics, and this model does not.
+Deviations from the paper, as in well-known implementations: dropout in place of zoneout (of the attention LSTM's hidden
+state, recurrence included; of the second LSTM's output only, so that one fused kernel runs over all steps), and an
+encoder whose width equals its embedding's. With speaker_embedding_dim 0 and reduction_factor 1 it equals torchaudio's
+`Tacotron2` where nothing is padded; where something is, torchaudio lets padding leak into the encoder's and the
+postnet's convolutions and into batch statistics, and this model does not.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from peewee_model.synthesizer.tacotron2.inference import DecoderRun, PackedDecod
 
 
 class Tacotron2Output(NamedTuple):
-    """What teacher forcing predicts; zero at padding. A tuple, because wrappers for devices can map over it."""
+    """Predictions under teacher forcing; zero at padding. A tuple, because wrappers for devices map over it."""
 
     mel_before: Tensor
     """Before the postnet. (B, M, T)"""
@@ -40,7 +40,7 @@ class Tacotron2Output(NamedTuple):
 
     @property
     def token_shares(self) -> Tensor:
-        """How much of each step is each token's, as the network sees it: its attention. (B, T', L)"""
+        """The share of each token in each step: the attention. (B, T', L)"""
         return self.alignment
 
 

@@ -1,4 +1,4 @@
-"""Abbreviations, initials, acronyms and addresses as they are said."""
+"""Writes abbreviations, initials, acronyms and addresses as they are spoken."""
 
 import re
 
@@ -60,7 +60,7 @@ def _say_address(match: re.Match[str]) -> str:
 
 
 def expand_abbreviations(text: str) -> str:
-    """Write abbreviations out; those that are words as well, as "no.", are told apart by what stands beside them."""
+    """Write abbreviations out. The text beside one decides whether it is an abbreviation or a word, such as "no."."""
     for pattern, said in _LATIN.items():
         text = re.sub(rf"(?i)(?<![\w.]){pattern}", said, text)
     text = _replace(rf"(?i)(?<![\w.'])({_any(_BEFORE_NUMBER)})\. ?(?=\d)", text, _BEFORE_NUMBER, " ")
@@ -74,7 +74,7 @@ def expand_abbreviations(text: str) -> str:
 
 
 def _streets(text: str) -> str:
-    """Tell a street from a saint and a drive from a doctor: streets follow a name that follows something else."""
+    """Distinguish street from saint and drive from doctor: a street's abbreviation follows a name."""
     after_name = r"(?<![\w.'])([a-z\d]+,? (?:[A-Z][\w']*|\d+(?:st|nd|rd|th))) "
     text = re.sub(after_name + r"St\.(?= [A-Z])", r"\1 street.", text)
     text = re.sub(after_name + r"Dr\.(?= [A-Z])", r"\1 drive.", text)
@@ -89,7 +89,7 @@ def _initials(text: str) -> str:
     text = re.sub(r"(?<![\w.'])(?<!\d )(?:[A-Za-z]\.){2,}(?!\w)", _spaced, text)
     text = re.sub(r"(?<![\w.'])([A-Z])\. (?=[A-Z])", r"\1 ", text)
     if not re.search("[a-z]", text):
-        return text  # a headline, not acronyms
+        return text  # this is a headline, not acronyms
 
     def spell(match: re.Match[str]) -> str:
         word, plural = match[1], match[2] or ""

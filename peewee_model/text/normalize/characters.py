@@ -1,18 +1,18 @@
-"""From any Unicode text to the plain characters of an English one, or to an error that names what can't be spoken."""
+"""Converts any Unicode text to the plain characters of English, or raises an error that names the other characters."""
 
 import re
 import unicodedata
 
 from peewee_model.errors import TextError, describe_characters
 
-# What is written differently and said alike. Fractions and powers come before Unicode's own decomposition, which
-# would make 21/2 of 2½ and 102 of 10².
+# Characters with the same pronunciation as a plain text. Fractions and powers are replaced before Unicode's own
+# decomposition, which would turn 2½ into 21/2 and 10² into 102.
 _ALIKE = str.maketrans(
     {
         **dict.fromkeys("‘’‚‛′´`ʼˈ＇", "'"),
         **dict.fromkeys('“”„‟″«»‹›〝〞"＂', '"'),
         **dict.fromkeys("‐‑‒−﹣－", "-"),
-        **dict.fromkeys("–—―⸺⸻", " – "),  # a pause, or between numbers a range: kept apart from the hyphen
+        **dict.fromkeys("–—―⸺⸻", " – "),  # a pause, or a range between numbers; it differs from the hyphen
         **dict.fromkeys("…", "..."),
         **dict.fromkeys("•·‣▪●○◦*_|\\^~†‡¶", " "),  # typography that nobody says
         **dict.fromkeys("[{（［", "("),
@@ -46,7 +46,7 @@ def fold(text: str) -> str:
     folded = "".join(character for character in letters if not unicodedata.combining(character))
     unknown = {character for character in folded if character not in _PLAIN}
     if unknown:
-        # Named as they stand in the text, in its order, not as they are decomposed.
+        # Named in the order of the text, and as they are in the text, not decomposed.
         culprits = dict.fromkeys(character for character in text if not unknown.isdisjoint(_decomposed(character)))
         raise TextError(f"the text holds {describe_characters(culprits)}, which can't be spoken; remove or rewrite it")
     return folded

@@ -1,7 +1,8 @@
-"""Text as it is written to text as it is said: lower-case words, and the punctuation that a voice can hear.
+"""Converts written text to spoken text: lower-case words, and the punctuation that changes how a voice reads.
 
-`normalize` gives only symbols of `symbols.GRAPHEMES`, or raises a TextError that names what it can't say; normalising
-a normalised text changes nothing. English only. Not done: Roman numerals, and words spelled alike and said differently.
+`normalize` returns only symbols of `symbols.GRAPHEMES`, or raises a TextError that names the characters that it can't
+convert. Normalising a normalised text changes nothing. English only. Not done: Roman numerals, and words spelled alike
+and said differently.
 """
 
 import re
@@ -30,8 +31,8 @@ def normalize(text: str) -> str:
     """
     _check_length(text)
     text = fold(text)
-    # What one round brings side by side another may read anew ("e .g." becomes "e.g."); in nearly every text the second
-    # round finds nothing to do, which is what makes the result stable.
+    # A round may create text that the next round converts ("e .g." becomes "e.g."). So rounds are repeated until
+    # nothing changes; for nearly every text the second round changes nothing.
     for _ in range(_MAX_ROUNDS):
         said = _normalize_once(text)
         if said == text:

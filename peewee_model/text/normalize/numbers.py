@@ -1,9 +1,9 @@
-"""Numbers as they are said: cardinals, ordinals, years, dates, times, money, fractions, units.
+"""Writes numbers as they are spoken: cardinals, ordinals, years, dates, times, money, fractions, units.
 
 Each function reads one kind in a folded text and returns the text with words in its place; `spell_numbers` applies
-them in the order in which one kind could be mistaken for another. Number words are num2words's. Considered as well:
-NeMo's text processing, more complete, but it needs pynini and OpenFst, compiled libraries of 100 MB, for a consumer's
-install; inflect, which knows cardinals and ordinals but neither years nor long numbers' limits.
+them in the order in which one kind could be mistaken for another. Number words are num2words's. Also considered:
+NeMo's text processing is more complete, but needs pynini and OpenFst, compiled libraries of 100 MB, in a consumer's
+install. inflect has cardinals and ordinals, but no years and no limit for long numbers.
 """
 
 import re
@@ -116,7 +116,7 @@ def _dates(text: str) -> str:
 
     def slashed(match: re.Match[str]) -> str:
         month, day = int(match[1]), int(match[2])
-        if month > 12 >= day:  # 25/12/2020 is a day first; where either can be, the month is
+        if month > 12 >= day:  # 25/12/2020 has the day first; if both orders are possible, the month is first
             month, day = day, month
         return say(month, day, match[3]) if 1 <= month <= 12 and 1 <= day <= 31 else match[0]
 

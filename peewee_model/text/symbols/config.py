@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class TextConfig(BaseModel):
-    """What a synthesizer reads. It travels with the model."""
+    """The symbols that a synthesizer reads. The model's config contains a copy."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     units: Literal["graphemes", "phonemes"]
-    """Letters as they are written, or the IPA of espeak-ng."""
+    """`graphemes`: the letters of the text. `phonemes`: the IPA of espeak-ng."""
     language: str
-    """Whose pronunciation the phonemes follow, as espeak-ng names it: "en-us". Letters are English in any case."""
+    """The language of the phonemes, by espeak-ng's name, such as "en-us". Letters are always English."""

@@ -1,8 +1,8 @@
 """espeak-ng, from the wheel `espeakng-loader`, bound by ctypes: its phonemes, and its synthetic voices.
 
-The library keeps its state in global variables: the voice, the settings, and the phase of its slow pitch flutter, which
-no call resets, so that a sentence would sound a little different after every other one. Two consequences here: one lock
-guards every call, and `speak` loads the library afresh for each utterance, which costs 5 ms and makes the samples
+The library keeps its state in global variables: the voice, the settings, and the phase of its slow pitch flutter. No
+call resets that phase, so a sentence would sound a little different each time. This has two consequences. One lock
+protects every call. And `speak` loads the library again for each utterance, which takes 5 ms, so that the samples
 depend on the arguments alone. Phonemes do not depend on that state, so `phonemize` keeps the library loaded.
 """
 
@@ -39,7 +39,7 @@ _sample_rate = 0
 
 
 def variants() -> list[str]:
-    """Name the voice variants that espeak-ng's data holds, for `speak`."""
+    """List the voice variants of espeak-ng's data, for `speak`."""
     return sorted(path.name for path in (_data_folder() / "voices" / "!v").iterdir() if path.is_file())
 
 
@@ -47,8 +47,8 @@ def phonemize(text: str, language: str) -> str:
     """Say how a text is pronounced, in IPA with stress marks and spaces between words.
 
     Args:
-        text: Words. Punctuation parts the clauses and is not returned.
-        language: One of espeak-ng's, "en-us" say.
+        text: Words. Punctuation separates the clauses and is not returned.
+        language: A language of espeak-ng, such as "en-us".
 
     Raises:
         ConfigError: If espeak-ng has no such language.
@@ -71,7 +71,7 @@ def speak(text: str, *, voice: str, variant: str, pitch: int, rate: int) -> tupl
 
     Args:
         text: Words and punctuation.
-        voice: A language or accent of espeak-ng, "en-us" or "en-gb-scotland" say.
+        voice: A language or accent of espeak-ng, such as "en-us" or "en-gb-scotland".
         variant: One of `variants()`: the speaker.
         pitch: 0 to 99, 50 is the variant's own.
         rate: Words a minute, 80 to 450.
@@ -112,7 +112,7 @@ def speak(text: str, *, voice: str, variant: str, pitch: int, rate: int) -> tupl
 
 
 def _check_speaker(variant: str, pitch: int, rate: int) -> None:
-    # espeak-ng itself takes any variant, and speaks with its plain voice when it has no such file.
+    # espeak-ng accepts any variant, and uses its plain voice if there is no such file.
     if variant not in variants():
         raise ConfigError(f"espeak-ng has no voice variant {variant!r}; it has {', '.join(variants())}")
     if not 0 <= pitch <= 99:
@@ -134,7 +134,7 @@ def _set_voice(library: ctypes.CDLL, language: str, variant: str = "") -> None:
 
 @cache
 def _language_files() -> dict[str, str]:
-    """Map languages to voice files: "en-gb" stands in the file `en`, which espeak-ng's own search by name misses."""
+    """Map languages to voice files. "en-gb" is in the file `en`, which espeak-ng's search by name does not find."""
     ranked: dict[str, tuple[int, str]] = {}
     for path in sorted((_data_folder() / "lang").rglob("*")):
         if path.is_file():
@@ -149,7 +149,7 @@ def _language_files() -> dict[str, str]:
 
 @cache
 def _data_folder() -> Path:
-    """Find espeak-ng's data, by a link where its path is longer than the 160 bytes that the library keeps of it."""
+    """Find espeak-ng's data. If its path is too long for the library's 160 bytes, return a link to it."""
     import espeakng_loader
 
     folder = Path(espeakng_loader.get_data_path())

@@ -1,4 +1,4 @@
-"""The symbols that a synthesizer reads, and the way from a normalised text to their numbers."""
+"""The symbols that a synthesizer reads, and the conversion of a normalised text to their numbers."""
 
 import re
 
@@ -6,14 +6,14 @@ from peewee_model.errors import TextError, describe_characters
 from peewee_model.text.symbols.config import TextConfig
 
 PADDING = "<pad>"
-"""Stands at number 0, in no text."""
+"""The symbol number 0; no text contains it."""
 
 PUNCTUATION = " !',.:;?"
 
 GRAPHEMES = (PADDING, *PUNCTUATION, *"abcdefghijklmnopqrstuvwxyz")
 
-# What espeak-ng says for the 125,000 words of CMU's dictionary in its five British, American and Caribbean accents; the
-# apostrophe needs no symbol here, since it is pronounced or is not.
+# The phonemes of espeak-ng for the 125,000 words of CMU's dictionary, in its five British, American and Caribbean
+# accents. The apostrophe needs no symbol here, because the phonemes already show how it is pronounced.
 PHONEMES = (
     PADDING,
     *PUNCTUATION.replace("'", ""),
@@ -44,10 +44,10 @@ class Tokenizer:
         """Number the symbols of a text.
 
         Args:
-            normalized_text: As `normalize` gives it.
+            normalized_text: A result of `normalize`.
 
         Raises:
-            TextError: If the text is empty, or holds what is no symbol; it is named.
+            TextError: If the text is empty, or contains a character without a symbol; the message names it.
             ConfigError: If phonemes are asked for in a language that espeak-ng does not have.
         """
         units = normalized_text if self.config.units == "graphemes" else self._pronounce(normalized_text)
@@ -61,7 +61,7 @@ class Tokenizer:
         return [self._numbers[unit] for unit in units]
 
     def _pronounce(self, text: str) -> str:
-        """Give the IPA of a text, with the punctuation that espeak-ng takes out."""
+        """Return the IPA of a text, with the punctuation that espeak-ng removes."""
         from peewee_model.text.symbols.espeak import phonemize
 
         spoken = ""

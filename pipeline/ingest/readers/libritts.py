@@ -21,7 +21,7 @@ _KINDS: dict[str, Kind] = {"original.txt": "original", "normalized.txt": "normal
 
 
 def read_libritts(member: Member) -> Iterator[Part | Refused]:
-    """Tell what a file of LibriTTS is; licences, lists of speakers and books, and `*.tsv` are passed over."""
+    """Classify a file of LibriTTS; licences, lists of speakers and books, and `*.tsv` are skipped."""
     base = member.name.rpartition("/")[2]
     found = _PART.fullmatch(member.name)
     if base.startswith("."):

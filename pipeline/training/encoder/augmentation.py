@@ -1,8 +1,8 @@
-"""Partial utterances as other rooms, microphones and noises would have them, made on mels.
+"""Augments the mels of partial utterances: other rooms, microphones and noises.
 
-Stages meet in tables of mels, so that there are no samples to add noise to. A log-mel is the logarithm of magnitudes:
-its doubled exponential is taken for the power of a band, in which independent sounds add up. What is random is drawn
-on the device from a generator that the batch's seed starts: the same batch gives the same mels.
+Stages exchange tables of mels, so there are no samples to which noise could be added. A log-mel is the logarithm of
+magnitudes, so the exponential of twice a log-mel is used as the power of a band. Powers of independent sounds add up.
+Random numbers are drawn on the device, from a generator with the batch's seed: the same batch gives the same mels.
 """
 
 import math
@@ -28,7 +28,7 @@ class Noise(Section):
     probability: float = Field(ge=0, le=1)
     """Share of partial utterances that get it; 0 for none."""
     snr_min_db: float
-    """Speech over noise, in all bands together: at least this."""
+    """Lowest ratio of speech to noise in dB, over all bands together."""
     snr_max_db: float
     """And at most this."""
     max_tilt_db: float = Field(ge=0)
@@ -41,7 +41,7 @@ class Babble(Section):
     probability: float = Field(ge=0, le=1)
     """Share of partial utterances that get it; 0 for none."""
     snr_min_db: float
-    """Speech over babble: at least this."""
+    """Lowest ratio of speech to babble in dB."""
     snr_max_db: float
     """And at most this."""
     n_voices: int = Field(ge=1)
@@ -54,11 +54,11 @@ class Reverberation(Section):
     probability: float = Field(ge=0, le=1)
     """Share of partial utterances that get it; 0 for none."""
     rt60_min_s: float = Field(gt=0)
-    """Seconds until a sound has fallen by 60 dB: at least this in the lowest band."""
+    """Shortest time in which a sound falls by 60 dB, in the lowest band. Seconds."""
     rt60_max_s: float = Field(gt=0)
-    """And at most this. The highest band decays in a random half to whole of it, as air and curtains have it."""
+    """Longest such time. The highest band decays in a random half to whole of it, as by air and curtains."""
     direct_min_db: float
-    """Direct sound over the decay's whole energy: at least this."""
+    """Lowest ratio of direct sound to the whole energy of the decay in dB."""
     direct_max_db: float
     """And at most this."""
 
@@ -77,10 +77,10 @@ class Masks(Section):
 
 
 class Augmentation(Section):
-    """`encoder.training.augmentation`: what is done to partial utterances, each with a switch."""
+    """`encoder.training.augmentation`: changes of partial utterances; each can be switched off."""
 
     speeds: list[Annotated[float, Field(gt=0)]]
-    """A speaker at each of these speeds, pitch and formants moved along, is one more speaker; none for an empty list.
+    """Each speaker at each of these speeds, with pitch and formants changed too, is a further speaker; none if empty.
     ECAPA-TDNN's recipe has 0.9 and 1.1."""
     max_tempo_change: float = Field(ge=0, lt=1)
     """Partial utterances are stretched in time by up to this share, the voice unchanged; 0 for never."""
@@ -95,7 +95,7 @@ class Augmentation(Section):
 
 
 class SpeakerAugmentation:
-    """Applies all that is set but speeds and tempo, which are done where partial utterances are cut.
+    """Applies all settings except speeds and tempo, which are applied when partial utterances are cut.
 
     Args:
         settings: What to do.
@@ -107,7 +107,7 @@ class SpeakerAugmentation:
         self._mel = mel
         bank = mel_filter_bank(mel).astype(np.float64)
         n_bins = bank.sum(axis=1) ** 2 / np.maximum((bank**2).sum(axis=1), 1e-30)
-        n_bins /= _HANN_BINS * mel.n_fft / mel.win_length  # neighbouring bins hear much the same
+        n_bins /= _HANN_BINS * mel.n_fft / mel.win_length  # neighbouring bins are correlated
         self._n_bins = torch.from_numpy(np.maximum(n_bins, 1.0)).float()[None, :, None]
         s = settings
         self._adds_power = max(s.reverberation.probability, s.babble.probability, s.noise.probability) > 0
@@ -118,10 +118,9 @@ class SpeakerAugmentation:
 
         Args:
             mels: Log-mel, natural log of magnitude. (B, M, T)
-            seed: Of what is random.
+            seed: Seed of the random numbers.
 
-        Returns:
-            None of them below the mels' floor. (B, M, T)
+        Returns: The changed mels, not below the mels' floor. (B, M, T)
         """
         draw = _Draw(seed, mels)
         if self._adds_power:
@@ -143,9 +142,9 @@ class SpeakerAugmentation:
         return self._mask(mels, draw) if self._masks else mels
 
     def _reverberate(self, power: Tensor, draw: "_Draw") -> Tensor:
-        """Add an exponential decay of what was before, by band; the total stays.
+        """Add an exponential decay of the frames before, by band; the total power stays.
 
-        Before the first frame the room was full of the partial utterance's mean, as it is in a longer recording.
+        Before the first frame, the room is assumed to contain the partial utterance's mean, as in a longer recording.
         The decay y[t] = x[t] + d y[t - 1] is summed in steps of doubling length: log2(T) passes, no loop over frames.
         """
         settings, n_mels, n_frames = self._settings.reverberation, power.shape[1], power.shape[2]
@@ -174,7 +173,7 @@ class SpeakerAugmentation:
         return torch.stack(voices).mean(dim=0) * total * ratio
 
     def _noise(self, power: Tensor, draw: "_Draw") -> Tensor:
-        """Gaussian noise of a random slope, as a mel shows it. (B, M, T)
+        """Make the mel of Gaussian noise with a random slope. (B, M, T)
 
         A band's power is a sum over its bins and gamma distributed, steadier for wider bands; the gamma distribution is
         drawn by Wilson and Hilferty's cube of a normal one.

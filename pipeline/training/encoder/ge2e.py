@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class GE2ELoss(nn.Module):
-    """Pull each utterance to its speaker's centroid, push it from the others'.
+    """Move each utterance towards its speaker's centroid, and away from the others'.
 
-    An utterance is left out of its own speaker's centroid, and gradients flow through the centroids too: peers detach
-    them, which is another, weaker loss.
+    An utterance is left out of its own speaker's centroid. Gradients flow through the centroids too; other
+    implementations detach them, which is a different, weaker loss.
 
     Args:
         kind: `softmax`: -log softmax of the own speaker's similarity (equation 6). `contrast`: the own speaker's and
@@ -44,7 +44,7 @@ class GE2ELoss(nn.Module):
         own = (embeddings * without_own).sum(dim=2)
         is_own = torch.eye(n_speakers, dtype=torch.bool, device=embeddings.device)[:, None, :]
         cosine = torch.where(is_own, own[:, :, None], cosine)
-        return self.scale.clamp(min=1e-6) * cosine + self.offset  # w > 0: nearer must mean more similar
+        return self.scale.clamp(min=1e-6) * cosine + self.offset  # w > 0, so that a nearer centroid is more similar
 
     def forward(self, embeddings: Tensor) -> Tensor:
         """Mean of the utterances' losses.

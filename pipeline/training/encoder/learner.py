@@ -1,4 +1,4 @@
-"""What training the speaker encoder brings to the loop: batches of partial utterances, and the EER on unseen voices."""
+"""The learner of the speaker encoder: batches of partial utterances, and the EER on unseen voices."""
 
 import logging
 from collections.abc import Mapping
@@ -37,16 +37,16 @@ class EncoderTraining(Section):
     n_utterances: int = Field(ge=1)
     """U, partial utterances of each. GE2E's paper has 10."""
     partial_frames_min: int = Field(ge=2)
-    """A batch's partial utterances are all of one random length, at least this. GE2E's paper has 140."""
+    """Shortest length of partial utterances; each batch has one random length. GE2E's paper has 140."""
     partial_frames_max: int
-    """And at most this. GE2E's paper has 180."""
+    """Longest length of partial utterances. GE2E's paper has 180."""
     augmentation: Augmentation
     optimizer: Literal["sgd", "adam", "adamw"]
     """GE2E's paper has SGD; Adam needs far fewer steps on small corpora."""
     learning_rate: LearningRate
     weight_decay: float = Field(ge=0)
-    """Of matrices alone; with `adamw` apart from the gradient. ECAPA-TDNN's paper has 2e-5, and 2e-4 for the weights of
-    AAM-softmax."""
+    """Weight decay, of matrices alone; `adamw` applies it apart from the gradient. ECAPA-TDNN's paper has 2e-5, and
+    2e-4 for the weights of AAM-softmax."""
     gradient_clip: float = Field(gt=0)
     """L2 norm above which the encoder's gradient is scaled down. GE2E's paper has 3."""
 
@@ -91,7 +91,7 @@ class EncoderLearner:
         self._training = training = params.training
         silence_db = params.architecture.silence_db
         train = SpeakerMels.load(mels, "train", mel.n_mels, silence_db)
-        # Speakers that are trained on would make the EER look better than it is on others.
+        # With speakers of the training, the EER would be better than on other speakers.
         self._validation = SpeakerMels.load(mels, "validation", mel.n_mels, without=train.utterances_of.keys())
         self._partials = PartialUtterances(train, mel, _cuts(training))
         self._check()
@@ -123,7 +123,7 @@ class EncoderLearner:
         return self._partials.batch(index)
 
     def train_step(self, batch: Partials, step: int, fabric: Fabric) -> Mapping[str, torch.Tensor]:
-        """One step, with GE2E's scaling of gradients where that is the loss."""
+        """Do one step. For GE2E's loss, its gradients are scaled as in the paper."""
         n_speakers, n_utterances = batch.mels.shape[:2]
         encoder, loss, optimizer = self.modules["encoder"], self.modules["loss"], self.optimizers["encoder"]
         rate = self._training.learning_rate.at(step, self._training.schedule.steps)
@@ -143,7 +143,7 @@ class EncoderLearner:
         return {"loss": value}
 
     def validate(self) -> Mapping[str, float]:
-        """EER over all pairs of the validation speakers' utterances, each embedded as it will be in use."""
+        """Compute the EER over all pairs of the validation speakers' utterances, which are embedded as at inference."""
         encoder = self._encoder
         device = encoder.mel_mean.device
         frames = self._validation.frames

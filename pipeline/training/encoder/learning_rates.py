@@ -1,4 +1,4 @@
-"""How the step size moves along a training: a function of the step alone, so that a resumed run has it too."""
+"""The step size during a training. It depends on the step alone, so that a resumed run has the same."""
 
 import math
 from typing import Literal
@@ -16,7 +16,8 @@ class LearningRate(Section):
     warmup_steps: int = Field(ge=0)
     """It grows from near 0 to `peak` over this many steps; 0 for none."""
     decay: Literal["none", "halving", "cosine"]
-    """Then it stays, is halved every `halve_every` steps (GE2E's paper), or falls along half a cosine to `final`."""
+    """After the warm-up: constant, halved every `halve_every` steps (GE2E's paper), or a half cosine down to
+    `final`."""
     halve_every: int = Field(ge=1)
     """Steps; read with `halving` alone. The paper has 30 million."""
     final: float = Field(ge=0)

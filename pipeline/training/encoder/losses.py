@@ -1,4 +1,4 @@
-"""What the encoder may be trained to lower, as a choice: GE2E, angular prototypical, AAM-softmax."""
+"""The losses of the encoder: GE2E, angular prototypical, AAM-softmax."""
 
 import math
 from typing import Literal
@@ -24,7 +24,8 @@ class AamSoftmaxSettings(Section):
     """AAM-softmax (`encoder.training.loss.aam_softmax`)."""
 
     margin: float = Field(ge=0, lt=math.pi / 2)
-    """Angle by which an utterance must be nearer to its own speaker, in radians. ECAPA-TDNN's paper has 0.2."""
+    """Angle, in radians, that is added to the angle between an utterance and its own speaker. ECAPA-TDNN's paper has
+    0.2."""
     scale: float = Field(gt=0)
     """Factor on the cosines. ECAPA-TDNN's paper has 30."""
     margin_warmup_steps: int = Field(ge=0)
@@ -35,7 +36,7 @@ class LossSettings(Section):
     """`encoder.training.loss`."""
 
     kind: Kind
-    """Which loss; the last is the sum of its two."""
+    """The loss. The last one is the sum of the two that it names."""
     aam_softmax: AamSoftmaxSettings
 
     @property
@@ -45,7 +46,7 @@ class LossSettings(Section):
 
 
 class AngularPrototypical(nn.Module):
-    """A speaker's last utterance is to be nearest to the mean of the speaker's others.
+    """Move a speaker's last utterance nearest to the mean of the speaker's other utterances.
 
     Source:
         Chung et al. 2020, arXiv:2003.11982, section 2.2 (angular prototypical).
@@ -53,7 +54,7 @@ class AngularPrototypical(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(10.0))  # as the authors' code starts
+        self.scale = nn.Parameter(torch.tensor(10.0))  # the initial values of the authors' code
         self.offset = nn.Parameter(torch.tensor(-5.0))
 
     def forward(self, embeddings: Tensor) -> Tensor:
@@ -100,13 +101,13 @@ class AamSoftmax(nn.Module):
         flat = embeddings.flatten(0, 1)
         target = speakers.repeat_interleave(embeddings.shape[1])
         cosine = F.linear(flat, F.normalize(self.weight, dim=1))
-        cosine = cosine.to(torch.promote_types(cosine.dtype, torch.float32))  # half precision has no room for a margin
+        cosine = cosine.to(torch.promote_types(cosine.dtype, torch.float32))  # half precision is too coarse
         own = _pushed(cosine.gather(1, target[:, None]), settings.margin * share)
         return F.cross_entropy(settings.scale * cosine.scatter(1, target[:, None], own), target)
 
 
 def _pushed(cosine: Tensor, margin: float) -> Tensor:
-    """cos(angle + margin), and below where that would turn around."""
+    """Return cos(angle + margin); beyond pi, where it would rise again, a lower value."""
     sine = (1 - cosine.square()).clamp(min=1e-9).sqrt()  # its gradient at 0 is infinite
     pushed = cosine * math.cos(margin) - sine * math.sin(margin)
     return torch.where(cosine > math.cos(math.pi - margin), pushed, cosine - margin * math.sin(margin))
@@ -131,7 +132,7 @@ class SpeakerLoss(nn.Module):
         )
 
     def forward(self, embeddings: Tensor, speakers: Tensor, step: int) -> Tensor:
-        """Add up what there is.
+        """Add up the chosen losses.
 
         Args:
             embeddings: L2-normalised. (N, U, E)

@@ -1,4 +1,4 @@
-"""The speaker mels of a split, and batches of partial utterances out of them."""
+"""The speaker mels of a split, and batches of partial utterances from them."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SpeakerMels:
-    """The speaker mels of a split, without silence: frames on disk, and which rows are whose."""
+    """The speaker mels of a split, without silence: the frames on disk, and the rows of each speaker."""
 
     frames: Ragged
     speakers: NDArray[np.str_]
@@ -61,9 +61,9 @@ class Partials(NamedTuple):
     mels: Tensor
     """(N, U, M, T)"""
     speakers: Tensor
-    """Which of all training speakers; those at another speed are others. (N,)"""
+    """Index of each speaker among all training speakers; a speaker at another speed is another speaker. (N,)"""
     seed: int
-    """Of what is random in the batch's augmentation."""
+    """Seed of the batch's augmentation."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class PartialUtterances:
 
     @property
     def n_speakers(self) -> int:
-        """Speakers that can be drawn, those at other speeds counted."""
+        """Number of speakers, including those at other speeds."""
         return len(self._voices)
 
     def batch(self, index: int) -> Partials:
@@ -118,7 +118,7 @@ class PartialUtterances:
         drawn = random.choice(len(self._voices), min(cuts.n_speakers, len(self._voices)), replace=False)
         voices = [self._voices[number] for number in drawn]
         wanted = int(random.integers(cuts.frames_min, cuts.frames_max + 1))
-        # No padding: the batch is as long as it can be with two utterances of every speaker in it.
+        # No padding: the batch's length is limited so that two utterances of every speaker are long enough.
         lengths = [_lengths_at(self._frames.lengths[voice.utterances], voice.speed) for voice in voices]
         n_frames = min(wanted, *(int(np.sort(of_voice)[-2]) for of_voice in lengths))
         picked = np.stack([self._partials(voice, n_frames, random) for voice in voices])
@@ -127,7 +127,7 @@ class PartialUtterances:
         return Partials(mels, torch.from_numpy(drawn), seed)
 
     def _partials(self, voice: _Voice, n_frames: int, random: np.random.Generator) -> Floats:
-        """Cut a partial out of U utterances; a speaker with fewer gives several partials of some. (U, T, M)"""
+        """Cut partials out of U utterances; if a speaker has fewer, several are cut from some of them. (U, T, M)"""
         lengths = _lengths_at(self._frames.lengths[voice.utterances], voice.speed)
         rows = voice.utterances[lengths >= n_frames]
         n = self._cuts.n_utterances
@@ -140,10 +140,10 @@ class PartialUtterances:
         return partials if voice.speed == 1.0 else partials @ self._bands_at[voice.speed]
 
     def _stretched(self, row: int, speed: float, n_frames: int, random: np.random.Generator) -> Floats:
-        """A partial that runs through its utterance faster or slower, between frames linearly. (T, M)"""
+        """Cut a partial that is faster or slower than its utterance, by linear interpolation of frames. (T, M)"""
         tempo = random.uniform(1 - self._cuts.max_tempo_change, 1 + self._cuts.max_tempo_change)
         length = int(self._frames.lengths[row])
-        pace = min(speed * tempo, (length - 1) / max(1, n_frames - 1))  # no faster than the utterance lasts
+        pace = min(speed * tempo, (length - 1) / max(1, n_frames - 1))  # the utterance limits the speed
         room = max(0.0, length - 1 - pace * (n_frames - 1))
         position = np.minimum(random.uniform(0, room) + pace * np.arange(n_frames), length - 1)
         before = position.astype(np.int64)
@@ -154,14 +154,15 @@ class PartialUtterances:
 
 
 def _lengths_at(lengths: NDArray[np.int64], speed: float) -> NDArray[np.int64]:
-    """Frames of utterances that are played at a speed."""
+    """Return the numbers of frames of utterances at a speed."""
     return lengths if speed == 1.0 else np.asarray((lengths - 1) / speed, dtype=np.int64) + 1
 
 
 def _band_weights(mel: MelConfig, speed: float) -> Floats:
-    """What each band hears when a recording is played at a speed: the bands at 1/speed of its frequency. (M, M)
+    """Make the weights that turn the bands of a recording into those at another speed. (M, M)
 
-    Columns are the bands that hear. Where a slower voice has nothing to give above its highest band, that band stands.
+    Column m belongs to the new band m, which is interpolated from the bands at 1/speed of its frequency. A slower voice
+    has no energy above its highest band; there, the highest band is used.
     """
     centres = mel_frequencies(mel.n_mels + 2, mel.f_min, mel.f_max)[1:-1]
     source = np.interp(centres / speed, centres, np.arange(mel.n_mels))

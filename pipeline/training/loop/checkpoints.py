@@ -1,9 +1,9 @@
 """Checkpoints of a running training: safetensors with the loop's state as JSON in the header.
 
-A file is named `<step>-<first 16 hex digits of its sha256>.safetensors`: it is written beside and renamed, so that a
-name is a promise, and a damaged one is passed over for the one before it. They live outside DVC's outputs, which DVC
-deletes before a stage runs; the folder's name holds a fingerprint of everything that the training reads, so that no
-run resumes from what another one made.
+A file's name is `<step>-<first 16 hex digits of its sha256>.safetensors`. It is written under a temporary name and
+renamed, and its hash is checked when it is read; if it is damaged, the checkpoint before it is used. Checkpoints are
+outside of DVC's outputs, which DVC deletes before a stage runs. The folder's name contains a fingerprint of everything
+that the training reads, so that no run resumes from a checkpoint of a different training.
 """
 
 import hashlib
@@ -32,10 +32,10 @@ class NotFiniteError(PeeweeError):
 
 
 def fingerprint(settings: str, inputs: list[Path]) -> str:
-    """Name what a training reads: its settings and its input files, by size and by the bytes of their ends.
+    """Hash what a training reads: its settings, and the sizes and last bytes of its input files.
 
-    A Parquet file ends with its statistics, row counts and sizes; a model is small enough to be hashed whole. Reading
-    more would cost a pass over the corpus at each start, and DVC has hashed it already.
+    A Parquet file ends with its statistics, row counts and sizes; a model is small enough to be hashed as a whole. To
+    read more would need a pass over the corpus at each start, and DVC has hashed the files already.
     """
     digest = hashlib.sha256(settings.encode())
     for root in inputs:
@@ -58,11 +58,11 @@ def save_checkpoint(
     """Write a checkpoint whole or not at all, and drop all but the newest `N_KEPT`.
 
     Args:
-        folder: Where this training's checkpoints live.
+        folder: Folder of this training's checkpoints.
         step: Steps done.
         modules: Everything with weights, by name.
         optimizers: By name.
-        state: What else the loop needs to go on, as JSON.
+        state: Further state that the loop needs to continue, as JSON.
 
     Raises:
         NotFiniteError: If a tensor is not finite; nothing is written.
@@ -91,7 +91,7 @@ def save_checkpoint(
 def load_newest(
     folder: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, torch.optim.Optimizer]
 ) -> tuple[int, dict[str, Any]] | None:
-    """Fill modules and optimizers, in place, from the newest checkpoint that is whole.
+    """Fill modules and optimizers, in place, from the newest checkpoint that is not damaged.
 
     Returns:
         Steps done and the loop's state, or None if there is nothing to resume from.

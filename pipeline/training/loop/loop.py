@@ -1,9 +1,9 @@
-"""The one training loop: encoder, synthesizer and vocoder are learners that it drives.
+"""The training loop of all models: encoder, synthesizer and vocoder are learners that it runs.
 
-Why a resumed run equals an uninterrupted one to the bit: nothing random has a history. The batch of step k and the
-random numbers that step k draws are functions of (seed, k) alone, so that weights, optimizers and k are all there is
-to save. Devices, precision and several processes are Lightning Fabric's (considered: Lightning's Trainer, whose hooks
-fit a GAN's two optimizers badly; Accelerate, whose data loader wants to own the order of batches).
+A resumed run equals an uninterrupted one in every bit, because random numbers do not depend on earlier steps. The batch
+of step k and the random numbers of step k are functions of (seed, k) alone. So weights, optimizers and k are the whole
+state. Lightning Fabric handles devices, precision and several processes. (Also considered: Lightning's Trainer, whose
+hooks do not suit a GAN's two optimizers; Accelerate, whose data loader determines the order of batches.)
 """
 
 import json
@@ -34,34 +34,35 @@ log = logging.getLogger(__name__)
 
 
 class PreemptedError(TryAgainError):
-    """The run was asked to stop (SIGTERM), has saved its state, and goes on from there when started again."""
+    """The run was asked to stop (SIGTERM) and has saved its state. A new start continues from there."""
 
 
 class Schedule(Section):
     """How long a training runs (`training.schedule` of a model in params.yaml)."""
 
     seed: int
-    """Fixes the first weights, the batches and the dropouts."""
+    """Seed of the first weights, the batches and the dropouts."""
     steps: int = Field(ge=0)
-    """Steps at most; 0 keeps the weights of the release that `base` names."""
+    """Greatest number of steps; 0 keeps the weights of the release that `base` names."""
     validate_every: int = Field(ge=1)
     """Steps between validations; each is a row of training.jsonl."""
     patience: int = Field(ge=0)
     """Stop early after this many validations without a better one; 0 to run all steps."""
     precision: str
-    """What Lightning Fabric calls it: 32-true, bf16-mixed, 16-mixed."""
+    """Precision, by Lightning Fabric's names: 32-true, bf16-mixed, 16-mixed."""
 
 
 class Learner(Protocol):
-    """What a model brings to the loop. All that is checkpointed is in `modules` and `optimizers`."""
+    """The interface of a model to the loop. Checkpoints contain `modules` and `optimizers`."""
 
     modules: dict[str, nn.Module]
-    """Everything with weights. The loop puts wrapped ones in place: use them through this dict."""
+    """Everything with weights. The loop replaces the modules by wrapped ones: use them through this dict."""
     optimizers: dict[str, torch.optim.Optimizer]
     monitor: str
     """The validation metric that decides which weights are best: the lower, the better."""
     candidates_from: int
-    """Step from which weights can be best: a later part of a training may ask for something else than the first."""
+    """First step whose weights can be the best, because a later part of a training may have another loss than the
+    first."""
 
     def batch(self, index: int) -> Any:
         """Make batch `index`, on the CPU: a function of the learner's seed and `index` alone.
@@ -89,19 +90,18 @@ class _State:
 def train(
     learner: Learner, schedule: Schedule, run: str, *, warm: bool = False, checkpoint_every_s: float = 300.0
 ) -> list[dict[str, Any]]:
-    """Train, resuming if this run was begun before, and leave the best weights in the learner's modules.
+    """Train, or resume an unfinished run, and load the best weights into the learner's modules.
 
     Args:
-        learner: Fresh; its weights are drawn from the schedule's seed by its maker, or those of a release.
-        schedule: How long.
+        learner: A new learner. Its weights are random, by the schedule's seed, or those of a release.
+        schedule: Length of the training.
         run: `<stage>/<fingerprint>`: names the folder of checkpoints.
-        warm: The weights are those of a release, and so worth measuring before the first step: the history's first row.
-            They stay if no step makes better ones.
-        checkpoint_every_s: Seconds between checkpoints. No result depends on it.
+        warm: Whether the weights are those of a release. They are then measured before the first step, as the history's
+            first row, and are kept if no step makes better ones.
+        checkpoint_every_s: Seconds between checkpoints. Results do not depend on it.
 
-    Returns:
-        The rows of training.jsonl, the same for a resumed and an uninterrupted run. Where several processes train
-        together (torchrun), the first returns and the others end here: one writes the result.
+    Returns: The rows of training.jsonl, the same for a resumed and an uninterrupted run. If several processes train
+        together (torchrun), the first returns and the others end here, so that one process writes the result.
 
     Raises:
         NotFiniteError: If a loss or a weight is not finite.
@@ -160,7 +160,7 @@ def _fabric(precision: str) -> Fabric:
 
 @contextmanager
 def _sigterm() -> Iterator[list[int]]:
-    """Collect SIGTERM in a list instead of dying of it."""
+    """Record SIGTERM in a list instead of ending."""
     received: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
     try:
@@ -170,7 +170,7 @@ def _sigterm() -> Iterator[list[int]]:
 
 
 def _any(fabric: Fabric, here: bool) -> bool:
-    """Whether it is so in any process: what follows has barriers, so all must do it or none."""
+    """Return whether it is true in any process: barriers follow, so all processes must take the same branch."""
     if fabric.world_size == 1:
         return here
     return bool(torch.as_tensor(fabric.all_reduce(torch.tensor(float(here)), reduce_op="sum")) > 0)
@@ -190,7 +190,7 @@ def _train_step(learner: Learner, made: Any, seed: int, step: int, fabric: Fabri
 
 
 def original(module: nn.Module) -> nn.Module:
-    """The module itself, without the loop's wrapper: to call other methods than forward, outside of training."""
+    """Return the module without the loop's wrapper, to call methods other than forward, outside of training."""
     return cast(nn.Module, getattr(module, "module", module))
 
 

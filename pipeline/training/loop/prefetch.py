@@ -1,4 +1,4 @@
-"""The next batch is made while this one is trained on: a device does not wait for the disk."""
+"""Makes the next batch during a training step, so that the device does not wait for the disk."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,8 +11,8 @@ Batch = TypeVar("Batch")
 class Prefetch(Generic[Batch]):
     """Makes the batches of every `stride`-th index in order, in a thread, one ahead; use it with `with`.
 
-    A batch is a function of its index, so that it is the same one whenever it is made. Reading releases the
-    interpreter's lock; one thread makes many times the frames that a trainer takes (`tests/bench/loader.py`).
+    A batch depends on its index alone, not on when it is made. Reading releases the interpreter's lock. One thread
+    makes many more frames than a training uses (`tests/bench/loader.py`).
 
     Args:
         make: Makes batch `index`. Called by one thread at a time, and not before the first `next`.
@@ -30,10 +30,10 @@ class Prefetch(Generic[Batch]):
         return self
 
     def next(self) -> Batch:
-        """Give the next batch and begin the one after.
+        """Return the next batch, and start to make the one after.
 
         Raises:
-            Exception: What making it raised.
+            Exception: The error of making it.
         """
         batch = (self._ahead or self._executor.submit(self._make, self._index)).result()
         self._index += self._stride

@@ -1,9 +1,9 @@
 """Rows of different lengths (frames of mels, tokens, embeddings) in a file of their own.
 
-Training needs random access and Parquet gives row groups, so a split is streamed once, at the start, into one
-nameless scratch file. A row is then one read from it, straight to where it is wanted; the page cache decides what
-comes from the disk. Not a memory map: pages of one count as the process's own for as long as there is memory, so that
-it seems to grow with the corpus. The process holds 16 bytes a row.
+Training needs random access, but Parquet has row groups. So a split is streamed once, at the start, into a scratch file
+without a name. To get a row is then one read, directly into the caller's array; the page cache holds recent pages. It
+is not a memory map, because the pages of one count as the process's memory, which then seems to grow with the corpus.
+The process uses 16 bytes of memory a row.
 """
 
 import os
@@ -22,14 +22,14 @@ SCRATCH = Path(".scratch")
 
 
 class ScratchError(PeeweeError):
-    """The scratch file does not hold what was written to it."""
+    """The scratch file does not contain the bytes that were written to it."""
 
 
 class Ragged:
     """Arrays (n_i, width) of one dtype; each is read when it is asked for, by any thread."""
 
     def __init__(self, arrays: Iterable[NDArray[np.generic]], dtype: type[np.generic], width: int) -> None:
-        """Stream the arrays, each (n_i, width), into a scratch file that vanishes with the process."""
+        """Stream the arrays, each (n_i, width), into a scratch file that is removed when the process ends."""
         SCRATCH.mkdir(exist_ok=True)
         self._file = tempfile.TemporaryFile(dir=SCRATCH)  # noqa: SIM115 - read for as long as this object lives
         self._dtype, self.width = np.dtype(dtype), width
@@ -66,7 +66,7 @@ class Ragged:
         return len(self._n_rows)
 
     def __getitem__(self, index: int) -> NDArray[Any]:
-        """Row `index`, the caller's own. (n_index, width)"""
+        """Return a copy of row `index`. (n_index, width)"""
         row = np.empty((self._n_rows[index], self.width), dtype=self._dtype)
         self.read_into(index, row)
         return row
@@ -76,7 +76,7 @@ class Ragged:
 
         Args:
             index: Which row, not negative.
-            target: As many of its rows as are wanted, contiguous and of the same dtype. (n, width)
+            target: The array to fill, contiguous and of the same dtype. (n, width)
 
         Raises:
             ScratchError: If the file ends before.

@@ -1,4 +1,4 @@
-"""Weights of a release as the beginning of a training, or, where no step is asked for, as its whole result."""
+"""Weights of a release as the start of a training or, with 0 steps, as its result."""
 
 import json
 import logging
@@ -18,9 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def start_from(folder: Path, module: nn.Module, config: BaseModel) -> None:
-    """Fill a module that is to be trained with a release's weights, in place: what belongs to its data comes too.
+    """Fill a module with a release's weights, in place, before its training. Statistics of its data are copied too.
 
-    So a mel's statistics stay those that the weights were trained with, whatever the corpus at hand has.
+    So the module keeps the mel statistics that the weights were trained with, not those of the new corpus.
 
     Args:
         folder: The model in the release.

@@ -1,4 +1,4 @@
-"""Which utterances make batch k: a function of (seed, k), so that a resumed run sees what it would have seen."""
+"""Chooses the utterances of batch k by (seed, k) alone, so that a resumed run has the same batches."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 class LengthBuckets:
     """Batches of utterances of like length under a budget of frames, every utterance once an epoch.
 
-    The budget counts padded frames (the longest times the number of items), which is what memory and time follow, so
-    that one long utterance can't make a batch that does not fit.
+    The budget counts padded frames (the longest item times the number of items), because memory and time depend on
+    them. So one long utterance can't make a batch that is too large.
     """
 
     def __init__(self, lengths: NDArray[np.int64], frame_budget: int, seed: int) -> None:
@@ -32,7 +32,8 @@ class LengthBuckets:
 
     def _make_epoch(self, epoch: int) -> list[NDArray[np.int64]]:
         random = np.random.default_rng((self._seed, epoch))
-        # Lengths are blurred by a tenth before sorting: neighbours change from epoch to epoch, padding stays small.
+        # Lengths are changed by up to a tenth before sorting, so that neighbours change from epoch to epoch, with
+        # little padding.
         order = np.argsort(-self._lengths * random.uniform(0.95, 1.05, len(self._lengths)), kind="stable")
         batches: list[list[int]] = [[]]
         longest = 0

@@ -1,4 +1,4 @@
-"""What a synthesizer's training brings to the loop: batches of (tokens, mel, a voice), alignments on unseen voices."""
+"""The learner of synthesizers: batches of (tokens, mel, a voice), and measurements on unseen voices."""
 
 import logging
 from collections.abc import Mapping
@@ -31,11 +31,11 @@ from pipeline.training.synthesizer.settings import SynthesizerParams, synthesize
 log = logging.getLogger(__name__)
 
 _MOST_SHORT = 0.1
-"""Share of recordings that may be too short for their texts; more, and the decoder's steps are too long."""
+"""Greatest share of recordings that may be too short for their texts; with more, the decoder's steps are too long."""
 
 
 class NotAlignedError(PeeweeError):
-    """The attention found no diagonal within its step budget: such a model does not speak."""
+    """The attention is not diagonal after all steps: such a model does not speak."""
 
 
 class SynthesizerLearner:
@@ -46,7 +46,7 @@ class SynthesizerLearner:
         mels: Folder of the acoustic mels.
         embeddings: The table of utterance embeddings.
         params: `synthesizer` in params.yaml.
-        text: `text` in params.yaml; it rides with the model.
+        text: `text` in params.yaml; it is saved with the model.
     """
 
     def __init__(self, corpus: Path, mels: Path, embeddings: Path, params: SynthesizerParams, text: TextConfig) -> None:
@@ -77,8 +77,9 @@ class SynthesizerLearner:
         optimizer = Adam(model.parameters(), training.learning_rate, (0.9, 0.999), 1e-6, training.weight_decay)
         self.modules: dict[str, nn.Module] = {"synthesizer": model}
         self.optimizers: dict[str, Optimizer] = {"adam": optimizer}
-        # What is heard. The whole loss turns earlier: the stop prediction soon grows sure, on unseen voices wrongly. A
-        # judge asks for mels further from the truth than a blur, of the postnet's most: with one these say nothing.
+        # The mels decide which weights are best. The whole loss would rise earlier, because the stop prediction soon
+        # becomes too certain on unseen voices. A judge moves mels, most of all the postnet's, further from the
+        # recording than a blurred mel is, so with a judge `mel_after` is no measure.
         self.monitor = "mel_before" if training.adversarial.weight else "mel_after"
         self._judge, self.candidates_from = None, 0
         if training.adversarial.weight:
@@ -86,12 +87,12 @@ class SynthesizerLearner:
             self.candidates_from = training.adversarial.from_step
 
     def batch(self, index: int) -> SynthesizerBatch:
-        """Make batch `index`: utterances of like length, and for each a voice heard elsewhere."""
+        """Make batch `index`: utterances of similar length, each with the voice of another utterance of its speaker."""
         random = np.random.default_rng((self._params.training.schedule.seed, index))
         return self._train.batch(self._buckets.batch(index), random)
 
     def train_step(self, batch: SynthesizerBatch, step: int, fabric: Fabric) -> Mapping[str, Tensor]:
-        """One step of Adam on the sum of the losses; in parts, if the batch does not fit into memory.
+        """Do one step of Adam on the sum of the losses; in parts, if the batch does not fit into memory.
 
         The gradient of the parts is that of the whole, but for batch norm, whose statistics are then those of a part.
         """
@@ -102,7 +103,7 @@ class SynthesizerLearner:
         buffers = [buffer.clone() for buffer in model.buffers()]
 
         def accumulate(n_parts: int) -> dict[str, Tensor]:
-            if n_parts > 1:  # begin anew: the attempt before has drawn dropouts, and moved running statistics
+            if n_parts > 1:  # reset: the failed attempt has drawn dropouts and changed running statistics
                 torch.manual_seed(torch.initial_seed())
                 for buffer, before in zip(model.buffers(), buffers, strict=True):
                     buffer.copy_(before)
@@ -153,7 +154,7 @@ class SynthesizerLearner:
         batch: SynthesizerBatch,
         fabric: Fabric,
     ) -> dict[str, Tensor]:
-        """A part's losses with what the judge asks for."""
+        """Return a part's losses, with the judge's loss."""
         assert self._judge is not None
         asked = dict(self._judge.losses(mel_after, part, batch, fabric))
         return losses | {"loss": losses["loss"] + asked.pop("total")} | asked
@@ -225,10 +226,10 @@ class SynthesizerLearner:
 
 
 def _check_steps(texts: SpokenTexts, reduction_factor: int) -> None:
-    """Say how many recordings have fewer decoder steps than their texts tokens, so that nothing can be aligned in them.
+    """Warn of recordings with fewer decoder steps than tokens, which can't be aligned.
 
     Raises:
-        ConfigError: If they are many.
+        ConfigError: If there are more than `_MOST_SHORT` of them.
     """
     n_short = int((-(-texts.mels.lengths // reduction_factor) < texts.tokens.lengths).sum())
     if not n_short:

@@ -1,4 +1,4 @@
-"""What a synthesizer is trained on. Padding adds to none of it."""
+"""The losses of synthesizers. Padding adds to none of them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal
@@ -15,7 +15,7 @@ from peewee_model.synthesizer.synthesizer import n_decoder_steps
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2Output
 
 Output = Tacotron2Output | NonAttentiveOutput
-"""What a synthesizer draws of known recordings."""
+"""A synthesizer's prediction of known recordings."""
 Positive = Annotated[float, Field(gt=0.0)]
 Weight = Annotated[float, Field(ge=0.0)]
 
@@ -28,13 +28,14 @@ class SynthesizerLossConfig(BaseModel):
     stop_weight: Weight
     """Tacotron 2: weight of the stop loss."""
     stop_positive_weight: Positive
-    """How much more an utterance's last step counts in it than each step before: there is one such step only."""
+    """Weight of an utterance's last step in the stop loss, relative to each step before, because there is only one last
+    step."""
     guided_attention_weight: Weight
     """Tacotron 2: weight of attention off the diagonal."""
     guided_attention_sigma: Positive
-    """How far off, in shares of the text, attention may be before it counts. arXiv:1710.08969: 0.2."""
+    """Distance from the diagonal, in shares of the text, from which attention is penalised. arXiv:1710.08969: 0.2."""
     aligner_weight: Positive
-    """Non-Attentive Tacotron: weight of what the aligner can't explain."""
+    """Non-Attentive Tacotron: weight of the aligner's loss."""
     duration_weight: Positive
     """Non-Attentive Tacotron: weight of the predicted durations."""
 
@@ -64,8 +65,7 @@ UNITS: dict[str, Literal["frames", "steps", "tokens"]] = {
 - stop: Cross-entropy.
 - attention: Penalty in [0, 1]; see `guided_attention_loss`.
 - aligner: Negative log-likelihood; see `alignment_loss`.
-- duration: How much less likely the aligner's durations are by the predicted ones than by themselves; see
-  `duration_loss`.
+- duration: Deviance of the aligner's durations from the predicted ones; see `duration_loss`.
 """
 
 
@@ -108,12 +108,13 @@ def synthesizer_losses(
 
 
 def duration_loss(log_durations: Tensor, durations: Tensor, token_lengths: Tensor) -> Tensor:
-    """Deviance of durations under Poisson distributions, whose best mean is the mean: texts last as long as recordings.
+    """Compute the deviance of durations under Poisson distributions, whose best prediction is the mean duration.
 
-    The logarithm's squared error, which FastSpeech has, is best at the geometric mean, and speaks too fast.
+    So texts last as long as recordings. FastSpeech uses the squared error of logarithms. Its best prediction is the
+    geometric mean, which is too short, so speech would be too fast.
 
     Args:
-        log_durations: Of the predicted means. (B, L)
+        log_durations: Logarithms of the predicted means. (B, L)
         durations: (B, L)
         token_lengths: (B,)
 
@@ -121,7 +122,7 @@ def duration_loss(log_durations: Tensor, durations: Tensor, token_lengths: Tenso
         Half the deviance a token, at least 0. ()
     """
     mask = length_mask(token_lengths, durations.shape[1])
-    log_durations, found = log_durations.float(), durations.float()  # in halves exp and sums are too coarse
+    log_durations, found = log_durations.float(), durations.float()  # half precision is too coarse for exp and sums
     deviance = log_durations.exp() - found - found * log_durations + torch.xlogy(found, found)
     return deviance.masked_fill(~mask, 0.0).sum() / mask.sum()
 
@@ -175,5 +176,5 @@ def guided_attention_loss(alignment: Tensor, step_lengths: Tensor, token_lengths
 
 
 def _shares(lengths: Tensor, n: int) -> Tensor:
-    """Where each position's middle is in its item, in [0, 1] where valid. (B, n)"""
+    """Return the middle of each position in its item, in [0, 1] where valid. (B, n)"""
     return (torch.arange(n, device=lengths.device) + 0.5) / lengths[:, None]

@@ -1,8 +1,8 @@
-"""What a synthesizer can be trained against: a judge of patches of mels, and what they cost.
+"""A discriminator of patches of mels, against which a synthesizer can be trained, and its losses.
 
-Errors of single frames are least for the mean of all ways to say a sound, which is a blur that nobody says. A judge who
-has seen mels of recordings asks for one of the ways. Source: Saito et al. 2018, arXiv:1709.08041, with the least
-squares of arXiv:1611.04076.
+Errors of single frames are smallest for the mean of all ways to say a sound, which is a blur that no person says. A
+discriminator that is trained on mels of recordings prefers one of these ways. Source: Saito et al. 2018,
+arXiv:1709.08041, with the least squares of arXiv:1611.04076.
 """
 
 import torch
@@ -35,11 +35,11 @@ class MelDiscriminator(nn.Module):
         return scores[:, 0]
 
     def distance(self, scores: Tensor, target: float, mel_lengths: Tensor) -> Tensor:
-        """Mean square from a target, of the patches that do not begin in padding. ()
+        """Compute the mean squared distance from a target, over the patches that do not begin in padding. ()
 
         Args:
             scores: Of mels of these lengths. (B, M', T')
-            target: 1 for recordings, 0 for what was drawn; for its drawer, 1.
+            target: To train the judge, 1 for recordings and 0 for predictions; to train the synthesizer, 1.
             mel_lengths: (B,)
         """
         mask = length_mask(self.n_patches(mel_lengths), scores.shape[2])[:, None]

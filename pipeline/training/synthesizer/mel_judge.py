@@ -1,4 +1,4 @@
-"""The judge of mels that a synthesizer is trained against: taught beside it, and asked by it."""
+"""The judge of mels that a synthesizer is trained against. Both are trained at the same time."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -24,18 +24,19 @@ class AdversarialTraining(Section):
     """A judge of mels that the synthesizer is trained against (`synthesizer.training.adversarial`)."""
 
     weight: float = Field(ge=0)
-    """What mels that the judge tells from recordings' cost the synthesizer, beside their L1 + L2; 0 for none."""
+    """Weight of the judge's loss for the synthesizer, beside L1 + L2; 0 for no judge."""
     from_step: int = Field(ge=0)
-    """Step from which there is a judge, for of mels that are nothing yet there is nothing to learn. Weights from before
-    it are not kept: its mels are further from the truth than a blur, and by that measure never win."""
+    """First step with the judge, because it learns nothing from the mels of the first steps. Weights from before this
+    step are never the best ones: a judge moves mels further from the recording than a blur is, so later weights could
+    never win against them by that measure."""
     channels: tuple[int, ...] = Field(min_length=1)
-    """Of its convolutions."""
+    """Channels of its convolutions."""
     learning_rate: float
     """Adam's step size for it."""
 
 
 class MelJudge:
-    """Puts the judge and its optimizer beside a synthesizer's, and lets it speak from its step on.
+    """Adds the judge and its optimizer to a synthesizer's training, and uses it from its first step on.
 
     Args:
         params: `synthesizer.training.adversarial`.
@@ -52,22 +53,22 @@ class MelJudge:
         optimizers[NAME] = Adam(modules[NAME].parameters(), params.learning_rate, (0.5, 0.9))
 
     def speaks(self, step: int) -> bool:
-        """Whether there is a judge at a step."""
+        """Return whether the judge is used at a step."""
         return step >= self._params.from_step
 
     def losses(
         self, mel_after: Tensor, part: SynthesizerBatch, batch: SynthesizerBatch, fabric: Fabric
     ) -> Mapping[str, Tensor]:
-        """Teach the judge on a part of a batch, and say what it asks for; both meet the judge as it was before.
+        """Compute the judge's gradient on a part of a batch, and the synthesizer's loss, with the same weights.
 
         Args:
-            mel_after: What was drawn of the part. (B, M, T)
-            part: Of the batch.
-            batch: The losses are the part's share of its.
+            mel_after: The prediction of the part. (B, M, T)
+            part: A part of the batch.
+            batch: The whole batch. The losses are the part's share of its losses.
             fabric: Does the backward pass.
 
-        Returns:
-            `total`, to be added to the synthesizer's loss; `adversarial` and `discriminator`, to be told. () each
+        Returns: `total`, to be added to the synthesizer's loss; `adversarial` and `discriminator`, to be logged. ()
+            each
         """
         wrapped = self._modules[NAME]
         judge = cast(MelDiscriminator, original(wrapped))
@@ -78,7 +79,8 @@ class MelJudge:
         real, fake = wrapped(torch.cat((recorded, drawn.detach()))).chunk(2)
         told_apart = share * (judge.distance(real, 1.0, lengths) + judge.distance(fake, 0.0, lengths))
         fabric.backward(told_apart)
-        # It is asked, not taught: with weights that want no gradient, and no wrapper that would wait for one.
+        # Here the judge is not trained. So its weights need no gradient, and the wrapper, which would wait for one, is
+        # not used.
         weights = {name: weight.detach() for name, weight in judge.named_parameters()}
         adversarial = share * judge.distance(functional_call(judge, weights, (drawn,)), 1.0, lengths)
         return {

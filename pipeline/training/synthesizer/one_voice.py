@@ -1,4 +1,4 @@
-"""A synthesizer of many voices that begins as one of a single voice."""
+"""Starts the training of a synthesizer of many voices from a synthesizer of one voice."""
 
 import json
 import logging
@@ -16,15 +16,15 @@ logger = logging.getLogger(__name__)
 
 
 def is_of_one_voice(folder: Path) -> bool:
-    """Whether a release's synthesizer takes no speaker embedding."""
+    """Return whether a release's synthesizer has no speaker embedding."""
     return bool(json.loads((folder / "config.json").read_bytes()).get("speaker_embedding_dim") == 0)
 
 
 def start_from_one_voice(folder: Path, model: Synthesizer) -> None:
-    """Fill a synthesizer of many voices with the weights of one that takes no speaker embedding, in place.
+    """Fill a synthesizer of many voices with the weights of one without a speaker embedding, in place.
 
-    What hears the encoded text hears the embedding behind it; those columns of its weights are zero. So the training
-    begins with the one voice, whatever the embedding, and learns how embeddings change it.
+    Layers that receive the encoded text also receive the embedding, appended to it. Their weights for the embedding are
+    set to zero. So the training starts with the one voice for every embedding, and learns how embeddings change it.
 
     Args:
         folder: The synthesizer of one voice in the release.

@@ -21,13 +21,14 @@ def in_parts_that_fit(
 ) -> Result:
     """Do a step's forward and backward passes in as few parts as fit: 1, else 2, 4, 8, ...
 
-    The next batch is tried whole again: how this one is divided is no part of a training's history.
+    The next batch is tried as a whole again, so that the parts of one batch do not change later batches.
 
     Args:
-        accumulate: Zeroes the gradient and sums it up anew over that many parts of the batch.
+        accumulate: Sets the gradient to zero, and sums it over the given number of parts of the batch.
         n_items: Items in the batch: parts at most.
         step: For messages.
-        n_processes: That train together. With several nothing is divided, since all must reduce gradients as often.
+        n_processes: Processes that train together. With several, batches are not divided, because all processes must
+            reduce gradients equally often.
         remedy: What to lower.
 
     Raises:
@@ -39,7 +40,7 @@ def in_parts_that_fit(
             return accumulate(n_parts)
         except torch.OutOfMemoryError as error:
             reason = str(error).partition("\n")[0]
-        # Not in the handler, which keeps what the failed attempt allocated.
+        # Not in the exception handler, which would keep the memory of the failed attempt.
         if n_processes > 1 or n_parts >= n_items:
             indivisible = f"{n_processes} processes train together" if n_processes > 1 else f"it is {n_items} items"
             raise BatchTooLargeError(

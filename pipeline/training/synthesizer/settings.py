@@ -21,14 +21,14 @@ class SynthesizerTraining(Section):
 
     schedule: Schedule
     corpora: tuple[str, ...]
-    """Corpora that it learns from and is validated on; none for all. Speech that tells people apart need not be fit to
-    be imitated: SV2TTS trains the encoder and the synthesizer on different corpora (arXiv:1806.04558, section 3)."""
+    """Corpora that it is trained and validated on; an empty list for all. Speech for the encoder need not be good
+    enough for a synthesizer: SV2TTS trains the two on different corpora (arXiv:1806.04558, section 3)."""
     frame_budget: int
-    """Padded mel frames in a batch, at most: what memory and time follow."""
+    """Greatest number of padded mel frames in a batch; memory and time depend on it."""
     learning_rate: float
     """Adam's step size until `decay_from`. The paper has 1e-3."""
     final_learning_rate: float
-    """What it falls to, exponentially, at the last step. The paper has 1e-5."""
+    """Step size at the last step, after an exponential decay. The paper has 1e-5."""
     decay_from: int
     """Step from which the learning rate falls. The paper has 50,000."""
     weight_decay: float
@@ -36,17 +36,17 @@ class SynthesizerTraining(Section):
     gradient_clip: float
     """L2 norm above which the gradient is scaled down."""
     frame_dropout: float = Field(ge=0, lt=1)
-    """Tacotron 2: share of the frames before that the decoder does not receive, in training and validation. With little
-    speech it else learns to go on from true frames, not to read, and mumbles when it goes on from its own
-    (arXiv:1909.01145)."""
+    """Tacotron 2: share of the previous frames that the decoder does not receive, in training and validation. Without
+    it and with little speech, the decoder learns to continue true frames instead of reading the text, and mumbles when
+    it continues its own frames (arXiv:1909.01145)."""
     adversarial: AdversarialTraining
     n_validation: int
     """Utterances of validation speakers that are measured, the first by id."""
     min_diagonality: float
     """The training fails if the best weights' alignments on validation speakers are less diagonal than this."""
     min_focus_rate: float = Field(ge=0, le=1)
-    """Or if a step's likeliest token has less than this on average. What an aligner finds is near the diagonal from the
-    start, by its prior; how sure it is shows whether it has learned anything."""
+    """The training also fails if the likeliest token of a step has a lower share than this on average. An aligner is
+    near the diagonal from the start, by its prior; only this share shows whether it has learned anything."""
 
     @model_validator(mode="after")
     def _judged_in_time(self) -> Self:
@@ -71,6 +71,6 @@ class SynthesizerParams(Section):
 def synthesizer_config(
     mel: MelConfig, embedding_dim: int, params: SynthesizerParams, text: TextConfig
 ) -> Tacotron2Config | NonAttentiveConfig:
-    """Make the config of the network that params.yaml asks for on mels and embeddings (of length E) at hand."""
+    """Make the config of params.yaml's network, for the given mels and embeddings (of length E)."""
     width = embedding_dim if params.speaker_conditioning else 0
     return params.architecture.config(mel, text.model_dump(), Tokenizer(text).n_symbols, width)

@@ -1,4 +1,4 @@
-"""What HiFi-GAN's generator is trained against: judges of periods and judges of scales, and what they cost."""
+"""The discriminators of HiFi-GAN, of periods and of scales, and their losses."""
 
 from typing import Self
 
@@ -10,7 +10,7 @@ from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 _SLOPE = 0.1  # of leaky ReLUs, arXiv:2010.05646 appendix A
 _SCALE_LAYERS = ((15, 1, 1), (41, 2, 4), (41, 2, 16), (41, 4, 16), (41, 4, 16), (41, 1, 16), (5, 1, 1))
-"""Kernel, stride and groups of each convolution of a judge of a scale, from the authors' code."""
+"""Kernel, stride and groups of each convolution of a scale discriminator, from the authors' code."""
 
 Judgements = list[list[Tensor]]
 """Of each discriminator its feature maps; the last is its scores."""
@@ -84,7 +84,7 @@ class PeriodDiscriminator(nn.Module):
 
     def forward(self, signal: Tensor) -> list[Tensor]:
         """(B, 1, S) -> feature maps."""
-        # Zeros, where the authors mirror the end: that one's gradient is not deterministic on a GPU.
+        # Padded with zeros. The authors mirror the end, but the gradient of that is not deterministic on a GPU.
         padded = F.pad(signal, (0, -signal.shape[2] % self.period))
         hidden = padded.reshape(len(padded), 1, -1, self.period)
         features = []
@@ -127,7 +127,7 @@ def discriminator_loss(real: Judgements, generated: Judgements) -> Tensor:
 
 
 def adversarial_loss(generated: Judgements) -> Tensor:
-    """What the generator pays for scores other than 1; summed over discriminators. () Equation 2."""
+    """Compute the generator's loss for scores other than 1, summed over discriminators. () Equation 2."""
     return torch.stack([((1 - judgement[-1]) ** 2).mean() for judgement in generated]).sum()
 
 

@@ -1,4 +1,4 @@
-"""What HiFi-GAN training brings to the loop: segments of recordings, two optimizers, and copy-synthesis figures."""
+"""The learner of HiFi-GAN: segments of recordings, two optimizers, and measurements of copy-synthesis."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ class HiFiGanTraining(Section):
 
     schedule: Schedule
     fine_tune_steps: int = Field(ge=0)
-    """The last this many steps hear mels that the synthesizer draws under teacher forcing; 0 for recordings' only."""
+    """Number of last steps that use mels of the synthesizer under teacher forcing; 0 to use only recordings' mels."""
     batch_size: int = Field(ge=1)
     """Segments in a batch. The paper has 16."""
     segment_frames: int = Field(ge=2)
@@ -58,7 +58,7 @@ class HiFiGanTraining(Section):
     mel_loss_weight: float
     """Of the L1 between log-mels. The paper has 45."""
     mel_loss_f_max: float
-    """Hz, upper edge of the mels in that loss; above the vocoder's own f_max, so that there is a reason to fill the
+    """Hz, upper edge of the mels in that loss; above the vocoder's own f_max, so that the loss includes the
     band between. The authors' code has half the sample rate."""
     mel_loss_floor: float
     """Magnitudes below this are raised to it in that loss. The authors' code has 1e-5."""
@@ -86,7 +86,7 @@ class VocoderParams(Section):
     """`vocoder` in params.yaml."""
 
     arch: Literal["griffin_lim", "hifi_gan"]
-    """Which of the two below makes the samples."""
+    """The vocoder that makes the samples: one of the two below."""
     n_validation: int = Field(ge=1)
     """Utterances of validation speakers that are measured, evenly over the table."""
     griffin_lim: GriffinLimSettings
@@ -119,7 +119,7 @@ class HiFiGanLearner:
     Args:
         corpus: Folder of the corpus, for its audio.
         mels: Folder of the acoustic mels.
-        forced_mels: Gives a split's teacher-forced mels; called only if the last steps are to hear them.
+        forced_mels: Gives a split's teacher-forced mels; called only if the last steps use them.
         params: `vocoder` in params.yaml.
 
     Raises:
@@ -135,7 +135,7 @@ class HiFiGanLearner:
         mel = self._train.config
         torch.manual_seed(training.schedule.seed)
         self.config = HiFiGanConfig(arch="hifi_gan", mel=mel, **params.hifi_gan.generator.model_dump())
-        generator = HiFiGan(self.config)  # before the long work below: sizes that contradict are told at once
+        generator = HiFiGan(self.config)  # before the long work below, so that contradicting sizes raise at once
         add_weight_norm(generator)
         check_loss_mel(training, mel.sample_rate)
         if not len(self._train):
@@ -143,7 +143,7 @@ class HiFiGanLearner:
         self._rows = validation_rows(self._validation.mels, params.n_validation)
         tuned = training.fine_tune_steps > 0
         self._forced = {split: forced_mels(split) for split in ("train", "validation")} if tuned else {}
-        # The weights that are kept are the best on what the vocoder is to meet.
+        # The best weights are chosen by the mels that the vocoder will receive in use.
         self.monitor = "forced_mel_l1" if tuned else "copy_mel_l1"
         self._chances = self._train.mels.lengths / self._train.mels.lengths.sum()
         loss_mel = {"f_max": training.mel_loss_f_max, "log_floor": training.mel_loss_floor}
@@ -157,7 +157,7 @@ class HiFiGanLearner:
         }
 
     def batch(self, index: int) -> VocoderBatch:
-        """Draw segments, each frame of the training split as likely as any other."""
+        """Draw segments; all frames of the training split are equally likely."""
         random = np.random.default_rng((self._training.schedule.seed, index))
         n_frames = self._training.segment_frames
         mels, samples = [], []
@@ -205,7 +205,8 @@ class HiFiGanLearner:
         return losses
 
     def _judge(self, real: Tensor, generated: Tensor) -> tuple[Judgements, Judgements]:
-        """One pass over both: the same normalisation of weights, and one forward a backward, as DDP wants it."""
+        """Judge both in one pass: the weights are normalised once, and DDP requires one forward pass a backward
+        pass."""
         both = self.modules["discriminators"](torch.cat([real, generated]))
         halves = [[feature.chunk(2) for feature in judgement] for judgement in both]
         return [[a for a, _ in judgement] for judgement in halves], [[b for _, b in judgement] for judgement in halves]
@@ -216,7 +217,7 @@ class HiFiGanLearner:
         self.optimizers[name].step()
 
     def validate(self) -> Mapping[str, float]:
-        """L1 between log-mels of whole recordings and of their copies, made from their mels and from forced ones."""
+        """Compute the L1 between log-mels of recordings and of their copies, from their own and from forced mels."""
         metrics = {"copy_mel_l1": self._distance(self._validation.mels)}
         if self._forced:
             metrics["forced_mel_l1"] = self._distance(self._forced["validation"])
@@ -235,7 +236,7 @@ class HiFiGanLearner:
 
 
 def validation_rows(mels: Ragged, n: int) -> NDArray[np.int64]:
-    """Pick at most n rows evenly over a split, so that they are of many speakers. (n,)
+    """Choose at most n rows evenly over a split, so that they are of many speakers. (n,)
 
     Raises:
         NoRecordingsError: If there are none.

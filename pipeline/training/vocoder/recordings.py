@@ -1,4 +1,4 @@
-"""Samples beside their mels, in scratch files: what a vocoder learns from."""
+"""The training data of a vocoder: samples and their mels, in scratch files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ class Recordings:
     """A split's recordings at the mels' sample rate, and their mels, row by row of one utterance each."""
 
     def __init__(self, corpus: Path, mels: Path, split: str) -> None:
-        """Stream a split into scratch files; samples are kept as 16 bits, which is what the corpus holds.
+        """Stream a split into scratch files; samples are stored with 16 bits, as in the corpus.
 
         Raises:
             TableError: If corpus and mels are not of the same utterances in the same order, or of another length.
@@ -37,7 +37,7 @@ class Recordings:
     def segment(self, row: int, start: int, n_frames: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Cut frames out of a row of the mels, and the samples between the centres of the first and the last.
 
-        What lies behind the utterance's end is silence.
+        After the utterance's end there is silence.
 
         Returns:
             (M, n_frames) and ((n_frames - 1) * hop_length,)

@@ -1,4 +1,4 @@
-"""Mels that a synthesizer draws of known recordings: what a vocoder will receive in use."""
+"""Mels that a synthesizer predicts for known recordings, similar to those that a vocoder receives in use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ _BATCH_UTTERANCES = 16
 def teacher_forced_mels(
     corpus: Path, mels: Path, embeddings: Path, synthesizer: Path, split: str, seed: int, device: str
 ) -> Ragged:
-    """Pass a split through the synthesizer, each utterance in the voice of another of its speaker.
+    """Predict the mels of a split; each utterance has the voice of another utterance of its speaker.
 
     Args:
         corpus: Folder of the corpus, for its texts.
@@ -28,7 +28,7 @@ def teacher_forced_mels(
         embeddings: The table of utterance embeddings.
         synthesizer: The model's folder.
         split: Which utterances.
-        seed: Fixes the dropout of the prenet, and which utterance gives the voice.
+        seed: Seed of the prenet's dropout, and of the choice of the utterance for the voice.
         device: Where the synthesizer runs.
 
     Returns:

@@ -80,7 +80,7 @@ def test_every_weight_learns(settings):
 
 
 def test_forward_refuses_mels_of_another_size():
-    """The error names what the encoder hears and what it got."""
+    """The error names the expected and the given shape."""
     with pytest.raises(ShapeError, match=r"\(B, 8, T\) mels, not \(1, 9, 20\)"):
         encoder()(torch.randn(1, 9, 20))
 
@@ -133,7 +133,7 @@ def test_loud_frames_are_told_by_the_level_of_the_loud_ones_not_of_a_click():
 
 
 def test_utterance_normalisation_takes_a_microphone_away():
-    """An offset to each band changes nothing if the mean of what is heard is subtracted, and something if not."""
+    """An offset of each band changes nothing if the mean of the frames is subtracted, and something if not."""
     mel, colour = torch.randn(1, 8, 20), torch.randn(8, 1)
     relative, absolute = encoder(normalize="utterance"), encoder()
     torch.testing.assert_close(relative(mel + colour), relative(mel), atol=1e-5, rtol=0)
@@ -141,7 +141,7 @@ def test_utterance_normalisation_takes_a_microphone_away():
 
 
 def test_statistics_make_a_louder_copy_alike():
-    """What the encoder hears is relative to the training data: shifting data and statistics changes nothing."""
+    """The encoder's input is relative to the training data: shifting data and statistics changes nothing."""
     model, mel = encoder(), torch.randn(1, 8, 20)
     before = model(mel)
     model.set_statistics(torch.full((8,), 3.0), torch.full((8,), 2.0))

@@ -140,7 +140,7 @@ def test_damage_that_cannot_be_repaired_is_named(store, cache, go_offline):
 
 
 def test_copies_do_where_there_are_no_hard_links(store, bare_release, monkeypatch):
-    """As on some network file systems: nothing real at hand refuses links."""
+    """Some network file systems have no links; no file system of the test machine is one."""
 
     def refuse(*_):
         raise OSError(errno.EPERM, "Operation not permitted")

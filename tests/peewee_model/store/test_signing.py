@@ -96,7 +96,7 @@ def test_signature_that_skips_files_is_refused(folder, keys, tmp_path):
 
 
 def test_file_that_git_would_own_is_covered_too(folder, keys):
-    """model-signing leaves `.gitignore` and the like out, unless told."""
+    """By default, model-signing leaves out `.gitignore` and similar files."""
     _, bundle = sign_folder(folder, keys[0])
     (folder / ".gitignore").write_text("*")
     assert ".gitignore is not covered by the signature" in refusal(folder, bundle, keys[1])
@@ -277,7 +277,7 @@ def test_without_the_extra_the_error_says_what_to_install(folder, keys, monkeypa
 
 
 def test_signing_names_no_path_of_the_publisher(folder, keys, tmp_path):
-    """T13: what is published tells nothing of the machine that signed."""
+    """T13: published files contain nothing about the machine that signed."""
     moved = tmp_path / "a-private-project"
     shutil.copytree(folder, moved)
     assert b"a-private-project" not in statement_of(sign_folder(moved, keys[0])[1])

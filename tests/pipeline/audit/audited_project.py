@@ -27,7 +27,7 @@ SUBSETS = ("train-clean", "dev-clean")
 
 
 def make(folder):
-    """Make the project and run it twice; the second release came of the first, and is what the workspace holds.
+    """Make the project and run it twice. The second release started from the first, and is in the workspace.
 
     Returns:
         The versions of both releases.

@@ -143,7 +143,7 @@ def test_diff_prints_a_table_and_json(store):
 
 
 def test_diff_without_the_tables_tells_the_rest_and_fails(tmp_path):
-    """A release published without features can't be compared by its data; that is said, and is no success."""
+    """A release published without features can't be compared by its data; the output says so, and the command fails."""
     address = str(tmp_path / "store")
     one = publish(tmp_path / "one", address, BEFORE, params={"a": 1})
     two = publish(tmp_path / "two", address, AFTER, params={"a": 2}, with_features=False)

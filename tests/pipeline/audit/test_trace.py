@@ -121,7 +121,7 @@ def test_trace_skips_row_groups_by_their_statistics(tmp_path, monkeypatch):
 
 
 def test_trace_prints_lines_and_json(store):
-    """Both tell which channel means what."""
+    """Both show the releases that channels point to."""
     told = CliRunner().invoke(app, ["trace", "--speaker", "toy_ada", "--store", store[0]])
     assert told.exit_code == 0
     assert "speaker toy_ada: in 2 of 3 releases" in told.output
@@ -203,7 +203,7 @@ def project(tmp_path, monkeypatch):
 
 
 def test_exclude_adds_a_line_and_says_which_releases_hold_the_speaker(store, project):
-    """Git shows one line more; what comes next is told."""
+    """Git shows one more line, and the output names the next step."""
     asked = ["exclude", "--speaker", "toy_ada", "--reason", "consent withdrawn", "--store", store[0]]
     told = CliRunner().invoke(app, asked)
     assert told.exit_code == 0

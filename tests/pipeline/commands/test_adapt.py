@@ -153,7 +153,7 @@ def test_adapt_holds_out_sentences_of_the_speaker(adapted):
 
 
 def test_adapt_compares_before_and_after(adapted):
-    """The parent and what came of it say the same sentences; the page's figures stand in the answer."""
+    """The parent and the adapted release speak the same sentences; the output has the page's figures."""
     metrics = json.loads(Path("reports/metrics.json").read_text())
     assert metrics["speech"].keys() >= {"parent", "synthesized", "ground_truth"}
     assert f"{100 * metrics['speech']['parent']['cer']:.1f} % ->" in adapted.output
@@ -271,7 +271,7 @@ def test_adapt_outside_a_project_says_where_to_run(tmp_path, monkeypatch):
 
 
 def test_graph_that_fails_is_told_with_how_to_go_on(project, tmp_path, monkeypatch):
-    """What the stage said stands above; `dvc repro` goes on."""
+    """The stage's output is above; `dvc repro` continues."""
     monkeypatch.setattr(command.subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=255))
     answer = run("--release", "store@stable", "--speech", write_speech(tmp_path / "me"), "--steps", 5)
     assert isinstance(answer.exception, AdaptationError)

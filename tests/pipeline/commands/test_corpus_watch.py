@@ -172,7 +172,7 @@ def test_what_can_t_be_looked_at_is_one_line(look, capsys, url, arguments, code,
 
 
 def test_hash_lists_of_both_kinds_are_read():
-    """As md5sum and sha256sum write them, whatever else stands around."""
+    """The lines are as md5sum and sha256sum write them; other lines are ignored."""
     text = f"# comment\n{MD5}  ./a.tar.gz\n{SHA256} *dir/b c.tar.gz\nnot a line\n"
     assert parse_hash_list(text) == {"a.tar.gz": MD5, "b c.tar.gz": SHA256}
 

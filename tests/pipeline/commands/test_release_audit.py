@@ -69,7 +69,7 @@ def test_changed_file_of_the_remote_is_named(audit, made):
 
 
 def test_release_without_a_tag_is_audited_in_the_store(audit, made, monkeypatch, tmp_path):
-    """A person has published it: only the store is at hand, so nothing differs and not all is seen."""
+    """A person has published it: only the store can be read, so nothing differs and not all is seen."""
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "empty.git"], check=True)
     monkeypatch.setenv("PEEWEE_REPOSITORY", str(tmp_path / "empty.git"))
     code, report, said = audit()
@@ -87,7 +87,7 @@ def verify(folder, store, **environment):
 
 
 def test_checkout_without_lock_and_remote_has_not_seen_the_run_and_says_how(made, tmp_path, monkeypatch):
-    """After a retrain by a scheduler nothing is at hand and nothing differs. With the runs' remote all is seen."""
+    """After a retrain by a scheduler, nothing can be read and nothing differs. With the runs' remote, all is seen."""
     monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", made / "origin.git", clone], check=True)

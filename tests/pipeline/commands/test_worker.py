@@ -251,7 +251,7 @@ def test_plan_holds_a_commit_though_the_branch_moves_on(project):
 
 
 def test_seal_twice_is_sealing_once(project):
-    """Again, and by another worker that never heard of the first."""
+    """The second call is by the same worker, and by another one that does not know the first."""
     references = project.references()
     first = project.must("seal", "--run", "first")
     (Path(project.remote) / "runs/first/sealed.json").unlink()

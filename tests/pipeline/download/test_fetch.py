@@ -291,7 +291,7 @@ def test_md5_may_be_unknown(original, places):
 
 
 def test_part_of_another_archive_is_not_continued(original, places):
-    """params.yaml was edited in between: the sidecar tells."""
+    """params.yaml was edited in between: the second file of the part shows it."""
     other = archive(14, 700_000)
     with serving(lambda x: x.serve(other, upto=5000 if x.number == 0 else None)) as server:
         with pytest.raises(UnreachableError):

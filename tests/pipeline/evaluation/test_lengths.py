@@ -42,7 +42,7 @@ def test_sentences_are_running_words_of_the_texts_and_the_same_for_the_same_seed
 
 
 class Reader:
-    """Reads each text in as many frames as it was told, and looks at one symbol a step or all the time at the first."""
+    """Reads each text in a given number of frames; its attention is on one symbol a step, or always on the first."""
 
     def __init__(self, frames, truncated=(), straying=()):
         self.frames, self.truncated, self.straying = frames, truncated, straying

@@ -23,7 +23,7 @@ def test_nothing_heard_is_all_wrong():
 
 
 def test_recognizer_hears_each_utterance_as_if_it_were_the_first():
-    """A decoder that adapts to what it heard would make results depend on order and on the number of workers."""
+    """If the decoder adapted to earlier utterances, results would depend on order and on the number of workers."""
     rng = np.random.default_rng(0)
     t = np.arange(24_000) / 24_000
     buzz = (0.3 * np.sign(np.sin(2 * np.pi * 150 * t)) * (1 + np.sin(8 * t)) * rng.random(24_000)).astype(np.float32)

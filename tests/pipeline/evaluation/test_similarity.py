@@ -19,7 +19,7 @@ def buzz(pitch, seconds=2.5, rate=16_000, seed=0):
 
 
 def test_embedding_is_resemblyzers_own(verifier):
-    """Our mel stands in for librosa's: the embedding must not tell."""
+    """Our mel replaces librosa's; the embedding must be the same."""
     from resemblyzer import VoiceEncoder, preprocess_wav
 
     assert verifier_is_installed()

@@ -30,7 +30,7 @@ def info(name=NAME, *, size=4, kind=tarfile.REGTYPE, mode=0o644, link=""):
 
 
 def tar(*members, form=tarfile.PAX_FORMAT, content=b"data"):
-    """Pack members as they are told, sizes and names that no honest writer would write included."""
+    """Pack members exactly as given, also with sizes and names that no correct writer would write."""
     out = io.BytesIO()
     for member in (info("LibriTTS/LICENSE.txt"), *members):
         out.write(member.tobuf(form, "utf-8", "surrogateescape"))
@@ -228,7 +228,8 @@ HEAVY = ("bomb", "million members", "header bloat", "symlink", "parent")
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(name, tmp_path):
-    """The whole stage, alone in a process, so that its peak of memory can be told; seconds of processor time."""
+    """The whole stage, alone in a process, so that its peak of memory can be measured, and its seconds of processor
+    time."""
     kind, make = HOSTILE[name]
     data = make()
     inside = tmp_path / "inside"

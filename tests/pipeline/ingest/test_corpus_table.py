@@ -160,7 +160,7 @@ def test_order_of_members_archives_and_number_of_workers_change_no_byte(tmp_path
 
 
 def test_speakers_are_in_one_split_only(tiny):
-    """Speaker 8 is heard in both archives, so the test split takes all of what they say."""
+    """Speaker 8 is in both archives, so all of their utterances are in the test split."""
     tiny.add("train", corpus_files("train", range(1, 9)))
     tiny.add("dev", {**corpus_files("dev", range(20, 23)), **corpus_files("dev", range(8, 9), 4)})
     tiny.ingest()

@@ -100,7 +100,7 @@ def test_unknown_profile_lists_those_there_are():
 
 
 def test_local_archives_become_sources_with_hashes(tmp_path):
-    """Subsets by their folder, hashes by reading, dev held out as the test split when it stands alone."""
+    """Subsets by their folder, hashes by reading, dev is the test split if there is no test subset."""
     train = archive(tmp_path / "a.tar.gz", "train-clean")
     dev = archive(tmp_path / "b.tar.gz", "dev-clean", n=2)
     sources = archives.local_sources([str(train), str(dev)], "CC0")
@@ -122,7 +122,7 @@ def test_local_archives_with_dev_and_test_need_no_other_speakers():
 
 
 def test_archives_of_the_same_subset_are_told_apart_by_name_and_share_their_speakers(tmp_path):
-    """`a=PATH` names a corpus; equal numbers are one person, whose ids begin alike in all archives at hand."""
+    """`a=PATH` names a corpus; equal numbers are one person, whose ids have the same prefix in all local archives."""
     same = [archive(tmp_path / f"{i}.tar.gz", "train") for i in range(3)]
     found = archives.local_sources([f"one={same[0]}", f"two={same[1]}", str(same[2])], "CC0")
     assert [Source.model_validate(source).archive_name for source in found] == [

@@ -111,7 +111,7 @@ def test_description_is_valid_for_mlcroissant(place):
 
 
 def test_utterances_are_read_from_the_store_and_checked(place):
-    """From where the description stands in a release, with no setting and no download."""
+    """The description is read at its place in a release, without settings or downloads."""
     records = list(load(place.croissant).records("utterances"))
     assert len(records) == N_ROWS
     expected = tables.iter_rows(place.features / "utterances.parquet")

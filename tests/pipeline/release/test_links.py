@@ -237,7 +237,7 @@ def test_command_that_fails_writes_no_link(project, repository):
 
 
 def test_of_several_processes_only_the_first_writes_the_link(project, repository):
-    """Torchrun tells each its rank."""
+    """Torchrun gives each process its rank."""
     assert run_download(project, repository, RANK="1").returncode == 0
     assert not (project / "links").exists()
     assert run_download(project, repository, RANK="0").returncode == 0

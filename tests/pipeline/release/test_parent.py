@@ -1,4 +1,4 @@
-"""What bundle tells of the release that training started from."""
+"""bundle's record of the release that training started from."""
 
 import json
 import shutil
@@ -42,7 +42,7 @@ def links():
 
 
 def test_parent_is_told_with_its_corpora_and_its_own_parent(fetched):
-    """By what was fetched, and by nothing that a store may have become since."""
+    """The record is made from the fetched files, and not from the store, which may have changed since."""
     shutil.rmtree("store")
     parent = read_parent(fetched, links())
     assert parent is not None
@@ -65,7 +65,7 @@ def test_release_that_gave_no_weights_is_no_parent(fetched):
 
 @pytest.mark.parametrize("path", [RECORD, RELEASE / MANIFEST])
 def test_files_other_than_were_fetched_are_refused(fetched, path):
-    """The link of `fetch_base` tells."""
+    """The link of `fetch_base` shows it."""
     told = links()
     path.write_text(path.read_text() + " ")
     with pytest.raises(BundleError, match=f"{path}: expected sha256"):

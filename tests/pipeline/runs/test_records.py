@@ -96,7 +96,7 @@ def test_run_id_can_be_a_folder_and_a_branch(given, name):
 
 
 def test_long_run_ids_stay_different():
-    """They are cut, and told apart by a hash."""
+    """They are cut, and a hash keeps them different."""
     first, second = clean_run_id("x" * 200 + "1"), clean_run_id("x" * 200 + "2")
     assert first != second
     assert len(first) == 100

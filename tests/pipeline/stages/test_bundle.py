@@ -141,7 +141,7 @@ def test_card_says_plainly_that_the_corpus_is_synthetic(project):
 
 
 def products(path):
-    """Hash what stands at a path, one file after the other."""
+    """Hash the files at a path, one after the other."""
     found = [file for file in Path(path).rglob("*") if file.is_file()] if Path(path).is_dir() else [Path(path)]
     return {str(file): hash_file(file) for file in found}
 

@@ -396,7 +396,7 @@ def test_trained_vocoder_is_held_against_griffin_lim():
 
 
 def hear_with_encoder():
-    """Embeddings of the corpus as the encoder that stands in `models` gives them, in place of made-up ones."""
+    """Embed the corpus with the encoder in `models`, instead of invented embeddings."""
     encoder = load_encoder(Path("models/encoder"))
     rows = []
     for shard in tables.shards(Path("data/corpus")):
@@ -475,7 +475,7 @@ def test_cloning_of_unseen_speakers_stands_between_its_bounds_on_the_page():
 
 
 def test_metric_is_added_by_one_line_of_the_table(monkeypatch, tmp_path):
-    """With its measure at hand, a line is enough for page, card, comparison, `make repro` and `release list`."""
+    """If its measure exists, a line is enough for page, card, comparison, `make repro` and `release list`."""
     added = Metric(
         key="seconds", name="mean length", short="LENGTH", unit="", decimals=2, better="lower", mean_of="duration_s",
         places=("page", "card", "comparison", "list"), headlines=("speech.synthesized",),

@@ -20,7 +20,7 @@ from tests.peewee_model.releases import write_release
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """A project with a store of one release, which `stable` means; its version."""
+    """A project with a store of one release, to which `stable` points; its version."""
     monkeypatch.chdir(tmp_path)
     version = write_release(tmp_path / "made")
     open_store("store").publish(tmp_path / "made", "stable", "for a test")
@@ -52,7 +52,7 @@ def test_without_a_release_there_is_a_record_that_says_so(published):
 
 
 def test_channel_is_refused_and_the_version_it_means_is_told(published):
-    """Else the same parameters would make another release tomorrow."""
+    """Otherwise the same parameters could make another release tomorrow."""
     name_base("store@stable")
     with pytest.raises(ConfigError, match=f"a channel.*store@{published}"):
         fetch_base()

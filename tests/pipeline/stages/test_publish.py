@@ -22,7 +22,7 @@ FAILED = '{"passed": false, "failures": ["eer is 0.4, the gate asks for <= 0.1"]
 
 
 def sign():
-    """Describe what stands in `release` by its manifest, and return the version."""
+    """Write the manifest of `release`, and return the version."""
     folder = Path("release")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     models = {name: {"mel": {}} for name in ("encoder", "synthesizer", "vocoder")}
@@ -143,7 +143,7 @@ def test_two_releases_of_the_same_tables_share_one_upload(version):
 
 
 def test_release_is_signed_where_a_key_is_given(monkeypatch, version):
-    """The signature is there before the channel means the release, and changes no version; once is enough."""
+    """The signature is in the store before the channel points to the release. It changes no version; one is enough."""
     key, public_key = Path("key.pem"), Path("key.pub")
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key], check=True)
     subprocess.run(["openssl", "ec", "-in", key, "-pubout", "-out", public_key], check=True, capture_output=True)

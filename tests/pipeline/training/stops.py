@@ -1,4 +1,4 @@
-"""A learner that is told to stop in the middle, as a spot machine is."""
+"""A learner that receives SIGTERM in the middle, as on a spot machine."""
 
 import os
 import signal

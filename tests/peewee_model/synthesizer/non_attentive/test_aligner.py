@@ -99,7 +99,8 @@ def test_shares_of_a_padded_batch_by_hand():
 
 
 def test_aligner_learns_how_long_sounds_last():
-    """Six sounds of 2 to 7 steps, to within one or so: it sees a step to each side; nobody tells it where one ends."""
+    """Six sounds of 2 to 7 steps, to within one or so: it sees a step to each side, and has no label of a sound's
+    end."""
     config = small_config("non_attentive", aligner_channels=32, aligner_dim=16)
     sounds, lasting = 2 * torch.randn(7, 8, 1), torch.tensor([0, 2, 3, 4, 5, 6, 7])
     embedding = torch.nn.Embedding(7, 16)

@@ -30,7 +30,7 @@ def test_padding_changes_nothing_that_is_drawn_of_recordings(reduction_factor):
     batch = make_batch([6, 4, 1], [27, 31, 5])
     batch["mel"] = torch.nn.functional.pad(batch["mel"], (0, 7))
     valid = torch.arange(38) < batch["mel_lengths"][:, None, None]
-    batch["mel"] = batch["mel"].masked_fill(~valid, 1e3)  # whatever stands there
+    batch["mel"] = batch["mel"].masked_fill(~valid, 1e3)  # any value
     batch["tokens"][1, 4:] = 7
     together = model(**batch)
     for index in range(3):

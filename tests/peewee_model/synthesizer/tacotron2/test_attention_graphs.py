@@ -118,7 +118,7 @@ def test_graphs_are_for_cuda_alone(monkeypatch):
 
 
 class Launches(TorchDispatchMode):
-    """Counts operations that a GPU would be told of: all but views and allocations."""
+    """Counts operations that would be launched on a GPU: all but views and allocations."""
 
     def __init__(self):
         super().__init__()
@@ -147,7 +147,7 @@ def launches(n_steps):
 
 
 def test_steps_read_no_value_and_are_few_launches():
-    """A graph can hold nothing that waits for the device; docs/adr/0008 tells how many kernels a step is."""
+    """A graph can't contain an operation that waits for the device; docs/adr/0008 has the number of kernels a step."""
     one, three = launches(1), launches(3)
     assert [(more - less) / 2 for more, less in zip(three, one, strict=True)] == [24, 22]
     assert one[0] == 24

@@ -113,7 +113,7 @@ def test_padding_changes_nothing_in_evaluation(make_config, reduction_factor):
     batch = make_batch([9, 4, 1], [11, 26, 5])
     batch["mel"] = batch["mel"].masked_fill(
         torch.arange(26) >= batch["mel_lengths"][:, None, None], 1e3
-    )  # whatever stands at padding
+    )  # any value at padding
     batch["tokens"][1, 4:] = 7
     together = model(**batch)
     for index in range(3):
@@ -317,7 +317,8 @@ def test_mixed_precision_trains_and_stays_near_full_precision(make_config):
 
 
 def test_frame_that_is_not_told_can_not_be_heard(make_config):
-    """With all frames left out a prediction is the text's and the voice's; with half of them, it hears the others."""
+    """With all frames left out, a prediction depends on text and voice alone; with half of them, also on the other
+    frames."""
     torch.manual_seed(0)
     model = Tacotron2(make_config()).eval()
     batch = make_batch([6, 4], [12, 9])

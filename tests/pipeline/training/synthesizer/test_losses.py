@@ -80,7 +80,7 @@ def test_guided_attention_follows_each_items_own_diagonal():
 
 
 def test_padding_adds_nothing_to_the_loss():
-    """Whatever stands at padding, in the output or in the target; its gradient is zero."""
+    """This is true for any value at padding, in the output or in the target; its gradient is zero."""
     output, mel = make_output(1, 3, 7, 4, 5), torch.randn(1, 3, 7)
     alone = loss_of(output, mel, [7], [5])
     pads = ((0, 6), (0, 6), (0, 3), (0, 4, 0, 3))

@@ -97,7 +97,8 @@ def test_parts_have_the_gradient_of_the_whole_batch(speech, undisturbed, small_d
 
 
 def test_judge_that_runs_out_of_memory_is_taught_in_parts(speech, undisturbed, monkeypatch):
-    """Also where it fails while it is asked, between its own backward pass and the synthesizer's."""
+    """Also if it fails while it computes the synthesizer's loss, between its own backward pass and the
+    synthesizer's."""
     wanted = judged(undisturbed, from_step=0)
     losses, gradients = step(make(wanted))
     forward, calls = MelDiscriminator.forward, []
@@ -110,7 +111,7 @@ def test_judge_that_runs_out_of_memory_is_taught_in_parts(speech, undisturbed, m
 
     monkeypatch.setattr(MelDiscriminator, "forward", limited)
     found, parts = step(make(wanted))
-    assert len(calls) == 6  # taught and asked: whole, which failed, and two halves
+    assert len(calls) == 6  # trained and used: as a whole, which failed, and in two halves
     assert found == pytest.approx(losses, rel=1e-5)
     for name, gradient in gradients.items():
         torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
