@@ -7,6 +7,7 @@ Values of a Secret on a cluster are environment variables here. See docs/kubeflo
 
 import copy
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -74,7 +75,12 @@ def run_here(outputs: str, **parameters: Any) -> Retrained:
         RuntimeError: If a step fails.
     """
     local.init(runner=local.SubprocessRunner(use_venv=False), pipeline_root=outputs)
-    task = connect(processes)(**parameters)
+    python = sys.executable
+    sys.executable = shlex.quote(python)  # Kubeflow's runner writes the path into a shell's text as it is
+    try:
+        task = connect(processes)(**parameters)
+    finally:
+        sys.executable = python
     return Retrained(commit=task.outputs["commit"], version=task.outputs["version"])
 
 

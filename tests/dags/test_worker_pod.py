@@ -42,12 +42,12 @@ task = WorkerPod(
     task_id="t", module="m", arguments=["run"], environment={{"PEEWEE_STORE": "s"}}, grace_s=1, deadline_s=60, gpu=0,
     cpu=1, memory="1Gi", settings=KubernetesSettings(image="i", in_cluster=False),
 )
-ended = k8s.V1ContainerState(terminated=k8s.V1ContainerStateTerminated(exit_code=code, message="what it said"))
 waiting = k8s.V1ContainerState(waiting=k8s.V1ContainerStateWaiting(reason="x"))
 sidecar = k8s.V1ContainerState(terminated=k8s.V1ContainerStateTerminated(exit_code={sidecar}))
 def status(name, state):
     return k8s.V1ContainerStatus(name=name, state=state, image="i", image_id="i", ready=False, restart_count=0)
-statuses = [status("airflow-xcom-sidecar", sidecar), status("base", waiting if code is None else ended)]
+ended = lambda: k8s.V1ContainerState(terminated=k8s.V1ContainerStateTerminated(exit_code=code, message="what it said"))
+statuses = [status("airflow-xcom-sidecar", sidecar), status("base", waiting if code is None else ended())]
 pod = k8s.V1Pod(
     metadata=k8s.V1ObjectMeta(name="p", namespace="n", annotations={{}}, labels={{}}),
     spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")]),

@@ -29,7 +29,7 @@ SITUATIONS = {
         f"export TMPDIR=/mnt OUT=/dev/null && {READ_ONLY}",
     ),
     "user without a name, no HOME": ("-U --map-user=54321 --map-group=54321", "unset HOME"),
-    "umask 077": ("-m", "umask 077"),
+    "umask 077": ("-m", "mount -t tmpfs tmpfs /mnt && export HOME=/mnt/home && umask 077"),
 }
 """What `unshare` takes, and what a shell does before the command."""
 
