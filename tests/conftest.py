@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.policy import (  # noqa: F401 - hooks of pytest, which finds them here
+    mark_whole_systems,
     pytest_make_collect_report,
     pytest_runtest_logreport,
     pytest_runtest_makereport,
@@ -31,6 +32,7 @@ def pytest_collection_modifyitems(items):
     assert all((ROOT / name).is_file() for name in LONGEST), "a file of LONGEST has another name now"
     places = {str(ROOT / name): place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(str(item.path), len(places)))
+    mark_whole_systems(items)
     refuse_unmarked(items)
 
 

@@ -20,12 +20,22 @@ FILE_TAKES_AT_MOST_S = 60.0
 It fails nothing, since a machine may be slow or busy."""
 NEEDS_SYSTEM = ("airflow_python",)
 """Fixtures that only tests marked `system` may use: `make test` does not install Airflow."""
+WHOLE_SYSTEMS = {"swift": "an S3 server of several processes", "adapted": "a whole graph, run by DVC"}
+"""Fixtures whose tests are system tests, marked or not."""
 taken_s = defaultdict(float)
 
 
 def pytest_collection_modifyitems(items):
     """What pytest calls where `conftest.py` has no hook of this name."""
+    mark_whole_systems(items)
     refuse_unmarked(items)
+
+
+def mark_whole_systems(items):
+    """Mark each test that uses one of `WHOLE_SYSTEMS`."""
+    for item in items:
+        if WHOLE_SYSTEMS.keys() & item.fixturenames:
+            item.add_marker(pytest.mark.system)
 
 
 def refuse_unmarked(items):

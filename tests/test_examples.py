@@ -121,6 +121,7 @@ def test_encoder_tells_held_out_people_apart(cloner, shared_data):
     assert eer <= 0.025
 
 
+@pytest.mark.system
 def test_it_is_understood_nearly_as_well_as_recordings(cloner, shared_data, held_out):
     """CER of sentences that nothing was trained on: at most 1.5 times that of their recordings by the same vocoder."""
     texts = [text for text, _ in held_out]

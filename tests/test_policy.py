@@ -98,6 +98,14 @@ def test_test_that_needs_airflow_is_a_system_test(run):
     assert run(NEEDS.format(mark="@pytest.mark.system")).returncode == 0
 
 
+@pytest.mark.parametrize("fixture", policy.WHOLE_SYSTEMS)
+def test_test_of_a_whole_system_is_a_system_test(run, fixture):
+    """`make test` starts no such system, whether or not the test is marked."""
+    code = f"import pytest\n\n@pytest.fixture\ndef {fixture}():\n    pass\n\ndef test_it({fixture}):\n    pass\n"
+    assert run(code, "-m", "not system").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    assert run(code, "-m", "system").returncode == 0
+
+
 def test_a_run_without_tests_fails(run):
     """A wrong marker or folder would otherwise look like success; so in parallel."""
     for arguments in ((), PARALLEL):

@@ -14,6 +14,8 @@ from peewee_model.store.store import open_store
 from tests.peewee_model.cloning.test_cloner import make_encoder, make_synthesizer, make_vocoder, voice
 from tests.peewee_model.releases import write_manifest
 
+pytestmark = pytest.mark.system
+
 BUCKET = "voices"
 ADDRESS = f"s3://{BUCKET}/tts"
 

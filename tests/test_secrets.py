@@ -14,6 +14,8 @@ from tests.pipeline.download.hostile_server import serving
 from tests.pipeline.stages.small_project import PARAMS, SOURCE, make_project
 from tests.stand_in_graph import PYTHON, git
 
+pytestmark = pytest.mark.system
+
 PLANTED = {
     "password in an archive's URL": "planted-archive-password",
     "signature in an archive's URL": "planted-url-signature",

@@ -19,6 +19,8 @@ from tests.pipeline.audit import code_project
 from tests.pipeline.audit.code_project import CODE, MADE, fill
 from tests.stand_in_graph import git
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

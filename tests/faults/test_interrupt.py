@@ -20,6 +20,8 @@ import soundfile
 from pipeline.profiles.overlay import yaml_editor
 from tests.peewee_model.releases import write_release
 
+pytestmark = pytest.mark.system
+
 ROOT = Path(__file__).parent.parent.parent
 TTS = [sys.executable, "-m", "peewee_model.cli.main"]
 OWN_START_S = 0.15

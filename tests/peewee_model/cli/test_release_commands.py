@@ -120,7 +120,7 @@ def shelf(request, tmp_path, releases, monkeypatch):
     return shelf
 
 
-both = pytest.mark.parametrize("shelf", ["folder", "swift"], indirect=True)
+both = pytest.mark.parametrize("shelf", ["folder", pytest.param("swift", marks=pytest.mark.system)], indirect=True)
 
 
 @pytest.fixture

@@ -170,6 +170,7 @@ def _fetch(address, barrier):
         open_store(address).fetch("stable")
 
 
+@pytest.mark.system
 def test_five_processes_fill_one_cache(store, cache, bare_release):
     """Each gets a whole release."""
     context = multiprocessing.get_context("spawn")

@@ -154,6 +154,7 @@ def clone(tmp_path):
     return tmp_path
 
 
+@pytest.mark.system
 def test_worker_plans_no_run_whose_parameters_contradict(clone):
     """By the clone's own rules."""
     check_params(clone)

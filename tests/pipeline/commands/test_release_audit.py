@@ -7,6 +7,8 @@ import pytest
 from pipeline.commands.release_audit import main
 from tests.pipeline.audit import audited_project
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):

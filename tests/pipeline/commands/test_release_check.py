@@ -195,6 +195,7 @@ def test_settings_of_this_machine_are_no_fault_of_the_release(
     assert len(history(tmp_path)) == 2
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("requests", [range(1000), range(5, 1000), range(4, 5), range(7, 8), range(11, 12)], ids=str)
 def test_store_that_is_lost_midway_rolls_nothing_back(moto, moto_bucket, capsys, monkeypatch, tmp_path, requests):
     """A real server, behind a proxy that drops connections: for good, or once, so that a rollback could be written."""
@@ -278,6 +279,7 @@ def test_release_of_another_kind_is_not_judged(released, capsys, tmp_path):
     assert history(tmp_path)[-1] == ("publish", plain)
 
 
+@pytest.mark.system
 def test_store_out_of_reach_rolls_nothing_back(capsys, monkeypatch):
     """It says nothing about the release; to be tried again."""
     for name, value in {

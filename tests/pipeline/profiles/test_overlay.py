@@ -181,6 +181,7 @@ def test_local_refuses_what_is_not_libritts_layout(tmp_path):
         archives.local_sources(same, "mine")
 
 
+@pytest.mark.system
 def test_command_merges_local_archives_into_the_parameters(params, tmp_path):
     """As the README has it; a second time there is nothing to change, and a slip is one line and exit code 2."""
     train = archive(tmp_path / "train-clean.tar.gz", "train-clean")

@@ -55,6 +55,7 @@ def test_address_is_split_from_the_folder_and_shown_without_secrets():
     assert shown(f"{url}#subdirectory=a") == "https://***@host/voices.git?***#subdirectory=a"
 
 
+@pytest.mark.system
 def test_run_of_a_project_in_a_subfolder(tmp_path):
     """Planned with a changed parameter, run, sealed: all in the folder, and nothing beside it changes."""
     project = make_project(tmp_path, str(tmp_path / "remote"))

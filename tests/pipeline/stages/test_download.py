@@ -59,6 +59,7 @@ def test_stage_names_the_key_when_params_are_wrong(project):
         download()
 
 
+@pytest.mark.system
 def test_dvc_keeps_what_is_right_and_fetches_the_rest(project):
     """Under `persist: true` an added source fetches itself only, and a lost archive is brought back."""
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"download": STAGE}}))

@@ -12,6 +12,8 @@ from tests.pipeline.training.encoder.test_learner import MELS, params
 from pipeline.training.encoder.learner import EncoderLearner
 from pipeline.training.loop.loop import train
 from peewee_model.networks.weights import save_model
+
+pytestmark = pytest.mark.system
 learner = EncoderLearner(MELS, params())
 encoder = learner.modules["encoder"]
 history = train(learner, params().training.schedule, "run")
