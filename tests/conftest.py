@@ -23,6 +23,8 @@ LONGEST = (
     "tests/dags/test_kubeflow_local.py",
     "tests/pipeline/commands/test_worker.py",
     "tests/test_dvc.py",
+    "tests/pipeline/stages/test_evaluate.py",
+    "tests/pipeline/stages/test_train_vocoder.py",
 )
 """Files that take longest: they begin first, so that at the end no processor waits for one of them."""
 

@@ -15,10 +15,11 @@ stages:
     deps: [make.py]
     outs: [report.json, models]
 """
+pytestmark = pytest.mark.system
+
 MAKE = """
 from pathlib import Path
 
-pytestmark = pytest.mark.system
 Path("report.json").write_text('{"eer": 0.1}')
 for number in range(3):
     path = Path(f"models/part-{number}.bin")

@@ -14,6 +14,8 @@ from dags.graph import Needs, load_graph
 from dags.kubeflow_step import step_inputs, worker_arguments
 from tests.closure import ROOT
 
+pytestmark = pytest.mark.system
+
 SETTINGS = (ROOT / "infra/kubeflow/settings.json").read_text()
 REQUEST = {"profile": "mini", "revision": "main", "overrides": '{"seed": 1, "gate.x": "y z"}', "reason": "a 'b' \"c\""}
 PLACES = {"repository": "https://host/r.git", "remote": "s3://b/work", "store": "s3://b/releases"}

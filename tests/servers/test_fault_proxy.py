@@ -6,6 +6,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError, IncompleteRe
 from tests.servers import fault_proxy
 from tests.servers.fault_proxy import Fault
 
+pytestmark = pytest.mark.system
+
 ONCE = {"retries": {"total_max_attempts": 1, "mode": "standard"}}
 
 

@@ -16,6 +16,8 @@ from botocore.exceptions import ClientError
 
 from tests.servers import s3
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(params=["swift", "moto"])
 def server(request):

@@ -1,9 +1,11 @@
 import subprocess
 import sys
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
+pytestmark = pytest.mark.system
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -13,7 +15,6 @@ from pipeline.training.encoder.learner import EncoderLearner
 from pipeline.training.loop.loop import train
 from peewee_model.networks.weights import save_model
 
-pytestmark = pytest.mark.system
 learner = EncoderLearner(MELS, params())
 encoder = learner.modules["encoder"]
 history = train(learner, params().training.schedule, "run")
