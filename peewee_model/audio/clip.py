@@ -26,12 +26,12 @@ REASONS = {
     "truncated": "the sizes in the header and the file's own differ, or decoding ends early",
     "empty": "no bytes, or no samples",
     "too_many_channels": "more channels than a recording of a voice has",
-    "too_long": "longer than the caller's limit, or than memory allows; told by the header, before decoding",
+    "too_long": "longer than the caller's limit, or than memory allows; known from the header, before decoding",
     "too_short": "too few samples to hold a sound, or shorter than the caller's limit",
     "wrong_rate": "a sample rate no recorder has, or below the caller's limit",
     "non_finite": "NaN or infinity among the samples",
     "out_of_range": "amplitudes far beyond full scale",
-    "clipped": "a good part of the samples stands flat at full scale",
+    "clipped": "a good part of the samples is flat at full scale",
     "dc_offset": "the mean is so far from zero that the voice had no room",
     "cancelled": "channels are in antiphase: their average is nearly nothing",
     "silent": "no sound above -80 dB of full scale",
@@ -109,7 +109,7 @@ def decode_flac(data: bytes) -> Clip:
     try:
         samples, sample_rate = soundfile.read(io.BytesIO(data), dtype="float32")
     except soundfile.LibsndfileError as error:
-        message = f"FLAC can't be decoded: {error.error_string}; restore the table it stands in"
+        message = f"FLAC can't be decoded: {error.error_string}; restore the table that holds it"
         raise AudioError("unreadable", message) from None
     if samples.ndim != 1 or len(samples) == 0:
         raise AudioError("unreadable", f"FLAC of shape {samples.shape} where one channel is expected")

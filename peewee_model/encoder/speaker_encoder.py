@@ -59,7 +59,7 @@ class SpeakerEncoder(nn.Module):
             Wan et al. 2018, arXiv:1710.10467, section 2.1.
         """
         if mel.dim() != 3 or mel.shape[1] != self.config.mel.n_mels:
-            raise ShapeError(f"the encoder hears (B, {self.config.mel.n_mels}, T) mels, not {tuple(mel.shape)}")
+            raise ShapeError(f"the encoder takes (B, {self.config.mel.n_mels}, T) mels, not {tuple(mel.shape)}")
         mean = mel.mean(dim=2, keepdim=True) if self.config.normalize == "utterance" else self.mel_mean[:, None]
         return F.normalize(self.network((mel - mean) / self.mel_std[:, None]), dim=1)
 

@@ -91,7 +91,7 @@ def load_weights(folder: Path, module: nn.Module) -> None:
     expected = module.state_dict()
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in tensors or name not in expected:
-            side = "is missing from" if name not in tensors else "is unknown, but stands in"
+            side = "is missing from" if name not in tensors else "is unknown, but is in"
             raise ShapeError(f"tensor {name} {side} {path}; weights and config.json are not of one model")
         if tensors[name].shape != expected[name].shape:
             raise ShapeError(

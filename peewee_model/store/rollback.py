@@ -47,13 +47,13 @@ def version_after_rollback(history: Sequence[Numbered], version: str | None, cha
         if before := version_before(history):
             return before
         raise ReleaseError(
-            f"{address}: channel {channel} meant nothing before {current}; publish or promote another release"
+            f"{address}: channel {channel} pointed to nothing before {current}; publish or promote another release"
         )
     if version == current:
-        raise ReleaseError(f"{address}: channel {channel} means {version} already; name another version")
+        raise ReleaseError(f"{address}: channel {channel} points to {version} already; name another version")
     if version not in {numbered.entry.version for numbered in history}:
         raise ReleaseNotFoundError(
-            f"{address}: channel {channel} never meant {version}; to make it mean that, use "
+            f"{address}: channel {channel} never pointed to {version}; to point it there, use "
             f"`peewee-tts release promote {version} --channel {channel}`"
         )
     return version

@@ -48,9 +48,9 @@ class S3Backend(S3Objects):
         for _ in range(RACES):
             if (winners := self._race()) != 1:
                 raise ReleaseError(
-                    f"{self.address}: {RACERS} writers raced to create one object, and {winners} were told that they "
-                    "had: its put-if-absent is not atomic, and two publishers could undo each other. Use a store where "
-                    f"it is; or, if nobody else ever publishes here, set {environment.SINGLE_PUBLISHER.name}=1"
+                    f"{self.address}: {RACERS} writers raced to create one object, and {winners} were "
+                    "confirmed: its put-if-absent is not atomic, and two publishers could undo each other. Use a store "
+                    f"where it is; or, if nobody else ever publishes here, set {environment.SINGLE_PUBLISHER.name}=1"
                 )
         self._is_trusted = True
 

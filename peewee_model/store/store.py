@@ -199,7 +199,7 @@ class Store:
         current = self.resolve(channel)
         if current != version:
             logger.warning(
-                "release=%s channel=%s means=%s; somebody set it so since, it stays", version, channel, current
+                "release=%s channel=%s points_to=%s; somebody set it since, so it stays", version, channel, current
             )
         return version, numbered
 

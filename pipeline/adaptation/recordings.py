@@ -94,7 +94,7 @@ def _of_metadata(path: Path) -> Iterator[tuple[str, tuple[str, bool]]]:
         if not name or not 1 <= len(texts) <= 2:
             raise SpeechError(f"{path}, line {number}: {line[:60]!r} is not of the form name|text or name|text|text")
         if name in seen:
-            raise SpeechError(f"{path}, line {number}: {name} stands there twice; keep one")
+            raise SpeechError(f"{path}, line {number}: {name} is there twice; keep one")
         seen.add(name)
         normalized = len(texts) == 2 and bool(texts[1].strip())
         yield name, (texts[1] if normalized else texts[0], normalized)

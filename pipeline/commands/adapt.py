@@ -35,7 +35,7 @@ def command(
     ],
     steps: Annotated[int, typer.Option(min=1, help="Steps of the synthesizer's training.")],
     vocoder_steps: Annotated[int, typer.Option(min=0, help="Steps of HiFi-GAN's; 0 keeps it.")] = 0,
-    channel: Annotated[str, typer.Option(help="What is to mean the new release.")] = "adapted",
+    channel: Annotated[str, typer.Option(help="The channel that will point to the new release.")] = "adapted",
     speaker: Annotated[
         str | None, typer.Option(help="What to call the speaker of a folder; a hash if not given.")
     ] = None,
@@ -93,7 +93,7 @@ def _run_graph() -> None:
     done = subprocess.run([sys.executable, "-m", "dvc", "repro"], env=os.environ | {"PATH": path}, check=False)
     if done.returncode:
         raise AdaptationError(
-            f"`dvc repro` ended with {done.returncode}; what it said stands above. Put that right and run `dvc repro`: "
+            f"`dvc repro` ended with {done.returncode}; its messages are above. Put that right and run `dvc repro`: "
             "it goes on from where it was"
         )
 

@@ -69,7 +69,7 @@ def read_exclusions(path: Path = EXCLUSIONS) -> Exclusions:
                 where = f"{path}, line {lines.line_num}"
                 entry = checked(line, where)
                 if (entry.kind, entry.id) in entries:
-                    raise ExclusionError(f"{where}: {entry.kind} {entry.id} stands there twice; remove one")
+                    raise ExclusionError(f"{where}: {entry.kind} {entry.id} is there twice; remove one")
                 entries[entry.kind, entry.id] = entry
     except FileNotFoundError:
         raise ExclusionError(f"{path} is missing; restore it from git (`git checkout {path}`)") from None

@@ -48,12 +48,12 @@ class Gunzip:
         """Check the rest of the file after the tar's end: zeros, gzip's checksum, no more bytes, the file's hash."""
         while data := self.read(_CHUNK):
             if data.count(0) != len(data):
-                raise self._error("trailing_data", "bytes stand after the end of the tar; pack it anew")
+                raise self._error("trailing_data", "there are bytes after the end of the tar; pack it anew")
         rest = self._zlib.unused_data or self._load()
         if rest.startswith(GZIP):
             raise self._error("concatenated", "a second gzip stream follows the first; pack it anew as one")
         if rest:
-            raise self._error("trailing_data", "bytes stand after the end of the gzip stream; download it again")
+            raise self._error("trailing_data", "there are bytes after the end of the gzip stream; download it again")
         if sha256 and self._hash.hexdigest() != sha256.lower():
             raise self._error(
                 "wrong_hash",

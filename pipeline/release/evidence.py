@@ -97,7 +97,7 @@ def check_entries(entries: Mapping[Path, FileEntry], links: ReleaseLinks) -> Non
     for path, found in entries.items():
         expected = products.get(path.as_posix())
         if expected is None:
-            raise BundleError(f"{path}: no stage's link tells of it; remove it, or run `dvc repro`")
+            raise BundleError(f"{path}: no stage's link lists it; remove it, or run `dvc repro`")
         if found != expected:
             raise BundleError(
                 f"{path}: expected sha256 {expected.sha256}, as the stage that made it wrote down, found "
@@ -142,6 +142,6 @@ def _describe_features(links: ReleaseLinks) -> FeaturesManifest:
             if path == table.as_posix() or path.startswith(f"{table.as_posix()}/")
         }
         if not found:
-            raise BundleError(f"{table}: no stage's link tells of it; run `dvc repro`")
+            raise BundleError(f"{table}: no stage's link lists it; run `dvc repro`")
         files |= {path.removeprefix(f"{DATA}/"): entry for path, entry in found.items()}
     return FeaturesManifest(files=files)

@@ -30,7 +30,7 @@ def read_lineage(stage: str) -> dict[str, StageEntry]:
     try:
         lock = load_yaml(LOCK.read_bytes()) or {}
     except FileNotFoundError:
-        raise LineageError(f"{LOCK} is missing, so nothing tells what the models were made of; {_REMEDY}") from None
+        raise LineageError(f"{LOCK} is missing, so it is not known what the models were made of; {_REMEDY}") from None
     locked = lock.get("stages") or {}
     lineage = {name: _entry(name, stages[name], locked) for name in ancestors(stage, stages)}
     _check_edges(lineage)
@@ -82,7 +82,7 @@ def _edges(name: str, side: str, entry: dict[str, Any], expected: list[str]) -> 
     found = {item["path"]: item for item in entry.get(side, [])}
     for path in sorted(found.keys() ^ set(expected)):
         where = f"{LOCK} but not in dvc.yaml" if path in found else f"dvc.yaml but not in {LOCK}"
-        raise LineageError(f"stage {name}: {path} stands in the {side} of {where}; {_REMEDY}")
+        raise LineageError(f"stage {name}: {path} is in the {side} of {where}; {_REMEDY}")
     return tuple(
         Edge(
             path=path,

@@ -141,7 +141,7 @@ def read_link(stage: str) -> StageLink:
     try:
         link = StageLink.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise LinkError(f"{path} is missing, so nothing tells what {stage} made; {remedy}") from None
+        raise LinkError(f"{path} is missing, so it is not known what {stage} made; {remedy}") from None
     except ValidationError as error:
         raise LinkError(f"{path}: expected a link of format 1, found {_first(error)}; {remedy}") from None
     if link.stage != stage:
@@ -202,7 +202,7 @@ def check_products(stage: str, products: Mapping[str, FileEntry], entry: StageEn
     for path, product in products.items():
         owner = next((out for out in edges if path == out or path.startswith(f"{out}/")), None)
         if owner is None:
-            raise LinkError(f"{link_path(stage)} tells of {path}, which dvc.lock does not; run `dvc repro`")
+            raise LinkError(f"{link_path(stage)} lists {path}, which dvc.lock does not; run `dvc repro`")
         inside[owner].append(product)
     for path, edge in edges.items():
         expected = edge.n_files if edge.n_files is not None else 1, edge.size

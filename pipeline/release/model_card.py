@@ -116,7 +116,7 @@ def _title(
 
 def _descent(parent: ParentEntry) -> str:
     parts = " and ".join([", ".join(parent.parts[:-1]), parent.parts[-1]] if parent.parts[1:] else parent.parts)
-    older = "".join(f", which came of `{release.version}`" for release in parent.line[1:])
+    older = "".join(f", which was made from `{release.version}`" for release in parent.line[1:])
     return (
         f"It was not trained from nothing: its {parts} started from release `{parent.version}`{older} "
         f"(store `{parent.store}`). What that one learned of is listed below."

@@ -31,7 +31,7 @@ def read_parent(params: Mapping[str, Any], links: ReleaseLinks) -> ParentEntry |
     record = json.loads(RECORD.read_text(encoding="utf-8"))
     manifest, version = read_manifest(RELEASE)
     if version != record["version"]:
-        raise BundleError(f"{RECORD} tells of release {record['version']}, {RELEASE} is {version}; run `dvc repro`")
+        raise BundleError(f"{RECORD} names release {record['version']}, but {RELEASE} is {version}; run `dvc repro`")
     return ParentEntry(
         version=version,
         store=masked(record["store"]),

@@ -217,7 +217,7 @@ def _files(where: str, descriptors: Iterable[Any]) -> dict[str, str]:
         if digests.keys() != {"sha256"} or descriptor.uri:
             raise ProvenanceError(f"{PROVENANCE}: {where} {descriptor.name!r} is not named by SHA-256 alone; {_REMEDY}")
         if check_name(descriptor.name) or descriptor.name in (MANIFEST, PROVENANCE) or descriptor.name in found:
-            raise ProvenanceError(f"{PROVENANCE}: {where} {descriptor.name!r} can't stand there; {_REMEDY}")
+            raise ProvenanceError(f"{PROVENANCE}: {where} {descriptor.name!r} can't be there; {_REMEDY}")
         found[descriptor.name] = digests["sha256"]
     return found
 

@@ -48,8 +48,8 @@ def _fetch(named: str, target: Path) -> tuple[str, str]:
         # A channel may point to another release later, but the stage's result would stay. So a version is required.
         version = store.resolve(reference.selector)
         raise ConfigError(
-            f"params.yaml: base.release is {named!r}, a channel, which may mean another release tomorrow; write the "
-            f"version that it means today: {Reference(reference.address, version)}"
+            f"params.yaml: base.release is {named!r}, a channel, which may point to another release tomorrow; write "
+            f"the version that it points to today: {Reference(reference.address, version)}"
         )
     folder, version = store.fetch(reference.selector)
     shutil.copytree(folder, target)

@@ -56,7 +56,7 @@ class Tokenizer:
         unknown = dict.fromkeys(unit for unit in units if unit not in self._numbers)
         if unknown:
             raise TextError(
-                f"no symbol stands for {describe_characters(unknown)} in {units[:40]!r}; normalise the text first"
+                f"there is no symbol for {describe_characters(unknown)} in {units[:40]!r}; normalise the text first"
             )
         return [self._numbers[unit] for unit in units]
 

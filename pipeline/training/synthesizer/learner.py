@@ -237,7 +237,7 @@ def _check_steps(texts: SpokenTexts, reduction_factor: int) -> None:
     told = f"{n_short} of {len(texts)} training utterances have fewer decoder steps than symbols"
     if n_short > _MOST_SHORT * len(texts):
         raise ConfigError(f"{told}; lower synthesizer.architecture.reduction_factor or mel.acoustic.hop_length")
-    log.warning("%s; they are divided evenly, and teach the aligner nothing", told)
+    log.warning("%s; they are divided evenly, and the aligner learns nothing from them", told)
 
 
 def _to(batch: SynthesizerBatch, device: torch.device) -> SynthesizerBatch:

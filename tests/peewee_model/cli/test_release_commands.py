@@ -380,7 +380,7 @@ def test_rollback_goes_further_back_each_time_and_stops_at_the_first(shelf):
         entry = shelf.json("rollback", "--channel", "stable", "--reason", "it lisps")
         assert (entry["version"], entry["action"], entry["reason"]) == (expected, "rollback", "it lisps")
         assert shelf.current() == expected
-    refused(shelf.run("rollback", "--channel", "stable", "--reason", "more"), "meant nothing before")
+    refused(shelf.run("rollback", "--channel", "stable", "--reason", "more"), "pointed to nothing before")
     assert [numbered.number for numbered in shelf.store.history("stable")] == [1, 2, 3, 4, 5]
 
 
@@ -391,7 +391,7 @@ def test_rollback_to_a_release_that_the_channel_meant(shelf):
     assert shelf.json("rollback", "--channel", "stable", "--reason", "no, one", "--to", third)["version"] == third
     refused(shelf.run("rollback", "--channel", "stable", "--reason", "no", "--to", third), "already")
     shelf.store.append("beta", second, "promote", "new")
-    refused(shelf.run("rollback", "--channel", "beta", "--reason", "no", "--to", first), "never meant", "promote")
+    refused(shelf.run("rollback", "--channel", "beta", "--reason", "no", "--to", first), "never pointed to", "promote")
 
 
 def test_rollback_of_an_unknown_channel_is_refused(shelf):
@@ -636,7 +636,7 @@ def test_rolling_back_again_and_again_always_ends(tmp_path, releases):
     for version in (versions[0], versions[2], versions[1], versions[0]):
         store.append("stable", version, "promote", "to and fro")
     seen = [store.resolve("stable")]
-    with pytest.raises(ReleaseError, match="meant nothing before"):
+    with pytest.raises(ReleaseError, match="pointed to nothing before"):
         while len(seen) < 20:
             seen.append(store.roll_back("stable", "again").entry.version)
     assert seen == [versions[number] for number in (0, 1, 2, 0, 2, 1, 0)]

@@ -79,7 +79,7 @@ def test_folder_without_recordings_says_so(tmp_path):
     ("line", "problem"),
     [
         ("take00", "line 2: 'take00' is not of the form"), ("a|b|c|d", "not of the form"),
-        ("x|again", "x stands there twice"),
+        ("x|again", "x is there twice"),
     ],
 )  # fmt: skip
 def test_metadata_that_makes_no_sense_is_named_by_its_line(folder, line, problem):

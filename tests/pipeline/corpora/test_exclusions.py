@@ -41,7 +41,7 @@ def test_list_tells_speakers_from_utterances(listed):
         (HEADER + "speaker, a_1,x\n", "line 2: id is ' a_1'; write it, without spaces around it"),
         (HEADER + "speaker,a_1,\n", "line 2: reason is ''"),
         (HEADER + 'speaker,a_1,"two\nlines"\n', r"line 3: reason holds '\\n'"),
-        (HEADER + "speaker,a_1,x\nspeaker,a_2,x\nspeaker,a_1,y\n", "line 4: speaker a_1 stands there twice"),
+        (HEADER + "speaker,a_1,x\nspeaker,a_2,x\nspeaker,a_1,y\n", "line 4: speaker a_1 is there twice"),
         (HEADER + "speaker,a_1,\u202ex\n", "line 2: reason holds .*RIGHT-TO-LEFT OVERRIDE"),
         (HEADER + 'speaker,a_1,"x\n', "line 2: unexpected end of data; correct the quotes"),
         (HEADER + 'speaker,a_1,"x"y\n', "line 2: .*; correct the quotes"),

@@ -179,7 +179,7 @@ def test_link_of_a_file_that_no_output_holds_is_refused(made):
     products = read_and_add(made, "data/tables")  # begins like an output, and is none
     Path("links").mkdir()
     Path("links/ingest.json").write_bytes(StageLink(stage="ingest", products=products).to_bytes())
-    with pytest.raises(LinkError, match=r"tells of data/tables, which dvc\.lock does not"):
+    with pytest.raises(LinkError, match=r"lists data/tables, which dvc\.lock does not"):
         join_links({"ingest": record()})
 
 

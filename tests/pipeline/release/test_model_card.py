@@ -227,7 +227,7 @@ def test_parents_and_what_they_were_made_of_are_credited():
     """Theirs and their parents', each corpus once; their licences count for the release."""
     own = corpus(corpus="adapt", sha256="ef" * 32)
     text = card(own, parent=PARENT)
-    assert f"its encoder and synthesizer started from release `{'a' * 16}`, which came of `{'b' * 16}`" in text
+    assert f"its encoder and synthesizer started from release `{'a' * 16}`, which was made from `{'b' * 16}`" in text
     assert "(store `s3://voices/released`)" in text
     older = text.partition("The release that it started from learned of these too:")[2]
     assert [line.split("]")[0].split("[")[-1].strip("| ") for line in older.splitlines()[4:6]] == [

@@ -75,5 +75,5 @@ def test_files_other_than_were_fetched_are_refused(fetched, path):
 def test_record_of_another_release_is_refused(fetched):
     """Whatever the links say."""
     RECORD.write_text(json.dumps(json.loads(RECORD.read_text()) | {"version": "0" * 16}))
-    with pytest.raises(BundleError, match=f"tells of release {'0' * 16}"):
+    with pytest.raises(BundleError, match=f"names release {'0' * 16}"):
         read_parent(fetched, links())

@@ -290,7 +290,7 @@ def test_file_changed_since_its_stage_made_it_is_refused_by_name(project, path):
 def test_sample_that_no_stage_made_is_refused(project):
     """Everything in a release has a maker."""
     Path("reports/audio/two.wav").write_bytes(b"RIFF")
-    with pytest.raises(BundleError, match=r"reports/audio/two\.wav: no stage's link tells of it"):
+    with pytest.raises(BundleError, match=r"reports/audio/two\.wav: no stage's link lists it"):
         bundle()
 
 
@@ -351,7 +351,7 @@ def test_stale_entries_of_other_stages_are_ignored(project):
         (lambda stages: stages["ingest"]["deps"].pop(), "deps of dvc.yaml but not in dvc.lock"),
         (
             lambda stages: stages["ingest"]["outs"].append({"path": "data/more", "md5": "0", "size": 0}),
-            "data/more stands in the outs of dvc.lock but not in dvc.yaml",
+            "data/more is in the outs of dvc.lock but not in dvc.yaml",
         ),
         (
             lambda stages: stages["ingest"]["outs"][0].update(md5="0123.dir"),
