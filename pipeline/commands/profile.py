@@ -1,5 +1,6 @@
 """`peewee-tts profile NAME`: merge an overlay into params.yaml, and show the difference."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -42,10 +43,14 @@ def command(
         merge(overlay, params_of(pin(str(release)).manifest))
     else:
         overlay = _named_overlay(name, archive or [], licence, base)
-    from pipeline.commands.check_params import check  # imports torch
-
-    difference = apply(overlay, accept=check)
+    difference = apply(overlay, accept=_check)
     typer.echo(difference or f"params.yaml is profile {name} already.")
+
+
+def _check(document: Mapping[str, Any]) -> None:
+    from pipeline.commands.check_params import check  # here, because it imports torch, and most mistakes need none
+
+    check(document)
 
 
 def _named_overlay(name: str, archive: list[str], licence: str, base: str | None) -> dict[str, Any]:

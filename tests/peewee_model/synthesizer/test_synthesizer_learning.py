@@ -111,6 +111,7 @@ def language():
     return Language()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("arch", ["tacotron2", "non_attentive"])
 def test_model_learns_to_read_unseen_texts_in_the_right_voice(make_config, language, arch):
     """Each network, in a few hundred steps."""

@@ -42,15 +42,25 @@ def overlay(name):
     return archives.with_archives(loaded, []) if archives.takes_archives(loaded) else loaded
 
 
+@pytest.fixture(scope="module")
+def profiles_of(repository, tmp_path_factory):
+    """The text of params.yaml with each profile, by its name."""
+    path, found = tmp_path_factory.mktemp("profiles") / "params.yaml", {}
+    for name in profile.names():
+        shutil.copy(repository / "params.yaml", path)
+        profile.apply(overlay(name), path)
+        found[name] = path.read_text()
+    return found
+
+
 @pytest.mark.parametrize("name", profile.names())
-def test_profile_gives_the_same_parameters_whatever_was_there(name, params):
+def test_profile_gives_the_same_parameters_whatever_was_there(name, profiles_of, tmp_path):
     """From mini or from any other profile: what an overlay leaves unsaid would differ."""
-    profile.apply(overlay(name), params)
-    direct = settings(params)
-    for before in profile.names():
-        profile.apply(overlay(before), params)
-        profile.apply(overlay(name), params)
-        assert settings(params) == direct, f"{name} after {before}"
+    path = tmp_path / "params.yaml"
+    for before, text in profiles_of.items():
+        path.write_text(text)
+        profile.apply(overlay(name), path)
+        assert settings(path) == yaml.safe_load(profiles_of[name]), f"{name} after {before}"
 
 
 def test_repository_ships_with_profile_mini(params):

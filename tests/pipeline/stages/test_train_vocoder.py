@@ -340,6 +340,7 @@ def test_fine_tuning_stage_measures_on_the_synthesizer_s_mels(synthesizer):
     assert load_vocoder(Path("models/vocoder")).config.arch == "hifi_gan"
 
 
+@pytest.mark.system
 def test_hifi_gan_overfits_one_batch():
     """The losses can teach it."""
     params = write_params(hifi_gan__training__batch_size=1)
@@ -353,6 +354,7 @@ def test_hifi_gan_overfits_one_batch():
     assert np.mean(losses[-5:]) < 0.2 * losses[0]
 
 
+@pytest.mark.system
 def test_discriminators_learn_to_score_recordings_above_generated_samples():
     """Thirty steps on a batch, and the mean scores of its recordings are above those of what was generated at first."""
     learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, write_params())

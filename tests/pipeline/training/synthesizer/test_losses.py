@@ -130,6 +130,7 @@ def test_config_refuses_a_negative_weight():
         SynthesizerLossConfig.model_validate(LOSS.model_dump() | {"stop_weight": -1.0})
 
 
+@pytest.mark.system
 def test_model_overfits_one_batch():
     """Two random mels, by heart."""
     torch.manual_seed(0)
