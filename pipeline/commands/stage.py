@@ -40,6 +40,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(stage: str) -> None:
-    getattr(importlib.import_module(f"pipeline.stages.{stage}"), stage)()
+    module = importlib.import_module(f"pipeline.stages.{stage}")
+    if "torch" in sys.modules:  # only some stages need it, and it takes a second to import
+        importlib.import_module("peewee_model.networks.device").flush_denormals()
+    getattr(module, stage)()
     if GRAPH.is_file() and os.environ.get("RANK", "0") == "0":  # of several processes (torchrun) the first
         write_link(stage, load_stages()[stage])

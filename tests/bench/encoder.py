@@ -103,8 +103,10 @@ def _measure_step():
     from lightning_fabric import Fabric
     from torch import nn
 
+    from peewee_model.networks.device import flush_denormals
     from pipeline.training.encoder.learner import EncoderLearner, EncoderParams
 
+    flush_denormals()
     _write_mels(Path("mels"))
     learner = EncoderLearner(Path("mels"), EncoderParams.model_validate(_encoder_params()))
     encoder, loss = learner.modules["encoder"], learner.modules["loss"]
@@ -140,9 +142,11 @@ def _measure_embedding(recordings):
     from peewee_model.audio.mel import MelConfig, log_mel
     from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
     from peewee_model.encoder.speaker_encoder import SpeakerEncoder
+    from peewee_model.networks.device import flush_denormals
     from pipeline.profiles.overlay import load_overlay
     from tests.bench.extract import RATE, made_up_voice
 
+    flush_denormals()
     clips = [(clip.samples, clip.sample_rate) for clip in map(read_clip, map(Path, recordings))]
     clips = clips or [(made_up_voice(seed), RATE) for seed in range(N_CLIPS)]
     theirs = VoiceEncoder("cpu", verbose=False)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from peewee_model.networks.device import flush_denormals
 from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
@@ -118,6 +119,7 @@ def _obey_capability():
 def run(n_runs=N_RUNS):
     """Measure all of it on one thread."""
     _obey_capability()
+    flush_denormals()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)

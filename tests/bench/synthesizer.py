@@ -12,6 +12,7 @@ import time
 import torch
 
 from peewee_model.audio.mel import MelConfig
+from peewee_model.networks.device import flush_denormals
 from peewee_model.synthesizer.tacotron2.config import Tacotron2Config, Tacotron2Sizes
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from tests.reference import our_name, torchaudio_tacotron2
@@ -85,6 +86,7 @@ def run(n_runs=N_RUNS):
     Returns:
         Median seconds a step of each, and how many times faster ours is.
     """
+    flush_denormals()
     threads = torch.get_num_threads()
     torch.set_num_threads(N_THREADS)
     torch.manual_seed(0)

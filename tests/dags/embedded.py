@@ -110,12 +110,14 @@ class Airflow:
         self.process = process
         self.where = where
         self.home = Path(where["home"])
+        self.token = ""
 
     def ask(self, method, path, body=None):
         """Ask the API, as the page's user."""
-        login = {"username": self.where["user"], "password": self.where["password"]}
-        token = _request("POST", f"{self.where['url']}/auth/token", login, {})["access_token"]
-        return _request(method, f"{self.where['url']}/api/v2{path}", body, {"Authorization": f"Bearer {token}"})
+        if not self.token:
+            login = {"username": self.where["user"], "password": self.where["password"]}
+            self.token = _request("POST", f"{self.where['url']}/auth/token", login, {})["access_token"]
+        return _request(method, f"{self.where['url']}/api/v2{path}", body, {"Authorization": f"Bearer {self.token}"})
 
     def trigger(self, dag=RETRAIN, **conf):
         """Start a run."""
@@ -191,6 +193,7 @@ class Airflow:
 def airflow(python, home, **environment):
     """Airflow in a folder of its own; nothing of it is left afterwards."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "PEEWEE", "AWS"))}
+    clean["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] = "600"  # no DAG file changes; by default 30 s
     with (home.parent / f"{home.name}.err").open("w") as err:
         process = subprocess.Popen(
             [python, ROOT / "infra/airflow/start.py", "--home", home, "--json"],
