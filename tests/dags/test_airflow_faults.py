@@ -230,7 +230,7 @@ def test_scheduler_killed_in_a_transaction_holds_up_no_run(site, undisturbed):
 
 
 def test_triggers_are_runs_one_at_a_time(site, undisturbed):
-    """T22, five triggers in full: at most one run and one GPU stage at a time; what the first released, the others find."""
+    """T22 (five triggers in full): one run and one GPU stage at a time; the others find what the first released."""
     site.new_place()
     site.linger("")
     (site.trace / "ran").unlink()

@@ -14,9 +14,7 @@ print((tiny * 0.5).count_nonzero().item())
 
 
 def _count(flush):
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT.format(flush=flush)], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", COUNT.format(flush=flush)], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
