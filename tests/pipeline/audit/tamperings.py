@@ -390,7 +390,10 @@ STORE = {
     "entry that is none": (lambda scene: write(scene.entry(1), b"{}"), "channels/stable/00000001.json: "),
 }
 SIGNATURE = {
-    "signature altered": (lambda scene: flip(next((scene.store / "signatures").rglob("*.json"))), "store: signatures/"),
+    "signature altered": (
+        lambda scene: flip(next((scene.store / "signatures" / scene.version).glob("*.json"))),
+        "store: signatures/",
+    ),
     "signature gone": (lambda scene: shutil.rmtree(scene.store / "signatures"), "store: signatures/"),
     "signature of the other release": (
         lambda scene: write(
