@@ -8,7 +8,7 @@ metadata of every shard, so that no second file can contradict the table.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ from pydantic import ValidationError
 
 from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import PeeweeError
+
+Mel = TypeVar("Mel", bound=MelConfig)
 
 _FLOATS = pa.list_(pa.field("element", pa.float32(), nullable=False))
 
@@ -178,17 +180,18 @@ def mel_metadata(config: MelConfig) -> dict[str, Any]:
     return {"mel": config.model_dump(mode="json")}
 
 
-def mel_config(path: Path) -> MelConfig:
+def mel_config(path: Path, kind: type[Mel]) -> Mel:
     """Read the config of the mels that a table contains, or was made from.
 
     Args:
         path: The table's folder, or one Parquet file.
+        kind: `MelConfig`, or `SpeakerMelConfig` for the speaker encoder's.
 
     Raises:
         TableError: If its metadata have no such config.
     """
     try:
-        return MelConfig.model_validate(read_metadata(path).get("mel"))
+        return kind.model_validate(read_metadata(path).get("mel"))
     except ValidationError:
         raise TableError(
             f"{path} does not say which mels it holds; run the stage that writes it (`dvc repro`)"

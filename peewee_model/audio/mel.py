@@ -68,6 +68,14 @@ class MelConfig(BaseModel):
         return self
 
 
+class SpeakerMelConfig(MelConfig):
+    """How a recording is prepared for the speaker encoder (`mel.speaker`); the encoder's release carries it."""
+
+    loudness_lufs: float | None
+    """The recording's mean is taken off, and it is brought to this loudness first: a quiet recording is the same voice.
+    LUFS. None for neither, as in releases before 2026-12."""
+
+
 def mel_frequencies(n_bands: int, f_min: float, f_max: float) -> Float64Array:
     """Divide a range of frequencies evenly on Slaney's mel scale. (n_bands,) in Hz
 

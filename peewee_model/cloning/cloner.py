@@ -8,16 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor, nn
 
 from peewee_model import environment
-from peewee_model.audio.clip import Clip, resample, write_wav
-from peewee_model.audio.mel import log_mel
-from peewee_model.cloning.reference import MAX_REFERENCE_S, MIN_SPEECH_S, Reference, read_recording
+from peewee_model.audio.clip import Clip, write_wav
+from peewee_model.cloning.reference import Reference, embed_reference
 from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
-from peewee_model.errors import AudioError, ConfigError, PeeweeError, TextError
+from peewee_model.errors import ConfigError, PeeweeError, TextError
 from peewee_model.networks.device import flush_denormals
 from peewee_model.release.manifest import read_manifest
 from peewee_model.release.verification import verify_release
@@ -214,32 +212,12 @@ class VoiceCloner:
         )
 
     def embed_voice(self, reference: Reference) -> Tensor:
-        """Embed a voice from all of its clips, weighted by their lengths. (E,)
+        """Embed a voice, as `embed_reference`. (E,)
 
         Raises:
             AudioError: As `clone`.
         """
-        if isinstance(reference, str | bytes | Path | Clip):
-            reference = [reference]
-        mel = self._encoder.config.mel
-        device = next(self._encoder.parameters()).device
-        total = torch.zeros(self._encoder.config.embedding_dim, device=device)
-        speech_s = 0.0
-        for number, source in enumerate(reference, 1):
-            clip = read_recording(source, f"reference {number}")
-            samples = resample(clip.samples, clip.sample_rate, mel.sample_rate)
-            embedding = self._encoder.embed_utterance(torch.from_numpy(log_mel(samples, mel)).to(device))
-            total += clip.duration_s * embedding
-            speech_s += clip.duration_s
-        if speech_s < MIN_SPEECH_S:
-            raise AudioError(
-                "too_short",
-                f"the reference holds {speech_s:.2f} s of speech, silence at its edges not counted; "
-                f"give at least {MIN_SPEECH_S:g} s, better 5 s",
-            )
-        if speech_s > MAX_REFERENCE_S:
-            raise AudioError("too_long", f"the reference holds {speech_s:.0f} s of speech; give at most 10 minutes")
-        return nn.functional.normalize(total, dim=0)
+        return embed_reference(self._encoder, reference)
 
     def _lines(self, text: str, seed: int) -> list[Line]:
         pieces = split_sentences(normalize(text))  # when a long word was cut, a piece may be punctuation alone

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from peewee_model.audio.clip import Clip, read_clip, trim_silence
+from peewee_model.audio.clip import Clip, read_clip, resample, trim_silence
+from peewee_model.audio.speaker_mel import speaker_mel
+from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError
 
 MIN_SPEECH_S = 1.0
@@ -41,6 +45,33 @@ def read_recording(source: Recording, name: str) -> Clip:
     except AudioError as error:
         raise AudioError(error.reason, f"{name}: {error}") from None
     return Clip(samples, clip.sample_rate)
+
+
+def embed_reference(encoder: SpeakerEncoder, reference: Reference) -> Tensor:
+    """Embed a voice from all of its recordings, weighted by their lengths. (E,)
+
+    Raises:
+        AudioError: If a recording can't be used, or all of them hold too little speech or too much.
+    """
+    recordings = [reference] if isinstance(reference, str | bytes | Path | Clip) else reference
+    mel = encoder.config.mel
+    device = next(encoder.parameters()).device
+    total = torch.zeros(encoder.config.embedding_dim, device=device)
+    speech_s = 0.0
+    for number, source in enumerate(recordings, 1):
+        clip = read_recording(source, f"reference {number}")
+        samples = resample(clip.samples, clip.sample_rate, mel.sample_rate)
+        total += clip.duration_s * encoder.embed_utterance(torch.from_numpy(speaker_mel(samples, mel)).to(device))
+        speech_s += clip.duration_s
+    if speech_s < MIN_SPEECH_S:
+        raise AudioError(
+            "too_short",
+            f"the reference holds {speech_s:.2f} s of speech, silence at its edges not counted; "
+            f"give at least {MIN_SPEECH_S:g} s, better 5 s",
+        )
+    if speech_s > MAX_REFERENCE_S:
+        raise AudioError("too_long", f"the reference holds {speech_s:.0f} s of speech; give at most 10 minutes")
+    return nn.functional.normalize(total, dim=0)
 
 
 def _checked(clip: Clip, name: str) -> Clip:

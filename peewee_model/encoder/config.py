@@ -1,10 +1,10 @@
 """Settings of the speaker encoder: the network, its sizes, and how a mel is prepared for it."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from peewee_model.audio.mel import MelConfig
+from peewee_model.audio.mel import SpeakerMelConfig
 
 
 class _Strict(BaseModel):
@@ -131,8 +131,13 @@ class EncoderConfig(_Hearing):
     lstm: LstmSizes | None = None
     tdnn: TdnnSizes | None = None
     ecapa_tdnn: EcapaTdnnSizes | None = None
-    mel: MelConfig
+    mel: SpeakerMelConfig
     """The mels that it was trained on."""
+
+    @field_validator("mel", mode="before")
+    @classmethod
+    def _of_an_older_release(cls, mel: Any) -> Any:
+        return {"loudness_lufs": None} | mel if isinstance(mel, dict) else mel
 
     @model_validator(mode="after")
     def _has_the_sizes_of_its_network(self) -> Self:
@@ -141,7 +146,7 @@ class EncoderConfig(_Hearing):
         return self
 
     @classmethod
-    def of(cls, architecture: EncoderArchitecture, mel: MelConfig) -> Self:
+    def of(cls, architecture: EncoderArchitecture, mel: SpeakerMelConfig) -> Self:
         """Make the config of the network that params.yaml's section chooses."""
         hearing = {name: getattr(architecture, name) for name in _Hearing.model_fields}
         return cls(mel=mel, **hearing, **{architecture.arch: getattr(architecture, architecture.arch)})

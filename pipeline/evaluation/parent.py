@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from peewee_model.audio.clip import decode_flac, resample
-from peewee_model.audio.mel import log_mel
+from peewee_model.audio.speaker_mel import speaker_mel
 from peewee_model.encoder.speaker_encoder import load_encoder
 from pipeline.evaluation.config import SpeechTestConfig
 from pipeline.evaluation.sentences import Reading, Samples, Sentence
@@ -41,7 +41,7 @@ class Parent:
         """
         clips = [decode_flac(recordings[name]) for name in sentence.reference_ids]
         mel = self._encoder.config.mel
-        heard = [log_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel) for clip in clips]
+        heard = [speaker_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel) for clip in clips]
         embeddings = [self._embed(item) for item in heard]
         voice = blend(embeddings, [clip.duration_s for clip in clips])
         samples, reading = self._speaker.say(sentence.utterance_id, sentence.text, voice)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from peewee_model.audio.mel import SpeakerMelConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.networks.device import inference_device
 from pipeline import tables
@@ -24,7 +25,7 @@ def embed_speakers() -> None:
     device = inference_device()
     encoder = load_encoder(ENCODER).to(device)
     rows = [_embed(encoder, row, device) for row in tables.iter_rows(MELS)]
-    config = tables.mel_metadata(tables.mel_config(MELS))
+    config = tables.mel_metadata(tables.mel_config(MELS, SpeakerMelConfig))
     tables.write_shard(SPEAKERS / "utterances.parquet", tables.UTTERANCE_EMBEDDINGS, rows, config, 1024)
     tables.write_shard(SPEAKERS / "speakers.parquet", tables.SPEAKER_EMBEDDINGS, _speakers(rows), config, 1024)
 

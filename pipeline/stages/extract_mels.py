@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from peewee_model.audio.clip import decode_flac, resample
-from peewee_model.audio.mel import Float32Array, MelConfig, log_mel
+from peewee_model.audio.mel import Float32Array, MelConfig, SpeakerMelConfig, log_mel
+from peewee_model.audio.speaker_mel import speaker_mel
 from peewee_model.errors import AudioError
 from pipeline import engine, tables
 from pipeline.params.params import Section, read
@@ -29,7 +30,7 @@ _COLUMNS = ["utterance_id", "speaker_id", "split", "audio"]
 class MelsConfig(Section):
     """The mels that are made of each utterance; each is a table in a folder of this name."""
 
-    speaker: MelConfig
+    speaker: SpeakerMelConfig
     """The mels of the speaker encoder."""
     acoustic: MelConfig
     """The mels of the synthesizer and the vocoder."""
@@ -97,9 +98,13 @@ def _spectra(row: Mapping[str, Any], mels: Mapping[str, MelConfig]) -> dict[str,
         clip = decode_flac(row["audio"])
         rates = {config.sample_rate for config in mels.values()}
         samples = {rate: resample(clip.samples, clip.sample_rate, rate) for rate in rates}
-        return {name: log_mel(samples[config.sample_rate], config) for name, config in mels.items()}
+        return {name: _mel(samples[config.sample_rate], config) for name, config in mels.items()}
     except AudioError as error:
         raise AudioError(error.reason, f"utterance {row['utterance_id']}: {error}") from None
+
+
+def _mel(samples: Float32Array, config: MelConfig) -> Float32Array:
+    return speaker_mel(samples, config) if isinstance(config, SpeakerMelConfig) else log_mel(samples, config)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], spectra: Sequence[Float32Array]) -> pa.Table:

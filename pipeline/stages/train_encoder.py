@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from peewee_model.audio.mel import SpeakerMelConfig
 from peewee_model.encoder.config import EncoderConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.networks.weights import WeightsConfig, save_model
@@ -34,7 +35,7 @@ def train_encoder() -> None:
     params = read(Params)
     start, schedule = params.base.weights_of("encoder"), params.encoder.training.schedule
     if schedule.steps == 0:
-        config = EncoderConfig.of(params.encoder.architecture, tables.mel_config(MELS))
+        config = EncoderConfig.of(params.encoder.architecture, tables.mel_config(MELS, SpeakerMelConfig))
         keep_weights(start, MODEL, SpeakerEncoder(config), config, params.weights.dtype)
         return
     run = f"train_encoder/{fingerprint(params.encoder.model_dump_json(), [MELS, *([start] if start else [])])}"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
+from peewee_model.audio.mel import MelConfig
 from peewee_model.networks.weights import WeightsConfig, save_model
 from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
@@ -62,7 +63,7 @@ def train_synthesizer() -> None:
 
 def _keep(params: Params, start: Path | None) -> None:
     voice = next(tables.iter_rows(SPEAKERS / "utterances.parquet", ["embedding"]))["embedding"]
-    config = synthesizer_config(tables.mel_config(MELS), len(voice), params.synthesizer, params.text)
+    config = synthesizer_config(tables.mel_config(MELS, MelConfig), len(voice), params.synthesizer, params.text)
     keep_weights(start, MODEL, make_synthesizer(config), config, params.weights.dtype)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from peewee_model.audio.mel import log_mel
+from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.networks.device import inference_device
 from peewee_model.networks.weights import WeightsConfig, WeightType, save_model
 from peewee_model.vocoder.factory import make_vocoder
@@ -50,7 +50,7 @@ def train_vocoder() -> None:
         _write_griffin_lim(params.vocoder, start, params.weights.dtype)
     elif params.vocoder.hifi_gan.training.schedule.steps == 0:
         config = HiFiGanConfig(
-            arch="hifi_gan", mel=tables.mel_config(MELS), **params.vocoder.hifi_gan.generator.model_dump()
+            arch="hifi_gan", mel=tables.mel_config(MELS, MelConfig), **params.vocoder.hifi_gan.generator.model_dump()
         )
         keep_weights(start, MODEL, make_vocoder(config), config, params.weights.dtype)
     else:
@@ -60,7 +60,7 @@ def train_vocoder() -> None:
 def _write_griffin_lim(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
     if os.environ.get("RANK", "0") != "0":  # under torchrun the first process writes; there is nothing to share
         return
-    mel = tables.mel_config(MELS)
+    mel = tables.mel_config(MELS, MelConfig)
     config = GriffinLimConfig(arch="griffin_lim", mel=mel, **params.griffin_lim.model_dump())
     if start:  # its weights follow from its config
         check_same_model(start, config)

@@ -81,7 +81,7 @@ def _write_mels(folder):
 
     mel = {
         "sample_rate": 16000, "n_fft": 512, "win_length": 400, "hop_length": 160, "n_mels": 40, "f_min": 20.0,
-        "f_max": 7600.0, "log_floor": 1e-3,
+        "f_max": 7600.0, "log_floor": 1e-3, "loudness_lufs": None,
     }  # fmt: skip
     random = np.random.default_rng(0)
     rows = [
@@ -139,7 +139,8 @@ def _measure_embedding(recordings):
     from resemblyzer import VoiceEncoder, preprocess_wav
 
     from peewee_model.audio.clip import read_clip, resample
-    from peewee_model.audio.mel import MelConfig, log_mel
+    from peewee_model.audio.mel import SpeakerMelConfig
+    from peewee_model.audio.speaker_mel import speaker_mel
     from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
     from peewee_model.encoder.speaker_encoder import SpeakerEncoder
     from peewee_model.networks.device import flush_denormals
@@ -153,16 +154,16 @@ def _measure_embedding(recordings):
     architecture = load_overlay("local")["encoder"]["architecture"]
 
     def ours(arch, n_mels):
-        mel = MelConfig(
+        mel = SpeakerMelConfig(
             sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=n_mels, f_min=20, f_max=7600,
-            log_floor=1e-3,
+            log_floor=1e-3, loudness_lufs=-23.0,
         )  # fmt: skip
         chosen = EncoderArchitecture.model_validate(architecture | {"arch": arch})
         encoder = SpeakerEncoder(EncoderConfig.of(chosen, mel)).eval()
 
         def embed():
             for samples, rate in clips:
-                encoder.embed_utterance(torch.from_numpy(log_mel(resample(samples, rate, 16000), mel)))
+                encoder.embed_utterance(torch.from_numpy(speaker_mel(resample(samples, rate, 16000), mel)))
 
         return embed
 

@@ -58,11 +58,15 @@ def test_table_says_which_mels_it_holds(tmp_path):
         sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=2, f_min=0, f_max=8000, log_floor=1e-3
     )
     tables.write_shard(tmp_path / "part-00000.parquet", tables.MELS, rows(3), tables.mel_metadata(config))
-    assert tables.mel_config(tmp_path) == tables.mel_config(tmp_path / "part-00000.parquet") == config
+    assert (
+        tables.mel_config(tmp_path, MelConfig)
+        == tables.mel_config(tmp_path / "part-00000.parquet", MelConfig)
+        == config
+    )
     for metadata in ({}, {"mel": {"n_mels": 2}}):
         tables.write_shard(tmp_path / "part-00000.parquet", tables.MELS, rows(3), metadata)
         with pytest.raises(TableError, match=r"does not say which mels it holds; .*`dvc repro`"):
-            tables.mel_config(tmp_path)
+            tables.mel_config(tmp_path, MelConfig)
 
 
 def test_mel_of_a_row_has_its_bands_row_after_row(tmp_path):

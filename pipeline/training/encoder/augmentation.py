@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Generator, Tensor
 
-from peewee_model.audio.mel import MelConfig, mel_filter_bank
+from peewee_model.audio.mel import MelConfig, mel_filter_bank, mel_frequencies
 from pipeline.params.params import Section
 
 _NEPER_PER_DB = math.log(10) / 20
@@ -63,6 +63,21 @@ class Reverberation(Section):
     """And at most this."""
 
 
+class Band(Section):
+    """A telephone, or a recording at a lower rate (`encoder.training.augmentation.band`)."""
+
+    probability: float = Field(ge=0, le=1)
+    """Share of partial utterances whose low, and share whose high frequencies are cut; 0 for none."""
+    low_max_hz: float = Field(gt=0)
+    """Highest frequency up to which the low ones are cut."""
+    high_min_hz: float = Field(gt=0)
+    """Lowest frequency from which the high ones are cut; the highest one is the mels'."""
+    slope_min_db: float = Field(ge=0)
+    """An octave beyond, the band is at least this much softer. dB"""
+    slope_max_db: float = Field(ge=0)
+    """And at most this."""
+
+
 class Masks(Section):
     """SpecAugment (`encoder.training.augmentation.masks`). Park et al. 2019, arXiv:1904.08779."""
 
@@ -87,6 +102,7 @@ class Augmentation(Section):
     reverberation: Reverberation
     babble: Babble
     noise: Noise
+    band: Band
     equalizer_db: float = Field(ge=0)
     """A smooth random curve over the bands, up to this much up or down; 0 for none."""
     gain_db: float = Field(ge=0)
@@ -111,6 +127,8 @@ class SpeakerAugmentation:
         self._n_bins = torch.from_numpy(np.maximum(n_bins, 1.0)).float()[None, :, None]
         s = settings
         self._adds_power = max(s.reverberation.probability, s.babble.probability, s.noise.probability) > 0
+        self._changes_level = self._adds_power or max(s.equalizer_db, s.gain_db, s.band.probability) > 0
+        self._octaves = torch.from_numpy(np.log2(mel_frequencies(mel.n_mels + 2, mel.f_min, mel.f_max)[1:-1])).float()
         self._masks = s.masks.n_time * s.masks.time_frames + s.masks.n_frequency * s.masks.frequency_bands > 0
 
     def __call__(self, mels: Tensor, seed: int) -> Tensor:
@@ -135,9 +153,11 @@ class SpeakerAugmentation:
             mels = 0.5 * torch.log(power)
         if self._settings.equalizer_db:
             mels = mels + self._curve(mels.shape[1], draw)
+        if self._settings.band.probability:
+            mels = mels + self._band(draw)
         if self._settings.gain_db:
             mels = mels + _NEPER_PER_DB * draw.between(-self._settings.gain_db, self._settings.gain_db)
-        if self._adds_power or self._settings.equalizer_db or self._settings.gain_db:
+        if self._changes_level:
             mels = mels.clamp(min=math.log(self._mel.log_floor))
         return self._mask(mels, draw) if self._masks else mels
 
@@ -193,6 +213,16 @@ class SpeakerAugmentation:
         curve = torch.nn.functional.interpolate(points.transpose(1, 2), n_mels, mode="linear", align_corners=True)
         return curve.transpose(1, 2)
 
+    def _band(self, draw: "_Draw") -> Tensor:
+        """Offsets of bands below a low and above a high frequency, in proportion to octaves. (B, M, 1)"""
+        settings, octaves = self._settings.band, self._octaves.to(draw.device)[None, :, None]
+        slope = _NEPER_PER_DB * draw.between(settings.slope_min_db, settings.slope_max_db)
+        low = draw.between(float(octaves[0, 0, 0]), math.log2(settings.low_max_hz))
+        high = draw.between(math.log2(settings.high_min_hz), math.log2(self._mel.f_max))
+        below = (low - octaves).clamp(min=0) * draw.happens(settings.probability)
+        above = (octaves - high).clamp(min=0) * draw.happens(settings.probability)
+        return -slope * (below + above)
+
     def _mask(self, mels: Tensor, draw: "_Draw") -> Tensor:
         settings, (_, n_mels, n_frames) = self._settings.masks, mels.shape
         of_band = mels.mean(dim=2, keepdim=True)
@@ -208,12 +238,12 @@ class _Draw:
     """Random numbers for each item of a batch."""
 
     def __init__(self, seed: int, mels: Tensor) -> None:
-        self._n_items, self._device = len(mels), mels.device
+        self._n_items, self.device = len(mels), mels.device
         self._generator = Generator(device=mels.device).manual_seed(seed)
 
     def uniform(self, n: int = 1) -> Tensor:
         """In [0, 1). (B, n, 1)"""
-        return torch.rand((self._n_items, n, 1), generator=self._generator, device=self._device)
+        return torch.rand((self._n_items, n, 1), generator=self._generator, device=self.device)
 
     def between(self, low: float, high: float) -> Tensor:
         """(B, 1, 1)"""
@@ -225,17 +255,17 @@ class _Draw:
 
     def normal(self, shape: torch.Size) -> Tensor:
         """Of mean 0 and variance 1."""
-        return torch.randn(shape, generator=self._generator, device=self._device)
+        return torch.randn(shape, generator=self._generator, device=self.device)
 
     def order(self) -> Tensor:
         """The items in another order. (B,)"""
-        return torch.randperm(self._n_items, generator=self._generator, device=self._device)
+        return torch.randperm(self._n_items, generator=self._generator, device=self.device)
 
     def span(self, n: int, longest: int) -> Tensor:
         """Mark a span of 0 to `longest` of n places in each item. (B, n) of bool"""
         length = (self.uniform()[:, :, 0] * (min(longest, n) + 1)).floor()
         start = (self.uniform()[:, :, 0] * (n - length + 1)).floor()
-        place = torch.arange(n, device=self._device)[None]
+        place = torch.arange(n, device=self.device)[None]
         return (place >= start) & (place < start + length)
 
 

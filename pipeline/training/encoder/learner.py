@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
+from peewee_model.audio.mel import SpeakerMelConfig
 from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import PeeweeError
@@ -87,7 +88,7 @@ class EncoderLearner:
     candidates_from = 0
 
     def __init__(self, mels: Path, params: EncoderParams) -> None:
-        mel = tables.mel_config(mels)
+        mel = tables.mel_config(mels, SpeakerMelConfig)
         self._training = training = params.training
         silence_db = params.architecture.silence_db
         train = SpeakerMels.load(mels, "train", mel.n_mels, silence_db)

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import ConfigError, PeeweeError
 from peewee_model.synthesizer.factory import make_synthesizer
 from peewee_model.synthesizer.options import ForwardOptions
@@ -50,7 +51,7 @@ class SynthesizerLearner:
     """
 
     def __init__(self, corpus: Path, mels: Path, embeddings: Path, params: SynthesizerParams, text: TextConfig) -> None:
-        mel = tables.mel_config(mels)
+        mel = tables.mel_config(mels, MelConfig)
         tokenizer = Tokenizer(text)
         self._params = params
         corpora = params.training.corpora

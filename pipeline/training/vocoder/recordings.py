@@ -22,7 +22,7 @@ class Recordings:
         Raises:
             TableError: If corpus and mels are not of the same utterances in the same order, or of another length.
         """
-        self.config = tables.mel_config(mels)
+        self.config = tables.mel_config(mels, MelConfig)
         heard: list[str] = []
         seen: list[str] = []
         self.mels = Ragged(_frames(mels, split, self.config, seen), np.float32, self.config.n_mels)

@@ -14,7 +14,8 @@ NAMES = ("speaker", "acoustic")
 @pytest.fixture(scope="module")
 def configs(repository):
     mel = yaml.safe_load((repository / "params.yaml").read_text())["mel"]
-    return {name: MelConfig(**mel[name]) for name in NAMES}
+    fields = MelConfig.model_fields
+    return {name: MelConfig(**{key: mel[name][key] for key in fields}) for name in NAMES}
 
 
 def voice(sample_rate, seconds=2.0, seed=0):

@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from peewee_model import Clip, VoiceCloner
-from peewee_model.audio.mel import MelConfig
+from peewee_model.audio.mel import MelConfig, SpeakerMelConfig
 from peewee_model.cli import main as cli
 from peewee_model.cloning import cloner
 from peewee_model.cloning.reference import MARGIN_S
@@ -24,9 +24,10 @@ from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from tests.peewee_model.synthesizer.configs import small_config
 
-SPEAKER_MEL = MelConfig(
-    sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=40, f_min=20.0, f_max=7600.0, log_floor=1e-3
-)
+SPEAKER_MEL = SpeakerMelConfig(
+    sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=40, f_min=20.0, f_max=7600.0, log_floor=1e-3,
+    loudness_lufs=-23.0,
+)  # fmt: skip
 ACOUSTIC_MEL = MelConfig(
     sample_rate=24000, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_min=50.0, f_max=8000.0, log_floor=1e-3
 )

@@ -4,16 +4,17 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from peewee_model.audio.mel import MelConfig
+from peewee_model.audio.mel import SpeakerMelConfig
 from peewee_model.encoder.config import EcapaTdnnSizes, EncoderArchitecture, EncoderConfig, LstmSizes, TdnnSizes
 from peewee_model.encoder.silence import loud_frames
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ShapeError
 from peewee_model.networks.weights import save_model
 
-MEL = MelConfig(
-    sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=8, f_min=20, f_max=7600, log_floor=1e-3
-)
+MEL = SpeakerMelConfig(
+    sample_rate=16000, n_fft=512, win_length=400, hop_length=160, n_mels=8, f_min=20, f_max=7600, log_floor=1e-3,
+    loudness_lufs=None,
+)  # fmt: skip
 
 
 WINDOWS = {"embedding_dim": 5, "window_frames": 16, "window_overlap": 0.5}

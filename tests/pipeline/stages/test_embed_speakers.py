@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from peewee_model.audio.mel import SpeakerMelConfig
 from peewee_model.encoder.config import EncoderConfig
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.networks.weights import save_model
@@ -17,7 +18,7 @@ from tests.pipeline.training.encoder.test_learner import params
 def encoder(speech):
     """An untrained encoder in `models/encoder`, beside the small tables."""
     torch.manual_seed(0)
-    config = EncoderConfig.of(params().architecture, tables.mel_config(MELS))
+    config = EncoderConfig.of(params().architecture, tables.mel_config(MELS, SpeakerMelConfig))
     encoder = SpeakerEncoder(config).eval()
     save_model(ENCODER, encoder, config, "float32")
     return encoder
@@ -55,7 +56,7 @@ def test_speaker_who_is_held_out_in_part_has_a_voice_in_each_split(encoder):
     table = [
         row | {"split": "test" if row["utterance_id"] == "s0_u5" else row["split"]} for row in tables.iter_rows(MELS)
     ]
-    metadata = tables.mel_metadata(tables.mel_config(MELS))
+    metadata = tables.mel_metadata(tables.mel_config(MELS, SpeakerMelConfig))
     tables.write_shard(MELS / "part-00000.parquet", tables.MELS, table, metadata)
     embed_speakers()
     found = [(row["split"], row["n_utterances"]) for row in rows("speakers.parquet") if row["speaker_id"] == "s0"]

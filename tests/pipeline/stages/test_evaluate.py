@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from peewee_model.audio.clip import decode_flac, encode_flac, read_clip, resample
-from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.audio.mel import MelConfig, SpeakerMelConfig, log_mel
 from peewee_model.cli.release_summary import summarize, summary_table
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
@@ -41,6 +41,7 @@ from tests.peewee_model.synthesizer.configs import small_config
 MEL = MelConfig(
     sample_rate=16000, n_fft=512, win_length=512, hop_length=128, n_mels=40, f_min=50.0, f_max=7000.0, log_floor=1e-3
 )
+SPEAKER_MEL = SpeakerMelConfig(**MEL.model_dump(), loudness_lufs=None)
 EVALUATE = {
     "seed": 1,
     "n_samples": 2,
@@ -102,7 +103,7 @@ def write_models():
         n_layers=1, hidden_dim=8, projection_dim=0, pooling="last", attention_channels=1, embedding_dim=4,
         window_frames=40, window_overlap=0.5,
     )  # fmt: skip
-    encoder = EncoderConfig(arch="lstm", normalize="global", silence_db=0.0, lstm=sizes, mel=MEL)
+    encoder = EncoderConfig(arch="lstm", normalize="global", silence_db=0.0, lstm=sizes, mel=SPEAKER_MEL)
     save_model(Path("models/encoder"), SpeakerEncoder(encoder), encoder)
     text = TextConfig(units="graphemes", language="en-us")
     synthesizer = small_config(

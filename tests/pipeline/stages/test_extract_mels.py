@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from peewee_model.audio.clip import decode_flac, encode_flac, resample
-from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.audio.mel import MelConfig, SpeakerMelConfig, log_mel
+from peewee_model.audio.speaker_mel import speaker_mel
 from peewee_model.errors import AudioError
 from pipeline import tables
 from pipeline.stages import extract_mels
@@ -60,7 +61,7 @@ def workspace(tmp_path, monkeypatch, repository):
 
 def configs(root):
     mel = yaml.safe_load((root / "params.yaml").read_text())["mel"]
-    return {name: MelConfig(**mel[name]) for name in ("speaker", "acoustic")}
+    return {"speaker": SpeakerMelConfig(**mel["speaker"]), "acoustic": MelConfig(**mel["acoustic"])}
 
 
 def hashes(folder):
@@ -80,7 +81,8 @@ def test_tables_hold_the_mels_of_every_utterance_in_its_place(workspace):
             assert [row[key] for row in made] == [row[key] for row in corpus]
         for row, source in zip(made, corpus, strict=True):
             clip = decode_flac(source["audio"])
-            expected = log_mel(resample(clip.samples, clip.sample_rate, config.sample_rate), config)
+            make = speaker_mel if name == "speaker" else log_mel
+            expected = make(resample(clip.samples, clip.sample_rate, config.sample_rate), config)
             assert row["n_frames"] == expected.shape[1]
             np.testing.assert_array_equal(row["mel"].reshape(config.n_mels, -1), expected)
 
@@ -90,7 +92,7 @@ def test_settings_ride_in_every_shard(workspace):
     extract_mels.extract_mels()
     for name, config in configs(workspace).items():
         for shard in tables.shards(workspace / "data/mels" / name):
-            assert MelConfig(**tables.read_metadata(shard)["mel"]) == config
+            assert tables.mel_config(shard, type(config)) == config
 
 
 def test_old_shards_do_not_remain(workspace):

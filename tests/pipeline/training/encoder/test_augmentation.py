@@ -6,7 +6,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from peewee_model.audio.mel import MelConfig, log_mel
+from peewee_model.audio.mel import MelConfig, log_mel, mel_frequencies
 from pipeline.training.encoder.augmentation import Augmentation, SpeakerAugmentation
 from pipeline.training.encoder.partial_utterances import Cuts, PartialUtterances, SpeakerMels
 from pipeline.training.loop.ragged import Ragged
@@ -35,6 +35,18 @@ def power_db(mels):
     return 10 * torch.log10(torch.exp(2 * mels).sum(dim=1).mean(dim=1))
 
 
+def test_band_cuts_what_a_telephone_cuts():
+    """From 400 Hz to 3.2 kHz all stays, to the bit; far outside, at most a slope's worth is left."""
+    mels = speech()
+    cut = augmented(mels, band={"probability": 1.0, "slope_min_db": 48.0, "slope_max_db": 48.0})
+    frequencies = mel_frequencies(MEL.n_mels + 2, MEL.f_min, MEL.f_max)[1:-1]
+    inside = torch.from_numpy((frequencies > 400) & (frequencies < 3200))
+    assert torch.equal(cut[:, inside], mels[:, inside])
+    lost = (mels - cut).amax(dim=2) / DB
+    assert lost[:, 0].max() > 48  # more than an octave below the highest cut
+    assert 30 < lost[:, -1].max() < 48 * math.log2(7600 / 3200)
+
+
 def test_all_switches_off_change_nothing():
     """Not a bit, and not a copy."""
     mels = speech()
@@ -43,7 +55,8 @@ def test_all_switches_off_change_nothing():
 
 SWITCHES = [
     {"reverberation": {"probability": 1.0}}, {"babble": {"probability": 1.0}}, {"noise": {"probability": 1.0}},
-    {"equalizer_db": 6.0}, {"gain_db": 6.0}, {"masks": {"n_time": 1}}, {"masks": {"n_frequency": 1}}, ALL,
+    {"band": {"probability": 1.0}}, {"equalizer_db": 6.0}, {"gain_db": 6.0}, {"masks": {"n_time": 1}},
+    {"masks": {"n_frequency": 1}}, ALL,
 ]  # fmt: skip
 
 

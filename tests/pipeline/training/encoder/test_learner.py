@@ -22,12 +22,16 @@ OFF = {
     },
     "babble": {"probability": 0.0, "snr_min_db": 10.0, "snr_max_db": 20.0, "n_voices": 3},
     "noise": {"probability": 0.0, "snr_min_db": 5.0, "snr_max_db": 20.0, "max_tilt_db": 20.0},
+    "band": {
+        "probability": 0.0, "low_max_hz": 400.0, "high_min_hz": 3200.0, "slope_min_db": 12.0, "slope_max_db": 96.0,
+    },
     "masks": {"n_time": 0, "time_frames": 4, "n_frequency": 0, "frequency_bands": 4},
 }  # fmt: skip
 ALL = {
     "speeds": [0.9, 1.1], "max_tempo_change": 0.1, "equalizer_db": 6.0, "gain_db": 6.0,
     "reverberation": OFF["reverberation"] | {"probability": 0.5}, "babble": OFF["babble"] | {"probability": 0.5},
-    "noise": OFF["noise"] | {"probability": 0.5}, "masks": OFF["masks"] | {"n_time": 1, "n_frequency": 1},
+    "noise": OFF["noise"] | {"probability": 0.5}, "band": OFF["band"] | {"probability": 0.1},
+    "masks": OFF["masks"] | {"n_time": 1, "n_frequency": 1},
 }  # fmt: skip
 SIZES = {
     "lstm": {
