@@ -17,7 +17,7 @@ _DIGITS_LETTERS = re.compile(r"(\d{1,4})-?([A-Za-z]{1,3}\d?)(?![A-Za-z0-9'])")
 _LETTERS_DIGITS = re.compile(r"([A-Za-z]{1,6})(-?)(\d{1,6})((?!s(?![A-Za-z]))[A-Za-z])?((?:-\d{1,4})?)('?s)?(?![A-Za-z0-9])")
 _WORD_DIGITS = re.compile(r"([A-Za-z]+)-(\d{1,4})(?![A-Za-z0-9./])")
 _CHEMICAL = re.compile(r"(?:[A-Z][a-z]?\d{0,2}){2,6}(?![A-Za-z0-9-])")
-_SERIAL = re.compile(r"(?=[A-Za-z-]*\d)(?=[\d-]*[A-Za-z])[A-Z0-9]{1,8}(?:-[A-Z0-9]{1,8}){0,5}(?![\w])")
+_SERIAL = re.compile(r"(?=[A-Za-z-]{0,32}\d)(?=[\d-]{0,32}[A-Za-z])[A-Z0-9]{1,8}(?:-[A-Z0-9]{1,8}){0,5}(?![\w])")
 _CHUNK = re.compile(r"\d+|[A-Za-z]")
 _THOUSANDS = frozenset(("in", "views", "followers"))
 

@@ -32,24 +32,24 @@ _UNIX_PATH = re.compile(r"(?:~|\.{1,2})?/(?:[\w.@+-]+/?)+|~/")
 _WINDOWS_PATH = re.compile(r"([A-Za-z]):\\([\w .\\-]*[\w\\])?|\\\\[\w\\.-]+")
 _HASHTAG = re.compile(r"#([A-Za-z_]\w*|\d+[A-Za-z_]\w*)")
 _HANDLE = re.compile(r"@(\w(?:[\w.-]*\w)?)")
-_SNAKE = re.compile(r"[A-Za-z\d]*_[\w]*|_+[A-Za-z]\w*")
-_CAMEL = re.compile(r"[a-z]+(?:[A-Z][a-z\d]*)+(?![\w'])|(?:[A-Z][a-z\d]+){2,}(?![\w'])")
-_CALL = re.compile(r"([A-Za-z_][\w.]*)\(\)")
+_SNAKE = re.compile(r"[A-Za-z\d]{0,40}_\w*")
+_CAMEL = re.compile(r"[a-z]{1,40}(?:[A-Z][a-z\d]{0,40}){1,12}(?![\w'])|(?:[A-Z][a-z\d]{1,40}){2,12}(?![\w'])")
+_CALL = re.compile(r"([A-Za-z_][\w.]{0,60})\(\)")
 _FLAG = re.compile(r"(--?)([A-Za-z][\w-]*)(?=[\s,.=)\"']|$)")
 _PIECE = re.compile(r"[A-Z]{2,}(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+|[^A-Za-z\d\s]")
 _MARKS = {
     ".": "dot", "/": "slash", "@": "at", "-": "dash", "_": "underscore", ":": "colon", "?": "question mark", "=": "equals", "&": "and", "#": "hash",
     "%": "percent", "+": "plus", "~": "tilde", "\\": "backslash", ",": "comma", "!": "exclamation mark", ";": "semicolon", "*": "star",
 }  # fmt: skip
-_NOT_FILES = frozenset(("e.g", "i.e", "a.m", "p.m"))
+_ADDRESS_SIGNS = frozenset(".:")
 
 
 def read_address(sentence: Sentence, start: int) -> Reading | None:
     """Read an e-mail address, a URL or a file name."""
     text = sentence.text
-    if "@" in text and (match := _EMAIL.match(text, start)):
+    if "@" in sentence.signs and (match := _EMAIL.match(text, start)):
         return Reading(_say(match[0].removeprefix("mailto:").rstrip(".")), match.end() - len(match[0]) + len(match[0].rstrip(".")))
-    if "." not in text and "://" not in text and "localhost" not in text:
+    if not sentence.signs & _ADDRESS_SIGNS:
         return None
     if match := _URL.match(text, start):
         written = match[0].rstrip(".,:;?!")
@@ -64,7 +64,7 @@ def read_address(sentence: Sentence, start: int) -> Reading | None:
 def read_path(sentence: Sentence, start: int) -> Reading | None:
     r"""Read /var/log, ~/notes and D:\Data."""
     text = sentence.text
-    if "\\" in text and (match := _WINDOWS_PATH.match(text, start)):
+    if "\\" in sentence.signs and (match := _WINDOWS_PATH.match(text, start)):
         return Reading(_say(match[0].rstrip(" ")), match.end())
     if text[start] in "/~." and (start == 0 or text[start - 1] in " (\"'=") and (match := _UNIX_PATH.match(text, start)):
         written = match[0].rstrip(".")

@@ -16,6 +16,7 @@ LETTER_A = "eigh"
 _CAPITALS = re.compile(r"([A-Z]{2,20})(?:('s|s'|s|'S)(?![A-Za-z]))?(?![A-Za-z0-9]|'[A-Za-z])")
 _SHOUTED_CONTRACTION = re.compile(r"(?:[A-Z]+'(?:T|RE|VE|LL|D|M|ALL|CLOCK)|O'[A-Z]{2,}(?:'S)?)(?![A-Za-z])")
 _DOTTED = re.compile(r"((?:[A-Za-z]\.){2,}|[A-Z]\.(?:[A-Z]\.)+[A-Z]?|[A-Z]\.(?=[A-Z]\b))((?:'s|s)?)(?![A-Za-z])")
+_INITIAL = re.compile(r"([A-HJ-Z])\.(?= [A-Z][a-z'. -])")
 _MIXED = re.compile(r"(PhDs?|PhD's|MBAs?|DVDs?|iOS|iPhones?|iPads?|iPods?|iMacs?|eBay|eBooks?|iTunes|iCloud|macOS|tvOS|LaTeX|YouTube|GitHub|LinkedIn|JavaScript|WhatsApp|PayPal|TikTok|PlayStation|PowerPoint|MacBook|FaceTime|McDonald's|BSc|MSc|BEd|MEd|LLMs?|PCs?|mRNA|tRNA|rRNA|dB|pH|kWh|vLog|eSports|WiFi|HiFi|SciFi|LoL|MoMA|NaCl|DoD|DoJ|UofT|VoIP|IoT|SaaS|PaaS|QoS|GoPro|BeIN|JoAnn|LeBron|DeSantis|OxyContin)(?![A-Za-z])")
 _ONSET = "(?:[bcdfghjklmnpqrstvwxyz]|[bcfgkp]l|[bcdfgkptw]r|s[chklmnpqtw]|sch?r|s[pt]r|spl|th|thr|ch|chr|sh|shr|ph|wh|qu|tw|dw|kn|gn|wr|sq)"
 _CODA = "(?:[bcdfgklmnprstvxz]|c[hkt]|f[ft]|l[bdfklmpstv]|m[bp]|n[cdgkst]|nch|p[st]|r[bcdfgklmnpstv]|s[hkmpst]|t[hst]|[bcdfgklmnprt]s|ll|ss|tch|ngs|nds|nts|rks|cks)"
@@ -40,6 +41,12 @@ def read_dotted(sentence: Sentence, start: int) -> Reading | None:
     """Read U.S. and Ph.D."""
     match = _DOTTED.match(sentence.text, start)
     return Reading(spell(match[1]) + ("'s" if match[2] else ""), match.end()) if match else None
+
+
+def read_initial(sentence: Sentence, start: int) -> Reading | None:
+    """Read J. R. Holt."""
+    match = _INITIAL.match(sentence.text, start)
+    return Reading(match[1], match.end()) if match else None
 
 
 def read_initials(sentence: Sentence, start: int) -> Reading | None:
@@ -125,7 +132,7 @@ def read_letter(sentence: Sentence, start: int) -> Reading | None:
 def is_letter_a(sentence: Sentence, start: int) -> bool:
     """Whether a capital A alone is the letter and not the article."""
     text = sentence.text
-    rest = text[start + 1 :]
+    rest = sentence.ahead(start + 1)
     before = sentence.before(start)
     following = sentence.after(start + 1)
     ends = bool(re.match(r"[\"')]*(?:[.,;:!?)]|$| [–=<>+*^-])", rest))

@@ -83,7 +83,7 @@ def _stop_belongs(text: str, end: int) -> bool:
 def _is_unit(sentence: Sentence, start: int, match: re.Match[str]) -> bool:
     written, gap, stop = match[5], match[4], match[6]
     if written in _NEVER:
-        return written == "A" and bool(_AMPS.search(sentence.text))
+        return written == "A" and sentence.mentions(_AMPS)
     if written == "s":
         return gap != "-" and sentence.before(start) not in ("the", "his", "her", "their", "my", "of", "no")
     if written == "K" or (len(written) == 1 and written.isupper() and gap == "-" and written not in "VWL"):
@@ -101,9 +101,9 @@ def _is_unit(sentence: Sentence, start: int, match: re.Match[str]) -> bool:
 def read_temperature(sentence: Sentence, start: int) -> Reading | None:
     """Read -15°C, 60°-70°F, 72 F, 45°N, 12°30'S."""
     text = sentence.text
-    if "°" in text and (match := _COORDINATE.match(text, start)) and (match[3] or match[5]):
+    if "°" in sentence.signs and (match := _COORDINATE.match(text, start)) and (match[3] or match[5]):
         return _coordinate(match)
-    if "°" in text and (match := _DEGREES.match(text, start)):
+    if "°" in sentence.signs and (match := _DEGREES.match(text, start)):
         if match[4 + 1] is None:
             said = _number(match[7], match[8])
             scale, number = match[9], match[8]
@@ -113,7 +113,7 @@ def read_temperature(sentence: Sentence, start: int) -> Reading | None:
         single = number == "1" or describes_noun(sentence.before(start), sentence.after(match.end()), text[match.end() : match.end() + 1] in " -")
         return Reading(f"{said} {'degree' if single else 'degrees'}{_SCALES[scale]}", match.end())
     match = _LETTER_DEGREES.match(text, start)
-    if match and _WEATHER.search(text):
+    if match and sentence.mentions(_WEATHER):
         return Reading(f"{amount(match[1])} degrees{_SCALES[match[2]]}", match.end())
     return None
 
@@ -141,7 +141,7 @@ def read_size(sentence: Sentence, start: int) -> Reading | None:
         return Reading(f" {word} ".join(parts) + unit, match.end())
     if match := _TIMES.match(text, start):
         return Reading(f"{amount(match[1])} times", match.end())
-    if (match := _FEET.match(text, start)) and (match[2] or not _in_quotes(text, start, "'")):
+    if (match := _FEET.match(text, start)) and (match[2] or not _in_quotes(sentence, start, "'")):
         if not match[2] and text[match.end() : match.end() + 1].isalnum():
             return None
         single = describes_noun(sentence.before(start), sentence.after(match.end())) or match[1] == "1"
@@ -151,7 +151,7 @@ def read_size(sentence: Sentence, start: int) -> Reading | None:
         elif match[2]:
             said += f" {amount(match[2])}"
         return Reading(said, match.end())
-    if (match := _INCHES.match(text, start)) and not _in_quotes(text, start, '"'):
+    if (match := _INCHES.match(text, start)) and not _in_quotes(sentence, start, '"'):
         return _inches(sentence, start, match)
     return None
 
@@ -172,8 +172,8 @@ def _times_or_by(sentence: Sentence, match: re.Match[str]) -> str:
     return "times" if spaced and (sentence.has_equation or following in ("is", "equals", "makes", "gives", "are") or not following) else "by"
 
 
-def _in_quotes(text: str, start: int, quote: str) -> bool:
+def _in_quotes(sentence: Sentence, start: int, quote: str) -> bool:
     """Whether a quotation is open at a place: then the mark behind a number closes it."""
     if quote == '"':
-        return text.count(quote, 0, start) % 2 == 1
-    return bool(re.search(r"(?:^|[ (\"])'(?=\w)", text[:start]))
+        return sentence.text.count(quote, 0, start) % 2 == 1
+    return bool(re.search(r"(?:^|[ (\"])'(?=\w)", sentence.behind(start)))

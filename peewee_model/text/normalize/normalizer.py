@@ -30,7 +30,7 @@ def normalize(text: str) -> str:
         TextError: If the text has nothing to say, is longer than `MAX_CHARACTERS`, or holds characters that can't be
             said; they are named.
     """
-    return " ".join(_sentences(text))
+    return " ".join(_stable_sentences(text))
 
 
 def spoken_sentences(text: str, max_characters: int = 200) -> list[str]:
@@ -44,34 +44,36 @@ def spoken_sentences(text: str, max_characters: int = 200) -> list[str]:
         TextError: As `normalize`.
         ConfigError: If `max_characters` is below 1.
     """
-    pieces = (piece for sentence in _sentences(text) for piece in shorten(sentence, max_characters))
+    pieces = (piece for sentence in _stable_sentences(text) for piece in shorten(sentence, max_characters))
     return [_with_letters(_tidy(piece)) for piece in pieces if any(character.isalpha() for character in piece)]
+
+
+def _stable_sentences(text: str) -> list[str]:
+    """Say a text. Read again, what is said must stay as it is; for nearly every text it does at once."""
+    sentences = _sentences(text)
+    for _ in range(_MAX_ROUNDS):
+        said = " ".join(sentences)
+        again = _sentences(said)
+        if " ".join(again) == said:
+            return sentences
+        sentences = again
+    raise TextError(f"the text {text[:40]!r} has no stable reading; simplify its punctuation")
 
 
 def _sentences(text: str) -> list[str]:
     _check_length(text)
-    said = []
+    said: list[str] = []
     n_characters = 0
     for paragraph in plain_paragraphs(text):
         for sentence in split_sentences(fold(paragraph)):
-            spoken = _stable(sentence)
-            n_characters += len(spoken) + 1
+            spoken = _once(sentence)
+            n_characters += len(spoken) + bool(said and spoken)
             _check_length(text, n_characters)
             if spoken:
                 said.append(spoken)
     if not said:
         raise TextError("the text has nothing to say: it holds no letter and no digit; give it words")
     return said
-
-
-def _stable(sentence: str) -> str:
-    """Say a sentence. Read again, what is said must stay as it is; for nearly every sentence it does at once."""
-    for _ in range(_MAX_ROUNDS):
-        said = " ".join(_once(piece) for piece in split_sentences(sentence)).strip()
-        if said == sentence:
-            return said
-        sentence = said
-    raise TextError(f"the text {sentence[:40]!r} has no stable reading; simplify its punctuation")
 
 
 def _once(sentence: str) -> str:

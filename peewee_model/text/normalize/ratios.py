@@ -15,6 +15,7 @@ _RATING_WORDS = re.compile(
     r"test|exam|pain|got|earned|awarded|solid|perfect)\b"
 )
 _COLON = re.compile(r"(\d{1,5}(?:\.\d+)?):(\d{1,5}(?:\.\d+)?)(?:(:)(\d{1,5}))?(?![\w:])")
+_ODDS = re.compile("(?i)odds|ratio of")
 _DASH = re.compile(rf"({NUMBER})( ?)(-|–)( ?)({NUMBER})(?![\w/]|[-–:]\d|\.\d)")
 _SERIES = re.compile(r"\d{1,2}(?:[-–]\d{1,2}){2,4}(?![\w/-])")
 
@@ -49,8 +50,8 @@ def _is_rating(sentence: Sentence, match: re.Match[str]) -> bool:
     if following in ("stars", "star", "points", "rating", "score"):
         return True
     if below in ("10", "100") and (int(match[1]) <= int(below)):
-        return match[1] != "1" or bool(_RATING_WORDS.search(sentence.text))
-    return below in ("5", "20", "25", "30", "40", "50", "60") and bool(_RATING_WORDS.search(sentence.text))
+        return match[1] != "1" or sentence.mentions(_RATING_WORDS)
+    return below in ("5", "20", "25", "30", "40", "50", "60") and sentence.mentions(_RATING_WORDS)
 
 
 def read_ratio(sentence: Sentence, start: int) -> Reading | None:
@@ -60,7 +61,7 @@ def read_ratio(sentence: Sentence, start: int) -> Reading | None:
         return None
     if sentence.before(start)[:1].isupper() and len(match[2]) > 1:
         return None
-    joint = " by " if match[0] in ("16:9", "4:3", "21:9", "3:2", "16:10", "9:16") and not re.search("(?i)odds|ratio of", sentence.text) else " to "
+    joint = " by " if match[0] in ("16:9", "4:3", "21:9", "3:2", "16:10", "9:16") and not sentence.mentions(_ODDS) else " to "
     return Reading(joint.join(amount(part) for part in (match[1], match[2], match[4]) if part), match.end())
 
 
@@ -83,4 +84,4 @@ def read_range(sentence: Sentence, start: int) -> Reading | None:
 
 def _is_set(sentence: Sentence, match: re.Match[str]) -> bool:
     """Whether a score is one of several: 6-4, 6-3."""
-    return bool(re.search(r"\d-\d{1,2}, (?:and )?$", sentence.text[: match.start()]) or re.match(r", (?:and )?\d{1,2}-\d", sentence.text[match.end() :]))
+    return bool(re.search(r"\d-\d{1,2}, (?:and )?$", sentence.behind(match.start())) or re.match(r", (?:and )?\d{1,2}-\d", sentence.ahead(match.end())))

@@ -49,12 +49,12 @@ def read_roman(sentence: Sentence, start: int) -> Reading | None:
     ending = match[2] or ""
     if text[end : end + 8].lower().lstrip(" ") .startswith("century"):
         return Reading(ordinal(number), end)
-    if before in _RULERS and written[:1].isupper() and _may_be(match[1], text, end):
+    if before in _RULERS and written[:1].isupper() and _may_be(match[1], sentence, end):
         if match[1] == "X" and before == "malcolm":
             return None
         return Reading(("" if _said_the(text, start) else "the ") + ordinal(number) + ending, end)
     if before in _COUNTED and (len(match[1]) > 1 or match[1] in "IVX") and before not in ("and", "or", "to"):
-        if match[1] == "I" and not _counted_one(text, start, end):
+        if match[1] == "I" and not _counted_one(sentence, start, end):
             return None
         return Reading(cardinal(number) + ending, end)
     if before in ("and", "or", "to", ",", "-", "–") and re.search(r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $", text[max(0, start - 12) : start]):
@@ -75,14 +75,14 @@ def _said_the(text: str, start: int) -> bool:
     return text[max(0, start - 4) : start] == "the "
 
 
-def _may_be(numeral: str, text: str, end: int) -> bool:
+def _may_be(numeral: str, sentence: Sentence, end: int) -> bool:
     """Whether a numeral after a name is one: in "said Mary I think" it is not."""
     if numeral in ("C", "D", "L", "M", "CD", "MD", "DC", "MC", "DM", "MM", "CC"):
         return False
     if numeral != "I":
         return True
-    return not re.match(r" (?:am|was|have|had|will|would|think|thought|know|knew|do|did|can|could|said|saw|see|want|love|like|must|should|don't|didn't|met|never met you)\b", text[end:])
+    return not re.match(r" (?:am|was|have|had|will|would|think|thought|know|knew|do|did|can|could|said|saw|see|want|love|like|must|should|don't|didn't|met|never met you)\b", sentence.ahead(end))
 
 
-def _counted_one(text: str, start: int, end: int) -> bool:
-    return text[start - 1 : start] in " -" and bool(_may_be("I", text, end))
+def _counted_one(sentence: Sentence, start: int, end: int) -> bool:
+    return sentence.text[start - 1 : start] in " -" and _may_be("I", sentence, end)

@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 _WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z'.]*|\d[\d,.]*|[^\sA-Za-z\d])\.?[\"'(]*[ -]?$")
-_WORD_AFTER = re.compile(r"[\s\"'(-]*([A-Za-z][A-Za-z']*)")
+_WORD_AFTER = re.compile(r"[\s\"'(-]{0,4}([A-Za-z][A-Za-z']*)")
 _CAPITAL_WORD = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z])")
-_WINDOW = 32  # no pattern looks further back, so that a text without spaces takes no quadratic time
+_WINDOW = 40  # no pattern looks further back, so that a text without spaces takes no quadratic time
 
 
 class Reading(NamedTuple):
@@ -25,6 +25,12 @@ class Sentence:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._mentions: dict[re.Pattern[str], bool] = {}
+
+    @cached_property
+    def signs(self) -> frozenset[str]:
+        """Its characters: what a reader needs and the sentence lacks need not be looked for."""
+        return frozenset(self.text)
 
     @cached_property
     def shouted(self) -> bool:
@@ -35,6 +41,20 @@ class Sentence:
     def has_equation(self) -> bool:
         """Whether it holds a sign that only mathematics has."""
         return bool(re.search(r"[=^]|!=| [+*] ", self.text))
+
+    def mentions(self, pattern: re.Pattern[str]) -> bool:
+        """Whether a pattern is found anywhere in it."""
+        if pattern not in self._mentions:
+            self._mentions[pattern] = bool(pattern.search(self.text))
+        return self._mentions[pattern]
+
+    def behind(self, start: int) -> str:
+        """The text before a place, as far as readers look."""
+        return self.text[max(0, start - _WINDOW) : start]
+
+    def ahead(self, end: int) -> str:
+        """The text after a place, as far as readers look."""
+        return self.text[end : end + _WINDOW]
 
     def before(self, start: int) -> str:
         """The word, number or sign before a place, in lower case and without its full stop."""

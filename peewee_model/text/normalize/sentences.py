@@ -19,7 +19,7 @@ from peewee_model.text.normalize.places import WRITTEN_SHORT
 
 _END = re.compile(r"""(?:[!?]+[!?.]*|\.{1,8})["')]*(?=\s|$)""")
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|(?<=\s)–(?=\s)")
-_NEXT = re.compile(r"\s*[\"'(]*\s*([A-Za-z]+(?:'[a-z]+)?|\d+|.)?")
+_NEXT = re.compile(r"\s{0,8}[\"'(]{0,4}\s{0,8}([A-Za-z]+(?:'[a-z]+)?|\d+|.)?")
 _LAST = re.compile(r"""[^\s"'(]*$""")
 _WINDOW = 24
 

@@ -37,11 +37,11 @@ def read_sign(sentence: Sentence, start: int) -> Reading | None:
     if character == "#":
         return Reading("number" if _NUMBER_SIGN.match(text, start) else "hash", start + 1)
     if character == "*":
-        numeric = re.search(r"[\w)] ?$", text[max(0, start - 2) : start]) and re.match(r" ?[\w(]", text[start + 1 :])
-        star = re.match(r"\d", text[start + 1 :])
+        numeric = re.search(r"[\w)] ?$", text[max(0, start - 2) : start]) and re.match(r" ?[\w(]", sentence.ahead(start + 1))
+        star = re.match(r"\d", sentence.ahead(start + 1))
         return Reading("times" if numeric else "star" if star else "", start + 1)
     if character == "~":
-        return Reading("about" if re.match(r" ?[$£€]?\d", text[start + 1 :]) else "", start + 1)
+        return Reading("about" if re.match(r" ?[$£€]?\d", sentence.ahead(start + 1)) else "", start + 1)
     if character == "×":
         return Reading("times", start + 1)
     return Reading(_SIGNS[character], start + 1) if character in _SIGNS else None
@@ -65,7 +65,7 @@ def _power(text: str, start: int) -> Reading:
 
 def _slash(sentence: Sentence, start: int) -> Reading:
     text = sentence.text
-    if (match := _PER.match(text, start)) and re.search(r"[a-z]$", text[:start][-3:]) and re.search(r"\d[\d,.]* ?[A-Za-z]+$", text[max(0, start - 30) : start]):
+    if (match := _PER.match(text, start)) and re.search(r"[a-z]$", text[start - 1 : start]) and re.search(r"\d[\d,.]* ?[A-Za-z]+$", text[max(0, start - 30) : start]):
         return Reading(f"per {AFTER_SLASH.get(match[1], match[1])}", match.end())
     if sentence.has_equation and re.search(r"[\w)] ?$", text[max(0, start - 2) : start]):
         return Reading("over" if text[start - 1].isalpha() else "divided by", start + 1)
@@ -75,11 +75,11 @@ def _slash(sentence: Sentence, start: int) -> Reading:
 def _minus(sentence: Sentence, start: int) -> Reading | None:
     text = sentence.text
     before, after = text[start - 1 : start], text[start + 1 : start + 2]
-    if before in ("", " ", "(", "=", "$", "\"", "^") and re.match(r"\.?\d|[£$€]\d", text[start + 1 :]):
+    if before in ("", " ", "(", "=", "$", "\"", "^") and re.match(r"\.?\d|[£$€]\d", sentence.ahead(start + 1)):
         return Reading("minus", start + 1)
     if before == " " and after == " ":
         left = re.search(r"(?:\b[A-Za-z]|\d|\)) $", text[max(0, start - 3) : start])
-        right = re.match(r" (?:[A-Za-z]\b|\d|\()", text[start + 1 :])
+        right = re.match(r" (?:[A-Za-z]\b|\d|\()", sentence.ahead(start + 1))
         if left and right and (sentence.has_equation or (text[start - 2].isdigit() and text[start + 2].isdigit())):
             return Reading("minus", start + 1)
         return Reading(",", start + 1)

@@ -15,6 +15,7 @@ _RANGE = re.compile(
 )
 _MILITARY = re.compile(r"(\d{4})(?= (?:hours|hrs|h)\b)|(\d{4})(?=[hZ]\b)h?")
 _O_CLOCK = re.compile(r"(\d{1,2}) ?(?=o'clock)")
+_HALVES = re.compile(r"(?i)\d ?[ap]\.?m\b")
 _RATIO_WORDS = re.compile(
     r"(?i)\b(?:ratios?|odds|scale|proportions?|dilut\w+|aspect|mix(?:ed|ture)?|outnumber\w*|to \w+s (?:is|was|are|were|ratio|stands))\b"
 )
@@ -25,7 +26,7 @@ def read_time(sentence: Sentence, start: int) -> Reading | None:
     text = sentence.text
     if match := _HOURS.match(text, start):
         return _hours(match)
-    if _RATIO_WORDS.search(text) and not re.search("(?i)[ap]\\.?m\\b", text):
+    if sentence.mentions(_RATIO_WORDS) and not sentence.mentions(_HALVES):
         return None
     match = _RANGE.match(text, start)
     if match and (match[3] or match[6] or (match[2] and match[5])) and _valid(match[1], match[2]) and _valid(match[4], match[5]):

@@ -20,7 +20,7 @@ from peewee_model.text.normalize.abbreviations import (
 from peewee_model.text.normalize.places import ALONE, POSTAL, SHORT_ALONE, WRITTEN_SHORT
 from peewee_model.text.normalize.sentence import Reading, Sentence
 
-_WORD = re.compile(r"([A-Za-z]+(?:'[a-z]+)?(?:\.[A-Za-z]{1,3}(?=\.))*)(\.?)(?=[^A-Za-z0-9]|$)")
+_WORD = re.compile(r"([A-Za-z]+(?:'[a-z]+)?(?:\.[A-Za-z]{1,3}(?=\.)){0,4})(\.?)(?=[^A-Za-z0-9]|$)")
 _STATE = re.compile(r"(W\. ?Va|N\. ?Mex|[NS]\. ?Dak|[A-Z]\. ?[A-Z]|[A-Z][A-Za-z]{1,5})(\.?)(?![A-Za-z0-9'])")
 _CITY = re.compile(r"(?:[A-Z][a-z'.-]+,|[A-Z][a-z]{3,}) ?$")
 _COMMA_CITY = re.compile(r"[A-Z][A-Za-z'.-]+, ?$")
@@ -43,13 +43,13 @@ _MONTH_RANGE = re.compile(r"([A-Z][a-z]{2,3})(\.?) ?(?:-|–) ?(?=([A-Z][a-z]{2,
 def read_latin(sentence: Sentence, start: int) -> Reading | None:
     """Read e.g., et al., w/ and b/c."""
     text = sentence.text
-    if "." in text:
+    if "." in sentence.signs:
         if match := _DOTTED.match(text, start):
             plain = match[1].lower().replace(" ", "").replace("op.cit", "op. cit")
             return Reading(DOTTED[plain] + ("," if match[0][-1] == "," else ""), match.end())
     if (match := _ET_AL.match(text, start)) and text[start:start + 2] == "et":
         return Reading("et al", match.end())
-    if "/" in text and (match := _SLASH.match(text, start)):
+    if "/" in sentence.signs and (match := _SLASH.match(text, start)):
         return Reading(_SLASHED[match[1].lower()], match.end())
     return None
 
@@ -68,20 +68,20 @@ def _abbreviation(sentence: Sentence, start: int, word: str, stop: bool, end: in
         return calendar
     if not stop:
         return _without_stop(sentence, start, word, end)
-    numbered = plain in BEFORE_NUMBER and _NUMERAL.match(text, end)
+    numbered = plain in BEFORE_NUMBER and (len(word) > 1 or word.islower()) and _NUMERAL.match(text, end)
     before_text = text[max(0, start - _WINDOW) : start]
-    if plain in STREETS and (word[0].isupper() or plain in ("st", "ave", "blvd")) and _is_street(text, plain, before_text, end):
+    if plain in STREETS and (word[0].isupper() or plain in ("st", "ave", "blvd")) and _is_street(sentence, plain, before_text, end):
         return Reading(STREETS[plain], end)
     if plain == "jr" or (plain in ("sr", "esq") and re.search(r"[a-z],? $", before_text) and before_text[:1] and _NAME_BEFORE.search(before_text)):
         return Reading(AFTER_NAMES[plain], end)
-    if numbered and not (plain in TITLES and word[0].isupper() and not re.match(r" ?[#\d]", text[end:])):
+    if numbered and not (plain in TITLES and word[0].isupper() and not re.match(r" ?[#\d]", sentence.ahead(end))):
         return Reading(BEFORE_NUMBER[plain], end)
     if plain in ROADS and word[0].isupper() and plain in ("mt", "ft", "pt", "rt", "rte", "hwy") and _NAME.match(text, end):
         return Reading(ROADS[plain], end)
     if plain in TITLES and _NAME.match(text, end) and (word[0].isupper() or plain in TITLES_WITHOUT_STOP):
         return Reading(TITLES[plain], end)
     if plain in DIRECTIONS and word.isupper() and (_NAME.match(text, end) or _STREET_BEFORE.search(before_text)):
-        if re.match(r" [A-Z][\w'-]+ (?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Drive|Main|Broad)|.{0,20}\b(?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Ct|Pl)\b", text[end:]) or re.search(r"\d ?$|St\.? $|Ave\.? $|Street $|Avenue $|Rd\.? $", before_text):
+        if re.match(r" [A-Z][\w'-]+ (?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Drive|Main|Broad)|.{0,20}\b(?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Ct|Pl)\b", sentence.ahead(end)) or re.search(r"\d ?$|St\.? $|Ave\.? $|Street $|Avenue $|Rd\.? $", before_text):
             return Reading(DIRECTIONS[plain], end)
     if plain in AFTER_NAMES and _NAME_BEFORE.search(before_text) and word[0].isupper():
         return Reading(AFTER_NAMES[plain], end)
@@ -152,16 +152,16 @@ def _without_stop(sentence: Sentence, start: int, word: str, end: int) -> Readin
 DIRECTIONS_UPPER = frozenset(key.upper() for key in DIRECTIONS if "." not in key)
 
 
-def _is_street(text: str, plain: str, before: str, end: int) -> bool:
+def _is_street(sentence: Sentence, plain: str, before: str, end: int) -> bool:
     if not _STREET_BEFORE.search(before):
         return False
     name = before.rstrip().split(" ")[-1]
-    if plain == "st" and (re.match(r" [A-Z][a-z]+(?:'s)? ?(?:[Cc]hurch|Hospital|School|Cathedral|Island|College)", text[end:]) or name.lower() in _LITTLE):
+    if plain == "st" and (re.match(r" [A-Z][a-z]+(?:'s)? ?(?:[Cc]hurch|Hospital|School|Cathedral|Island|College)", sentence.ahead(end)) or name.lower() in _LITTLE):
         return False
     if name.lower() in _LITTLE or name.lower().rstrip(".") in TITLES and plain != "dr":
         return False
-    if plain in ("dr", "st", "pl", "ct", "est", "pt", "sta", "gr", "wk") and re.match(r" [A-Z][a-z]", text[end:]):
-        following = re.match(r" ([A-Za-z']+)", text[end:])
+    if plain in ("dr", "st", "pl", "ct", "est", "pt", "sta", "gr", "wk") and re.match(r" [A-Z][a-z]", sentence.ahead(end)):
+        following = re.match(r" ([A-Za-z']+)", sentence.ahead(end))
         return bool(_HOUSE.search(before)) or (following is not None and following[1].lower() in ("and", "to", "in", "at", "from", "until", "was", "is"))
     return plain not in ("est", "sta", "gr") or bool(_HOUSE.search(before))
 
@@ -181,7 +181,7 @@ def _calendar(sentence: Sentence, start: int, word: str, stop: bool, end: int) -
         return Reading(CALENDAR[plain], end)
     sure = plain in ("tue", "tues", "wed", "weds", "thu", "thur", "thurs", "fri", "feb", "apr", "aug", "sept", "oct", "nov", "dec", "jul", "mon", "sep")
     if not stop:
-        beside = bool(re.match(r",? \d|, [A-Z][a-z]{2,8}\.? \d|'\d|/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", text[end:]))
+        beside = bool(re.match(r",? \d|, [A-Z][a-z]{2,8}\.? \d|'\d|/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)", sentence.ahead(end)))
         dated = bool(re.search(r"(?:\d(?:st|nd|rd|th)?|of|in|on|by|since|until|from|to|every|next|last|this|early|late|mid|and|through)[ -]$", text[max(0, start - 8) : start]))
         return Reading(CALENDAR[plain], end) if beside or (sure and plain not in ("dec", "mon") and dated) or (dated and plain in CALENDAR and not sure and plain not in ("sun", "mar", "jan")) else None
     if sure:
@@ -201,8 +201,8 @@ def read_state(sentence: Sentence, start: int) -> Reading | None:
     before = text[max(0, start - _WINDOW) : start]
     after_city = _COMMA_CITY.search(before)
     if written in POSTAL and not stop:
-        zipped = re.match(r",? \d{5}\b", text[match.end() :])
-        if (after_city and _ends_place(text, match.end())) or (zipped and _CITY.search(before)):
+        zipped = re.match(r",? \d{5}\b", sentence.ahead(match.end()))
+        if (after_city and _ends_place(sentence, match.end())) or (zipped and _CITY.search(before)):
             return Reading(POSTAL[written], match.end())
         return Reading(POSTAL[written], match.end()) if written in ALONE and written not in ("MO",) else None
     plain = written.lower()
@@ -213,5 +213,5 @@ def read_state(sentence: Sentence, start: int) -> Reading | None:
     return None
 
 
-def _ends_place(text: str, end: int) -> bool:
-    return not re.match(r" [A-Z]{2,}|[/&]", text[end:]) or bool(re.match(" USA", text[end:]))
+def _ends_place(sentence: Sentence, end: int) -> bool:
+    return not re.match(r" [A-Z]{2,}|[/&]", sentence.ahead(end)) or bool(re.match(" USA", sentence.ahead(end)))

@@ -161,7 +161,7 @@ CATEGORIES = {
         ("Jan. 5", "january fifth."),
         ("the 1st of June", "the first of june."),
         ("I may 5 times", "i may five times."),
-        ("13/45/2020", "thirteen over forty five twenty twenty."),
+        ("13/45/2020", "thirteen forty five over two thousand and twenty."),
     ],
     "times": [
         ("10:30", "ten thirty."),
@@ -210,7 +210,7 @@ CATEGORIES = {
         ("3 + 4 = 7", "three plus four equals seven."),
         ("#5", "number five."),
         ("me@example.com", "me at example dot com."),
-        ("See https://www.example.com/a-b.", "see W W W dot example dot com slash a dash b."),
+        ("See https://www.example.com/a-b.", "see W W W dot example dot com slash A dash B."),
     ],
 }
 
