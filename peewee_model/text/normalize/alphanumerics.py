@@ -15,7 +15,6 @@ _SCALED = re.compile(rf"({NUMBER})( ?)(k|K|M|mn|bn|B|m|b|tn|T)(\+?)(?![\w])")
 _PLURAL = re.compile(r"(\d{1,4})'?s(?![\w'])")
 _DIGITS_LETTERS = re.compile(r"(\d{1,4})-?([A-Za-z]{1,3}\d?)(?![A-Za-z0-9'])")
 _LETTERS_DIGITS = re.compile(r"([A-Za-z]{1,6})(-?)(\d{1,6})((?!s(?![A-Za-z]))[A-Za-z])?((?:-\d{1,4})?)('?s)?(?![A-Za-z0-9])")
-_WORD_DIGITS = re.compile(r"([A-Za-z]+)-(\d{1,4})(?![A-Za-z0-9./])")
 _CHEMICAL = re.compile(r"(?:[A-Z][a-z]?\d{0,2}){2,6}(?![A-Za-z0-9-])")
 _SERIAL = re.compile(r"(?=[A-Za-z-]{0,32}\d)(?=[\d-]{0,32}[A-Za-z])[A-Z0-9]{1,8}(?:-[A-Z0-9]{1,8}){0,5}(?![\w])")
 _CHUNK = re.compile(r"\d+|[A-Za-z]")
@@ -68,6 +67,8 @@ def read_letters_digits(sentence: Sentence, start: int) -> Reading | None:
     match = _LETTERS_DIGITS.match(text, start)
     if match:
         letters, hyphen, number, last, more, plural = match.groups()
+        if hyphen and len(letters) > 1 and not letters.isupper():
+            return None  # Pre-1950, mid-1990s, Catch-22: a word and a number
         said = joined(_letters(letters, hyphen, number), _number(number, letters), spell(last.upper()) if last else "")
         if more:
             said = f"{said} {say_name_number(more[1:])}"
@@ -76,8 +77,6 @@ def read_letters_digits(sentence: Sentence, start: int) -> Reading | None:
         return Reading(said, match.end())
     if (match := _CHEMICAL.match(text, start)) and re.search(r"\d", match[0]):
         return Reading(_serial(match[0]), match.end())
-    if match := _WORD_DIGITS.match(text, start):
-        return Reading(joined(match[1].lower(), say_name_number(match[2])), match.end())
     match = _SERIAL.match(text, start)
     return Reading(_serial(match[0]), match.end()) if match else None
 

@@ -6,7 +6,7 @@ from peewee_model.text.normalize.identifiers import say_name_number
 from peewee_model.text.normalize.letters import is_word, spell
 from peewee_model.text.normalize.number_words import digits, year
 from peewee_model.text.normalize.sentence import Reading, Sentence
-from peewee_model.text.normalize.word_lists import WORDS
+from peewee_model.text.normalize.word_lists import SAID_LIKE, WORDS
 
 _TOP_DOMAINS = (
     "com|org|net|edu|gov|mil|int|io|ai|co|uk|us|de|eu|fr|it|es|nl|ch|at|be|se|no|dk|fi|pl|pt|ie|ca|au|nz|jp|cn|in|br|mx|za|ru|info|dev|app|me|tv|fm|"
@@ -101,7 +101,7 @@ def read_code_name(sentence: Sentence, start: int) -> Reading | None:
 
 def _camel(match: re.Match[str]) -> Reading | None:
     parts = re.findall("[A-Z]?[a-z]+|[A-Z]+|\\d+", match[0])
-    if parts[0].lower() in ("mc", "mac", "de", "la", "le", "van", "o", "fitz", "di", "du") or len(parts[0]) < 2:
+    if parts[0].lower() in ("mc", "mac", "de", "la", "le", "van", "o", "fitz", "di", "du") or match[0] in SAID_LIKE or len(parts[0]) < 2:
         return None
     return Reading(_say_name(match[0]), match.end())
 
@@ -134,7 +134,7 @@ def _say_name(name: str) -> str:
         elif piece.isupper() and len(piece) > 1:
             said.append(piece.lower() if is_word(piece) and (len(piece) > 3 or piece.lower() in WORDS) else spell(piece))
         else:
-            said.append(piece.lower() if is_word(piece) or len(piece) > 5 else spell(piece))
+            said.append(piece.lower() if is_word(piece) or (len(piece) > 3 and re.search("[aeiouyAEIOUY]", piece)) else spell(piece))
     return " ".join(said)
 
 

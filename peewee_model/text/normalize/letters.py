@@ -34,7 +34,9 @@ def is_word(name: str) -> bool:
     plain = name.upper()
     if plain in ACRONYMS or plain.lower() in WORDS:
         return True
-    return plain not in INITIALISMS and len(plain) > 2 and bool(_PRONOUNCEABLE.fullmatch(plain.lower()))
+    if plain in INITIALISMS:
+        return False
+    return bool(_PRONOUNCEABLE.fullmatch(plain.lower())) and (len(plain) > 2 or plain[0] not in "AEIOUY")
 
 
 def read_dotted(sentence: Sentence, start: int) -> Reading | None:
@@ -110,6 +112,8 @@ _VERBS = frozenset(
     "is was are were has had stands comes goes equals means wins follows precedes sounds looks minus plus to through and or in".split()
 )
 _SINGLE = re.compile(r"A(?![A-Za-z0-9'+&/@_]|-[A-Za-z])")
+_OPERATOR_AFTER = re.compile(r"a ?(?:[=+*/^<>×÷]|- |-\d|!=)|a(?=\))")
+_OPERATOR_BEFORE = re.compile(r"[=+*/^<>×÷(]\s?$|- $|\d$")
 _SMALL = re.compile(r"a(?=[.,!?;:)\"]|$)")
 
 
@@ -122,7 +126,8 @@ def read_letter(sentence: Sentence, start: int) -> Reading | None:
         return Reading("A" if is_letter_a(sentence, start) else "a", start + 1)
     if text[start] == "a":
         before = sentence.before(start)
-        letter = _SMALL.match(text, start) and before in _KEYWORDS | {"the"} and before not in ("is", "in", "to", "and")
+        operand = sentence.has_equation and (_OPERATOR_AFTER.match(text, start) or _OPERATOR_BEFORE.search(sentence.behind(start)))
+        letter = operand or (_SMALL.match(text, start) and before in _KEYWORDS | {"the"})
         return Reading("A", start + 1) if letter else None
     if text[start].isupper() and not re.match("'?[A-Za-z0-9]", text[start + 1 : start + 3]):
         return Reading("i" if text[start] == "I" else text[start], start + 1)

@@ -139,7 +139,7 @@ def read_size(sentence: Sentence, start: int) -> Reading | None:
         parts = [amount(part) for part in (match[1], match[4], match[5]) if part]
         unit = {"'": " feet", '"': " inches"}.get(match[2], "")
         return Reading(f" {word} ".join(parts) + unit, match.end())
-    if match := _TIMES.match(text, start):
+    if not sentence.has_equation and (match := _TIMES.match(text, start)):
         return Reading(f"{amount(match[1])} times", match.end())
     if (match := _FEET.match(text, start)) and (match[2] or not _in_quotes(sentence, start, "'")):
         if not match[2] and text[match.end() : match.end() + 1].isalnum():
@@ -175,5 +175,5 @@ def _times_or_by(sentence: Sentence, match: re.Match[str]) -> str:
 def _in_quotes(sentence: Sentence, start: int, quote: str) -> bool:
     """Whether a quotation is open at a place: then the mark behind a number closes it."""
     if quote == '"':
-        return sentence.text.count(quote, 0, start) % 2 == 1
+        return sentence.text.count(quote, max(0, start - 400), start) % 2 == 1
     return bool(re.search(r"(?:^|[ (\"])'(?=\w)", sentence.behind(start)))

@@ -35,6 +35,15 @@ _RULERS = frozenset(
     patrick daniel edgar howard jonathan loudon thurston davis marcus lionel winston griffin hank sammy""".split()
 )
 
+_GIVEN = _RULERS | frozenset(
+    """tom tim jim jack bill bob ben sam dan matt mike mark luke josh ted ken ron don ray roy carl earl gene glenn hal hugh ian ike ira jay jeff jerry jesse joe
+    joel joshua justin karl keith ken kevin kurt kyle lance larry lee leon lloyd lou luther mason max miles mitchell nathan neal neil nick noah norman owen percy
+    preston ralph randall raymond rick rodney roland ross russell ryan scott sean seth shawn sidney stanley stuart terrence theodore timothy todd tony travis
+    trevor troy tyler vernon vincent wade wallace warren wayne wesley wyatt zachary alan allen alvin andy archie art austin barry brad brandon brent brian bruce bryan
+    calvin cameron chad charlie chris clarence clark clayton clifford clint cole colin cory craig curtis dale dean dennis derek dexter doug dwight dylan eddie elliott
+    ernest evan floyd forrest frank fred garrett gary gerald gilbert gordon graham grant greg harrison harry harvey henry herbert homer""".split()
+)
+
 
 def read_roman(sentence: Sentence, start: int) -> Reading | None:
     """Read a Roman numeral after a name or a noun that is counted; other capitals are initials."""
@@ -59,6 +68,9 @@ def read_roman(sentence: Sentence, start: int) -> Reading | None:
         return Reading(cardinal(number) + ending, end)
     if before in ("and", "or", "to", ",", "-", "–") and re.search(r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $", text[max(0, start - 12) : start]):
         return Reading(cardinal(number) + ending, end) if len(match[1]) > 1 or match[1] in "VX" else None
+    names = re.search(r"([A-Z][a-z]+) (?:[A-Z]\. )?[A-Z][a-z'-]+,? $", sentence.behind(start))
+    if names and names[1].lower() in _GIVEN and match[1] in ("II", "III", "IV", "V", "VI"):
+        return Reading(f"the {ordinal(number)}{ending}", end)
     if len(match[1]) > 1 and set(match[1]) <= set("IVX") and written[:1].isupper() and len(written) > 1 and not written.isupper():
         return Reading(cardinal(number) + ending, end)
     if len(match[1]) > 1 and re.fullmatch("I{2,3}|IV|VI{1,3}|IX|XI{1,3}|XI?V|XVI{0,3}|XI?X|XXI{0,3}|MM[IVXL]*|MCM[IVXLC]*", match[1]):

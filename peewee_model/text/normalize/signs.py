@@ -16,8 +16,7 @@ _LANGUAGE = re.compile(r"([A-Za-z])(\+\+|#)(?![A-Za-z0-9])")
 _GRADE = re.compile(r"([A-F])([+-])(?=$|[\s.,;:!?)\"'])")
 _NOTE = re.compile(r"([A-G])([#b])(?=m?\b(?: (?:major|minor|flat|sharp|scale|chord|key|note)|\d|[.,]|$))")
 _INITIALS = re.compile(r"[A-Z](?:(?:/|&)[A-Z])+(?![A-Za-z])|([A-Z]{1,3})&([A-Z]{1,3})(?![A-Za-z])")
-_SPACED_MINUS = re.compile(r"- (?=[\w(])")
-_WORD_SLASH = re.compile(r"/ ?(?=[A-Za-z])")
+_LETTER_RANGE = re.compile(r"([A-HJ-Z])[-–]([B-Z])(?![A-Za-z0-9.-])")
 _PER = re.compile(r"/(s|sec|min|h|hr|hour|d|day|wk|week|mo|month|yr|year|minute|second|person|night|lb|kg|gallon|mile|liter|student|page)\b\.?")
 _MUSIC = {"#": "sharp", "b": "flat"}
 
@@ -95,6 +94,8 @@ def read_signed_letters(sentence: Sentence, start: int) -> Reading | None:
         return Reading(f"{match[1]} {_MUSIC[match[2]]}", match.end())
     if match := _LANGUAGE.match(text, start):
         return Reading(f"{match[1].upper()} {'plus plus' if match[2] == '++' else 'sharp'}", match.end())
+    if match := _LETTER_RANGE.match(text, start):
+        return Reading(f"{match[1]} to {match[2]}", match.end())
     if match := _INITIALS.match(text, start):
         letters = match[0].replace("&", " and ").replace("/", " ")
         return Reading(" ".join(part if part == "and" else " ".join(part) for part in letters.split()), match.end())

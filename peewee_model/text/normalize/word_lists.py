@@ -24,7 +24,7 @@ INITIALISMS = frozenset(
     ASL ATM ATP ATV AV AWS AZT BA BAA BAC BBC BBQ BC BCE BFF BLM BLT BMI BMW BMX BO BP BPA BPD BS BSA BSE BTS BTU BTW BYOB BYU CAO CBC CBD CBS CC CCTV CD CDC CDO
     CE CEO CERT CFC CFO CGI CHF CIA CIO CIS CMO CNBC CNN CO COD COO COPD CPA CPAC CPI CPR CPU CRM CRT CSA CSI CSS CST CT CTO CUNY CV CVS DA DC DDT DEA DHL DHS DIY
     DJ DMV DMZ DNA DNC DNS DOA DOB DOD DOE DOJ DOT DPRK DSL DSM DST DUI DVD DVR DWI EA EBT ECB ECG ECT ECU EDM EDT EEG EEOC EIN EKG EMP EMS EMT ENT EOD EPA EPS ER
-    ERA ERP ESA ESL ESP ESPN EST ET ETA ETC ETF EU EV EVA FAA FAO FAQ FBI FCC FDA FDIC FDR FEC FFA FHA FIR FM FOIA FPS FSB FSU FTC FTP FTSE FX FYI GAO GCHQ GDP GDPR GE GED
+    ERA ERP ESA ETC ESL ESP ESPN EST ET ETA ETC ETF EU EV EVA FAA FAO FAQ FBI FCC FDA FDIC FDR FEC FFA FHA FIR FM FOIA FPS FSB FSU FTC FTP FTSE FX FYI GAO GCHQ GDP GDPR GE GED
     GI GMAT GMC GMO GMT GNP GOP GPA GPS GPT GPU GRE GSA GSK GST HBCU HBO HD HDMI HDTV HGTV HIV HMO HMS HOA HOV HP HPV HQ HR HRT HSBC HTML HTTP HTTPS HUAC HVAC IAEA IBM IBS
     ICBM ICC ICE ICU ID IDE IED IEEE IMAX IMDB IMF IMO INS IOC IOU IP IPA IPO IQ IR IRA IRC IRL IRS ISBN ISO ISP ISS IT ITV IUD IV IVF JD JFK JV KFC KGB KKK KO KPI LA
     LAPD LAX LBJ LCD LED LGA LGBT LGBTQ LLB LLC LLM LLP LOL LP LPG LPGA LSAT LSD LSE LSU LTD MA MBA MBE MC MCAT MD MDF MDMA MGM MI MIA MIT MLA MLB MLK MLM MLS MMA MMO MMR MO MOT MP MRI MS MSG
@@ -77,7 +77,7 @@ WORDS = frozenset(
     those three throw tie tiger time tin tiny tip tired title to toast today toe told tone tonight too took tool top touch tough tour town toy track trade train trap trash travel tree trip truck true trust truth try turn twice two type ugly uncle under until up upon
     urgent us use used user value van vast vein verbose very view village visit voice vote wage wait wake walk wall want war warm warn was wash waste watch water wave way we weak wear web wed week weird well went were west wet what wheel when where which while white who whole whose why wide
     wife wild will win wind wine wing winter wire wise wish with wolf woman women won wood word work world worry worse worst would wow write wrong wrote yard yay year yell yellow yes yet you young your zero zone zoo zip config main app setup budget intro blog shop apply
-    user users total count foo bar baz max min sum avg temp init args name names list dict string value values error errors test tests util utils src home var usr bin lib etc tmp dev opt log logs data docs desktop downloads readme license changelog makefile
+    user users total count foo bar baz max min sum avg temp init args name names list dict string value values error errors test tests util utils src home var usr bin lib tmp dev opt log logs data docs desktop downloads readme license changelog makefile
     hart ben sales tom mia lena photo photos draft report notes final invoice resume backup backups music video videos pictures images image budget thumb icon logo banner style styles script scripts server client proxy cache token login logout admin guest
     """.split()
 )

@@ -68,9 +68,9 @@ def _abbreviation(sentence: Sentence, start: int, word: str, stop: bool, end: in
         return calendar
     if not stop:
         return _without_stop(sentence, start, word, end)
-    numbered = plain in BEFORE_NUMBER and (len(word) > 1 or word.islower()) and _NUMERAL.match(text, end)
+    numbered = plain in BEFORE_NUMBER and (len(word) > 1 or word.islower() or (plain == "p" and re.match(r" ?\d", sentence.ahead(end)))) and _NUMERAL.match(text, end)
     before_text = text[max(0, start - _WINDOW) : start]
-    if plain in STREETS and (word[0].isupper() or plain in ("st", "ave", "blvd")) and _is_street(sentence, plain, before_text, end):
+    if plain in STREETS and (word.istitle() or plain in ("st", "ave", "blvd")) and _is_street(sentence, plain, before_text, end):
         return Reading(STREETS[plain], end)
     if plain == "jr" or (plain in ("sr", "esq") and re.search(r"[a-z],? $", before_text) and before_text[:1] and _NAME_BEFORE.search(before_text)):
         return Reading(AFTER_NAMES[plain], end)
@@ -80,8 +80,8 @@ def _abbreviation(sentence: Sentence, start: int, word: str, stop: bool, end: in
         return Reading(ROADS[plain], end)
     if plain in TITLES and _NAME.match(text, end) and (word[0].isupper() or plain in TITLES_WITHOUT_STOP):
         return Reading(TITLES[plain], end)
-    if plain in DIRECTIONS and word.isupper() and (_NAME.match(text, end) or _STREET_BEFORE.search(before_text)):
-        if re.match(r" [A-Z][\w'-]+ (?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Drive|Main|Broad)|.{0,20}\b(?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Ct|Pl)\b", sentence.ahead(end)) or re.search(r"\d ?$|St\.? $|Ave\.? $|Street $|Avenue $|Rd\.? $", before_text):
+    if plain in DIRECTIONS and word.isupper() and (re.match(r" [A-Z\d]", sentence.ahead(end)) or _STREET_BEFORE.search(before_text)):
+        if re.match(r" \d+(?:st|nd|rd|th)\b| [A-Z][\w'-]+ (?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Drive|Main|Broad)|.{0,20}\b(?:St|Ave|Rd|Dr|Blvd|Ln|Street|Avenue|Road|Ct|Pl)\b", sentence.ahead(end)) or re.search(r"\d ?$|St\.? $|Ave\.? $|Street $|Avenue $|Rd\.? $", before_text):
             return Reading(DIRECTIONS[plain], end)
     if plain in AFTER_NAMES and _NAME_BEFORE.search(before_text) and word[0].isupper():
         return Reading(AFTER_NAMES[plain], end)
