@@ -14,11 +14,13 @@ _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND|RD|TH|d(?= 
 _SCALED = re.compile(rf"({NUMBER})( ?)(k|K|M|mn|bn|B|m|b|tn|T)(\+?)(?![\w])")
 _PLURAL = re.compile(r"(\d{1,4})'?s(?![\w'])")
 _DIGITS_LETTERS = re.compile(r"(\d{1,4})-?([A-Za-z]{1,3}\d?)(?![A-Za-z0-9'])")
-_LETTERS_DIGITS = re.compile(r"([A-Za-z]{1,6})(-?)(\d{1,6})((?!s(?![A-Za-z]))[A-Za-z])?((?:-\d{1,4})?)('?s)?(?![A-Za-z0-9])")
+_LETTERS_DIGITS = re.compile(
+    r"([A-Za-z]{1,6})(-?)(\d{1,6})((?!s(?![A-Za-z]))[A-Za-z])?((?:-\d{1,4})?)('?s)?(?![A-Za-z0-9])"
+)
 _CHEMICAL = re.compile(r"(?:[A-Z][a-z]?\d{0,2}){2,6}(?![A-Za-z0-9-])")
 _SERIAL = re.compile(r"(?=[A-Za-z-]{0,32}\d)(?=[\d-]{0,32}[A-Za-z])[A-Z0-9]{1,8}(?:-[A-Z0-9]{1,8}){0,5}(?![\w])")
+_PARAGRAPH = re.compile(r"\d{1,4}(?:\((?:[a-z]|\d{1,2})\))+")
 _CHUNK = re.compile(r"\d+|[A-Za-z]")
-_THOUSANDS = frozenset(("in", "views", "followers"))
 
 
 def read_ordinal(sentence: Sentence, start: int) -> Reading | None:
@@ -45,6 +47,11 @@ def read_scaled(sentence: Sentence, start: int) -> Reading | None:
 def read_digits_letters(sentence: Sentence, start: int) -> Reading | None:
     """Read apartment 2A, 4G, 3D, 1080p, two 5s."""
     text = sentence.text
+    if match := _PARAGRAPH.match(text, start):
+        parts = re.findall(r"\d+|[a-z]", match[0])
+        return Reading(
+            " ".join(say_name_number(part) if part.isdigit() else spell(part) for part in parts), match.end()
+        )
     if match := _PLURAL.match(text, start):
         said = say_name_number(match[1])
         plural = {"y": said[:-1] + "ies", "x": said + "es"}.get(said[-1], said + "s")
@@ -98,4 +105,6 @@ def _number(number: str, letters: str) -> str:
 
 
 def _serial(written: str) -> str:
-    return " ".join(say_name_number(part) if part.isdigit() else spell(part.upper()) for part in _CHUNK.findall(written))
+    return " ".join(
+        say_name_number(part) if part.isdigit() else spell(part.upper()) for part in _CHUNK.findall(written)
+    )

@@ -42,8 +42,7 @@ _VULGAR_FRACTION = re.compile("[¼-¾⅐-⅞↉]")
 _GREEK_LETTER = re.compile("(?<![\u0370-\u03ff])[Α-Ωα-ω](?![\u0370-\u03ff])")
 _UNIT_SIGN = re.compile("[Ωμ](?=[A-Za-z])|(?<=[0-9kMG ])Ω")
 _PLAIN = frozenset(
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 !\"#$%&'()*+,-./:;<=>?@\\^_|~–°×÷µΩ"
-    "£€¥₹¢₩₽₿₪₱₦₺₫₴"
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 !\"#$%&'()*+,-./:;<=>?@\\^_|~–°×÷µΩ£€¥₹¢₩₽₿₪₱₦₺₫₴"
 )
 _SILENT = ("So", "Sk", "Cf", "Me")
 """Unicode's categories of emoji, their modifiers, marks of format and of direction, and enclosing marks."""

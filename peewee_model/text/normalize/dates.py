@@ -20,11 +20,13 @@ _DAY_MONTH = re.compile(rf"{_DAY}(?: ?[-–] ?{_DAY})? (?:of )?({_MONTH})\.?{_YE
 _AFTER_MONTH = re.compile(rf"{_DAY}(?: ?[-–] ?{_DAY})?(?![\w%:/]|[.,:]\d| ?[$£€°%]|-\d){_YEAR}?(?!-\d)")
 _SHORT_AFTER_MONTH = re.compile(r"'(\d{2})(?![\w'])")
 _YEARS = re.compile(r"([12]\d{3}) ?[-–/] ?([12]\d{3}|\d{2})(?![\w/]|[.,:]\d|-\d)")
-_DECADE = re.compile(r"'?((?:1\d|20)?\d0)'?s(?![\w'])")
+_DECADE = re.compile(r"'?((?:1\d|20)?\d0)'?s(?!\w|'\w)")
 _SHORT = re.compile(r"'(\d{2})(?![\w'])")
 _FOUR = re.compile(r"([12]\d{3})(?![\w/^]|[.,:]\d| ?[%°]|'?s\b)")
 _ERA = re.compile(r"(\d{1,5}|\d,\d{3}) ?(?=(?:B\.? ?C|A\.? ?D|C\.? ?E)\b)")
-_SHORT_DECADE_CUES = frozenset(("the", "his", "her", "their", "my", "our", "your", "mid", "early", "late", "in", "to", "and", "or", "s", "of"))
+_SHORT_DECADE_CUES = frozenset(
+    ("the", "his", "her", "their", "my", "our", "your", "mid", "early", "late", "in", "to", "and", "or", "s", "of")
+)
 _DATE_CUES = frozenset(
     (
         "on", "by", "until", "till", "since", "due", "dated", "before", "after", "starting", "effective", "through", "from", "born",
@@ -40,7 +42,21 @@ _YEAR_CUES = frozenset(
     )
 )  # fmt: skip
 _QUANTITY_CUES = frozenset(
-    ("over", "nearly", "almost", "roughly", "than", "least", "most", "only", "some", "another", "exactly", "about", "approximately")
+    (
+        "over",
+        "nearly",
+        "almost",
+        "roughly",
+        "than",
+        "least",
+        "most",
+        "only",
+        "some",
+        "another",
+        "exactly",
+        "about",
+        "approximately",
+    )
 )
 
 
@@ -146,7 +162,16 @@ def _is_year(sentence: Sentence, start: int, end: int, number: str) -> bool:
     if before in _QUANTITY_CUES and adjacent and following.islower() and following:
         return not counted and following in ("and", "or", "to", "when", "by", "in", "the", "as", "but", "until")
     if before in _YEAR_CUES or (before and before in ("of", "the", "to", "and", "or", "a", "this")):
-        return not (counted and (before not in ("in", "since", "the", "from") or following == "people")) and number[:2] != "10" or before == "in"
+        return (
+            not (
+                counted
+                and (
+                    before not in ("in", "since", "the", "from", "pre", "post", "mid", "early", "late")
+                    or following == "people"
+                )
+            )
+            and number[:2] != "10"
+        ) or before == "in"
     return not counted and "1100" <= number <= "2099"
 
 

@@ -5,21 +5,29 @@ import re
 from peewee_model.text.normalize.number_words import NUMBER, cardinal, digits, pairs
 from peewee_model.text.normalize.places import POSTAL
 from peewee_model.text.normalize.sentence import Reading, Sentence
+from peewee_model.text.normalize.word_lists import words
 
-_IN_PAIRS = frozenset(
-    "flight room rm suite ste gate bus train tram highway hwy route rt rte interstate apartment apt unit boeing airbus model area studio "
-    "channel form building bldg house number address box locker lane exit port platform track line district precinct hall "
-    "flights rooms suites buses trains dept engine squad unit battalion regiment case docket mercedes ford bmw porsche ferrari canon nikon "
-    "intel core ryzen geforce rtx gtx radeon galaxy nokia chapter page".split()
+_IN_PAIRS = words(
+    """
+    flight room rm suite ste gate bus train tram highway hwy route rt rte interstate apartment apt unit boeing
+    airbus model area studio channel form building bldg house number address box locker lane exit port platform
+    track line district precinct hall flights rooms suites buses trains dept engine squad unit battalion regiment
+    case docket mercedes ford bmw porsche ferrari canon nikon intel core ryzen geforce rtx gtx radeon galaxy nokia
+    chapter page
+    """
 )
 _BY_DIGITS = re.compile(
     r"(?i)(?:\b(?:pin|zip|zip code|postal code|area code|code|password|passcode|account|serial|isbn|ssn|combination|badge|order|tracking|"
     r"invoice|confirmation|ticket|case|license|licence|policy|extension|ext|pager|fax|phone|vin|sku|id|user|member|employee|lock|safe)"
     r"\.?(?: (?:code|number|no))?\.?(?: (?:is|was|to|of|ending in|ends in|ends with)|:| #|#)? ?#?\"?'?)$"
 )
-_CALL = re.compile(r"(?i)\b(?:dial|dialed|dialing|call|called|calling|press|text|texted|phone|phoned|ring|fax|hotline|helpline|sms)(?: the number| at| to|:)? ?$")
-_EMERGENCY = frozenset(("911", "112", "999", "411", "311", "211", "511", "611", "711", "811", "988", "101", "111", "000"))
-_DIGITS = re.compile(r"\d+(?![\d:/]|[.,]\d|[-–]\d)")
+_CALL = re.compile(
+    r"(?i)\b(?:dial|dialed|dialing|call|called|calling|press|text|texted|phone|phoned|ring|fax|hotline|helpline|sms)(?: the number| at| to|:)? ?$"
+)
+_EMERGENCY = frozenset(
+    ("911", "112", "999", "411", "311", "211", "511", "611", "711", "811", "988", "101", "111", "000")
+)
+_DIGITS = re.compile(r"\d+(?![\d:/(]|[.,]\d|[-–]\d)")
 _ZIP = re.compile(r"\d{5}(?:-(\d{4}))?(?![\w-]|[.,]\d)")
 _CODE = re.compile(r"(\d{3,4})(?![\w/:]|[.,]\d|-\d| ?[%°$€£])")
 _HOUSE = re.compile(
@@ -28,9 +36,12 @@ _HOUSE = re.compile(
 )
 _VERSION = re.compile(r"\d+(?:\.\d+){2,5}(?!\w|\.\d)")
 _SHORT_VERSION = re.compile(r"(\d{1,4})\.(\d{1,3})(?![\d%]|\.\d)")
-_VERSION_WORDS = frozenset(
-    "version versions v ver release python ios android windows macos ubuntu java php node ruby django update patch firmware kernel linux "
-    "build perl swift kotlin postgres mysql html bluetooth usb os debian fedora safari firefox chrome s".split()
+_VERSION_WORDS = words(
+    """
+    version versions v ver release python ios android windows macos ubuntu java php node ruby django update patch
+    firmware kernel linux build perl swift kotlin postgres mysql html bluetooth usb os debian fedora safari firefox
+    chrome s
+    """
 )
 _IP = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(:\d{1,5})?(?:/(\d{1,2}))?(?![\w]|\.\d)")
 
@@ -92,7 +103,10 @@ def read_code(sentence: Sentence, start: int) -> Reading | None:
     """Read room 305, flight 2209, ZIP code 60614, PIN 4471, 220 Main Street."""
     text = sentence.text
     match = _ZIP.match(text, start)
-    if match and (sentence.written_before(start).replace(".", "") in POSTAL or re.search(r"(?i)\bzip(?: code)?(?: is)? $", text[max(0, start - 20) : start])):
+    if match and (
+        sentence.written_before(start).replace(".", "") in POSTAL
+        or re.search(r"(?i)\bzip(?: code)?(?: is)? $", text[max(0, start - 20) : start])
+    ):
         return Reading(digits(match[0][:5]) + (f", {digits(match[1])}" if match[1] else ""), match.end())
     match = _DIGITS.match(text, start)
     if match and _BY_DIGITS.search(text, max(0, start - 40), start):
@@ -125,7 +139,9 @@ def read_version(sentence: Sentence, start: int) -> Reading | None:
     text = sentence.text
     match = _IP.match(text, start)
     if match and all(int(group) <= 255 for group in match.groups()[:4]):
-        said = " dot ".join(say_name_number(group) if len(group) == 3 else cardinal(group) for group in match.groups()[:4])
+        said = " dot ".join(
+            say_name_number(group) if len(group) == 3 else cardinal(group) for group in match.groups()[:4]
+        )
         said += f" colon {say_name_number(match[5][1:])}" if match[5] else ""
         return Reading(said + (f" slash {cardinal(match[6])}" if match[6] else ""), match.end())
     if match := _VERSION.match(text, start):

@@ -8,7 +8,7 @@ sentence, it is written as `LETTER_A`.
 import re
 
 from peewee_model.text.normalize.sentence import Reading, Sentence
-from peewee_model.text.normalize.word_lists import ACRONYMS, INITIALISMS, SAID_LIKE, SHOUTED, WORDS
+from peewee_model.text.normalize.word_lists import ACRONYMS, INITIALISMS, SAID_LIKE, SHOUTED, WORDS, words
 
 LETTER_A = "eigh"
 """How the letter's name is spelled as a word."""
@@ -17,9 +17,11 @@ _CAPITALS = re.compile(r"([A-Z]{2,20})(?:('s|s'|s|'S)(?![A-Za-z]))?(?![A-Za-z0-9
 _SHOUTED_CONTRACTION = re.compile(r"(?:[A-Z]+'(?:T|RE|VE|LL|D|M|ALL|CLOCK)|O'[A-Z]{2,}(?:'S)?)(?![A-Za-z])")
 _DOTTED = re.compile(r"((?:[A-Za-z]\.){2,}|[A-Z]\.(?:[A-Z]\.)+[A-Z]?|[A-Z]\.(?=[A-Z]\b))((?:'s|s)?)(?![A-Za-z])")
 _INITIAL = re.compile(r"([A-HJ-Z])\.(?= [A-Z][a-z'. -])")
-_MIXED = re.compile(r"(PhDs?|PhD's|MBAs?|DVDs?|iOS|iPhones?|iPads?|iPods?|iMacs?|eBay|eBooks?|iTunes|iCloud|macOS|tvOS|LaTeX|YouTube|GitHub|LinkedIn|JavaScript|WhatsApp|PayPal|TikTok|PlayStation|PowerPoint|MacBook|FaceTime|McDonald's|BSc|MSc|BEd|MEd|LLMs?|PCs?|mRNA|tRNA|rRNA|dB|pH|kWh|vLog|eSports|WiFi|HiFi|SciFi|LoL|MoMA|NaCl|DoD|DoJ|UofT|VoIP|IoT|SaaS|PaaS|QoS|GoPro|BeIN|JoAnn|LeBron|DeSantis|OxyContin)(?![A-Za-z])")
+_MIXED = re.compile(
+    r"(PhDs?|PhD's|MBAs?|DVDs?|iOS|iPhones?|iPads?|iPods?|iMacs?|eBay|eBooks?|iTunes|iCloud|macOS|tvOS|LaTeX|YouTube|GitHub|LinkedIn|JavaScript|WhatsApp|PayPal|TikTok|PlayStation|PowerPoint|MacBook|FaceTime|McDonald's|BSc|MSc|BEd|MEd|LLMs?|PCs?|mRNA|tRNA|rRNA|dB|pH|kWh|vLog|eSports|WiFi|HiFi|SciFi|LoL|MoMA|NaCl|DoD|DoJ|UofT|VoIP|IoT|SaaS|PaaS|QoS|GoPro|BeIN|JoAnn|LeBron|DeSantis|OxyContin)(?![A-Za-z])"
+)
 _ONSET = "(?:[bcdfghjklmnpqrstvwxyz]|[bcfgkp]l|[bcdfgkptw]r|s[chklmnpqtw]|sch?r|s[pt]r|spl|th|thr|ch|chr|sh|shr|ph|wh|qu|tw|dw|kn|gn|wr|sq)"
-_CODA = "(?:[bcdfgklmnprstvxz]|c[hkt]|f[ft]|l[bdfklmpstv]|m[bp]|n[cdgkst]|nch|p[st]|r[bcdfgklmnpstv]|s[hkmpst]|t[hst]|[bcdfgklmnprt]s|ll|ss|tch|ngs|nds|nts|rks|cks)"
+_CODA = "(?:[bcdfgklmnprstvxz]|c[hkt]|f[ft]|l[bdfklmpstv]|m[bp]|n[cdgknst]|nch|p[st]|r[bcdfgklmnpstv]|s[hkmpst]|t[hst]|[bcdfgklmnprt]s|ll|ss|bb|dd|gg|mm|rr|tt|zz|tch|ngs|nds|nts|rks|cks)"
 _PRONOUNCEABLE = re.compile(f"{_ONSET}?(?:[aeiouy]{{1,2}}(?:{_CODA}?{_ONSET}))*[aeiouy]{{1,2}}{_CODA}?e?")
 _LETTER_S = re.compile(r"([A-Z])('s|s')(?![A-Za-z])")
 
@@ -99,17 +101,33 @@ def _say_mixed(written: str) -> str:
     return said + "'s" if plural != written else said
 
 
-_KEYWORDS = frozenset(
-    "plan vitamin vitamins grade grades letter letters type types section group option team class part point gate exhibit appendix hepatitis level "
-    "phase room row building block unit an blood category side key straight schedule form list series league division terminal concourse wing zone "
-    "platform track seat string note chord flat apartment apt suite bay dock lot pier hall house column box question answer choice item step case "
-    "version site area district ward tower entrance exit door influenza interleukin provitamin immunoglobulin protein factor big capital lowercase "
-    "uppercase minor major triple double model bus route line serie variable node vertex angle set event pool band tier rating number strain layer "
-    "player person patient company candidate subject sample test page annex clause problem diagram sheet port slot drive".split()
+_KEYWORDS = words(
+    """
+    plan vitamin vitamins grade grades letter letters type types section group option team class part point gate
+    exhibit appendix hepatitis level phase room row building block unit an blood category side key straight schedule
+    form list series league division terminal concourse wing zone platform track seat string note chord flat
+    apartment apt suite bay dock lot pier hall house column box question answer choice item step case version site
+    area district ward tower entrance exit door influenza interleukin provitamin immunoglobulin protein factor big
+    capital lowercase uppercase minor major triple double model bus route line serie variable node vertex angle set
+    event pool band tier rating number strain layer player person patient company candidate subject sample test page
+    annex clause problem diagram sheet port slot drive
+    """
 )
 """Nouns that a letter follows."""
-_VERBS = frozenset(
-    "is was are were has had stands comes goes equals means wins follows precedes sounds looks minus plus to through and or in".split()
+_VERBS = words(
+    """
+    is was are were has had stands comes goes equals means wins follows precedes sounds looks minus plus to through
+    and or in
+    """
+)
+_LETTER_BEFORE = re.compile(r"(?<![A-Za-z'])[A-Z] $")
+_LETTER_AFTER = re.compile(r" [A-HJ-Z](?![A-Za-z'])")
+_CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{2,5}(?![A-Za-z'])")
+_SOUNDS = words(
+    """
+    hm hmm hmmm mm mmm mhm sh shh shhh brr grr grrr pst psst pfft tsk nth zzz zz ms st nd rd th mr mrs dr ll ss cwm
+    crwth phm hmph ph
+    """
 )
 _SINGLE = re.compile(r"A(?![A-Za-z0-9'+&/@_]|-[A-Za-z])")
 _OPERATOR_AFTER = re.compile(r"a ?(?:[=+*/^<>×÷]|- |-\d|!=)|a(?=\))")
@@ -126,12 +144,25 @@ def read_letter(sentence: Sentence, start: int) -> Reading | None:
         return Reading("A" if is_letter_a(sentence, start) else "a", start + 1)
     if text[start] == "a":
         before = sentence.before(start)
-        operand = sentence.has_equation and (_OPERATOR_AFTER.match(text, start) or _OPERATOR_BEFORE.search(sentence.behind(start)))
+        operand = sentence.has_equation and (
+            _OPERATOR_AFTER.match(text, start) or _OPERATOR_BEFORE.search(sentence.behind(start))
+        )
         letter = operand or (_SMALL.match(text, start) and before in _KEYWORDS | {"the"})
         return Reading("A", start + 1) if letter else None
     if text[start].isupper() and not re.match("'?[A-Za-z0-9]", text[start + 1 : start + 3]):
-        return Reading("i" if text[start] == "I" else text[start], start + 1)
+        alone = text[start] == "I" and not (
+            _LETTER_BEFORE.search(sentence.behind(start)) or _LETTER_AFTER.match(text, start + 1)
+        )
+        return Reading("i" if alone else text[start], start + 1)
     return None
+
+
+def read_consonants(sentence: Sentence, start: int) -> Reading | None:
+    """Read small letters that no word is made of: npm."""
+    match = _CONSONANTS.match(sentence.text, start)
+    if not match or match[0] in _SOUNDS:
+        return None
+    return Reading(spell(match[0]), match.end())
 
 
 def is_letter_a(sentence: Sentence, start: int) -> bool:
@@ -149,6 +180,8 @@ def is_letter_a(sentence: Sentence, start: int) -> bool:
         return False
     single = len(following) == 1 and following.isupper() and following != "I" and not re.match(r" [A-Z][-'/&]", rest)
     if sentence.starts_at(start):
-        return single or (following in _VERBS and not (following in ("plus", "minus", "in") and " " not in rest.strip()))
+        return single or (
+            following in _VERBS and not (following in ("plus", "minus", "in") and " " not in rest.strip())
+        )
     title_case = following[:1].isupper() and len(following) > 1 and not single
     return not title_case

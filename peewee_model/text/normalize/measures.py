@@ -13,7 +13,30 @@ _MEASURE = re.compile(
     r"((?:sq|cu|fl)\.? ?[A-Za-z]+|mm Hg|ft-lb|lb-ft|[A-Za-zµΩ]+(?:\^?[23](?!\d))?|%)(\.?)(?![A-Za-z0-9'])"
 )
 _PER = re.compile(r"/(100 km|100 g|[A-Za-z]+(?:\^?[23](?!\d))?)(?![A-Za-z0-9/])")
-_WORDS = frozenset(("in", "h", "ha", "mo", "st", "pt", "ac", "min", "deg", "rad", "ct", "mi", "pts", "kn", "cd", "kt", "ins", "bar", "nm", "ly"))
+_WORDS = frozenset(
+    (
+        "in",
+        "h",
+        "ha",
+        "mo",
+        "st",
+        "pt",
+        "ac",
+        "min",
+        "deg",
+        "rad",
+        "ct",
+        "mi",
+        "pts",
+        "kn",
+        "cd",
+        "kt",
+        "ins",
+        "bar",
+        "nm",
+        "ly",
+    )
+)
 """Units that are words or ends of words; they need a full stop, or a place that only a unit has."""
 _NEVER = frozenset(("B", "b", "T", "t", "K", "F", "N", "J", "A", "PA", "Pa"))
 """Letters behind numbers that are seldom units: gate 4B, 8B people, 5T."""
@@ -42,6 +65,10 @@ _NAMES = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 def read_measure(sentence: Sentence, start: int) -> Reading | None:
     """Read 10 km, a 6-ft fence, 5-10%, 90 km/h, 800 sq ft, 9 in. deep."""
+    return _measure(sentence, start, sentence.before(start))
+
+
+def _measure(sentence: Sentence, start: int, before: str) -> Reading | None:
     text = sentence.text
     match = _MEASURE.match(text, start)
     if not match:
@@ -56,7 +83,7 @@ def read_measure(sentence: Sentence, start: int) -> Reading | None:
     following = sentence.after(end)
     beside = text[end : end + 1] in (" ", "-")
     single = (
-        number == "1" or (gap == "-" and written != "%") or describes_noun(sentence.before(start), following, beside)
+        number == "1" or (gap == "-" and written != "%") or describes_noun(before, following, beside)
         or (written in LENGTHS and beside and is_plural_noun(following) and not per)
     )  # fmt: skip
     said = amount(first) if not last else f"{amount(first)} {'or' if joint == ' or ' else 'to'} {amount(last)}"
@@ -73,7 +100,7 @@ _ANY_CASE = frozenset(("khz", "mhz", "ghz", "hz", "kwh", "kw", "mph", "kph", "lb
 
 
 def _an(name: str) -> str:
-    return ("an " if name[0] in "aeiou" and not name.startswith("eu") or name.startswith("hour") else "a ") + name
+    return ("an " if (name[0] in "aeiou" and not name.startswith("eu")) or name.startswith("hour") else "a ") + name
 
 
 def _stop_belongs(text: str, end: int) -> bool:
@@ -82,6 +109,8 @@ def _stop_belongs(text: str, end: int) -> bool:
 
 def _is_unit(sentence: Sentence, start: int, match: re.Match[str]) -> bool:
     written, gap, stop = match[5], match[4], match[6]
+    if stop and written in ("W", "V") and re.match(r" [A-Z]", sentence.ahead(match.end())):
+        return False  # 45 W. Oak St.
     if written in _NEVER:
         return written == "A" and sentence.mentions(_AMPS)
     if written == "s":
@@ -94,7 +123,11 @@ def _is_unit(sentence: Sentence, start: int, match: re.Match[str]) -> bool:
         return False
     if written in _WORDS and not stop:
         following = sentence.after(match.end())
-        return gap == "-" or following in ADJECTIVES or (written == "in" and (following in ("by", "x") or gap == "" or not following))
+        return (
+            gap == "-"
+            or following in ADJECTIVES
+            or (written == "in" and (following in ("by", "x") or gap == "" or not sentence.ahead(match.end()).strip()))
+        )
     return not (gap == "-" and written in ("m", "s", "g", "l") and sentence.text[match.end() : match.end() + 1] == "-")
 
 
@@ -110,7 +143,9 @@ def read_temperature(sentence: Sentence, start: int) -> Reading | None:
         else:
             scale, number = match[6] or match[3], match[5]
             said = f"{_number(match[1], match[2])} to {_number(match[4], number)}"
-        single = number == "1" or describes_noun(sentence.before(start), sentence.after(match.end()), text[match.end() : match.end() + 1] in " -")
+        single = number == "1" or describes_noun(
+            sentence.before(start), sentence.after(match.end()), text[match.end() : match.end() + 1] in " -"
+        )
         return Reading(f"{said} {'degree' if single else 'degrees'}{_SCALES[scale]}", match.end())
     match = _LETTER_DEGREES.match(text, start)
     if match and sentence.mentions(_WEATHER):
@@ -138,6 +173,9 @@ def read_size(sentence: Sentence, start: int) -> Reading | None:
         word = _times_or_by(sentence, match)
         parts = [amount(part) for part in (match[1], match[4], match[5]) if part]
         unit = {"'": " feet", '"': " inches"}.get(match[2], "")
+        last = match.start(5) if match[5] else match.start(4)
+        if measured := _measure(sentence, last, sentence.before(start)):
+            return Reading(f" {word} ".join([*parts[:-1], measured.spoken]), measured.end)
         return Reading(f" {word} ".join(parts) + unit, match.end())
     if not sentence.has_equation and (match := _TIMES.match(text, start)):
         return Reading(f"{amount(match[1])} times", match.end())
@@ -169,7 +207,11 @@ def _inches(sentence: Sentence, start: int, match: re.Match[str]) -> Reading:
 def _times_or_by(sentence: Sentence, match: re.Match[str]) -> str:
     spaced = match[3] == "×" and " × " in match[0]
     following = sentence.after(match.end())
-    return "times" if spaced and (sentence.has_equation or following in ("is", "equals", "makes", "gives", "are") or not following) else "by"
+    return (
+        "times"
+        if spaced and (sentence.has_equation or following in ("is", "equals", "makes", "gives", "are") or not following)
+        else "by"
+    )
 
 
 def _in_quotes(sentence: Sentence, start: int, quote: str) -> bool:

@@ -6,6 +6,7 @@ from peewee_model.text.normalize.currencies import CODES, SCALES, SIGNS, Currenc
 from peewee_model.text.normalize.grammar import NO_NOUNS, describes_noun
 from peewee_model.text.normalize.number_words import NUMBER, cardinal
 from peewee_model.text.normalize.sentence import Reading, Sentence
+from peewee_model.text.normalize.word_lists import words
 
 _SIGN = "|".join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))
 _CODE = "|".join(CODES)
@@ -13,15 +14,25 @@ _AMOUNT = rf"({NUMBER}|\.\d+)"
 _WORD_SCALE = "hundred|thousand|million|billion|trillion|bn|mn|mln|bln|tn|mil"
 _SCALE = rf"(?:[ -]?({_WORD_SCALE}|[kKmMbBT]|MM|mm)(?![A-Za-z]))?"
 _TO = r"(?: ?(?:-|–) ?| to )"
-_BEFORE = re.compile(rf"(-)?({_SIGN}|(?:{_CODE})(?= ?\d)) ?(-)?{_AMOUNT}{_SCALE}(?:{_TO}(?:{_SIGN})?{_AMOUNT}{_SCALE}(?![\d:]))?(?: (?:{_CODE})\b)?(-?)")
+_BEFORE = re.compile(
+    rf"(-)?({_SIGN}|(?:{_CODE})(?= ?\d)) ?(-)?{_AMOUNT}{_SCALE}(?:{_TO}(?:{_SIGN})?{_AMOUNT}{_SCALE}(?![\d:]))?(?: (?:{_CODE})\b)?(-?)"
+)
 _AFTER = re.compile(rf"(-)?{_AMOUNT}{_SCALE}(?:{_TO}{_AMOUNT}{_SCALE})? ?(?:([€£¥₹₽₩$])(?! ?\d)|({_CODE})\b(?! ?\d))")
 _CENTS = re.compile(rf"({NUMBER})(?: ?¢)")
 _PER = re.compile(r"/([A-Za-z]+)\b\.?(?!/)")
-_PER_NAMES = {"hr": "hour", "h": "hour", "mo": "month", "yr": "year", "wk": "week", "lb": "pound", "gal": "gallon", "sq": "square",
-              "mi": "mile", "oz": "ounce", "kg": "kilogram", "doz": "dozen", "ea": "each", "min": "minute", "pc": "piece", "km": "kilometer",
-              "g": "gram", "ft": "foot", "yd": "yard", "l": "liter", "L": "liter", "kWh": "kilowatt hour", "GB": "gigabyte",
-              "pp": "person", "y": "year", "d": "day", "sqft": "square foot", "bbl": "barrel", "t": "ton", "m": "meter"}  # fmt: skip
-_NOUNS = frozenset("bill bills note notes coin coins prize fine fee fees ticket tickets check checks cheque gift tip deal deposit bonus bet".split())
+_PER_NAMES = {
+    "hr": "hour", "h": "hour", "mo": "month", "yr": "year", "wk": "week", "lb": "pound", "gal": "gallon",
+    "sq": "square", "mi": "mile", "oz": "ounce", "kg": "kilogram", "doz": "dozen", "ea": "each", "min": "minute",
+    "pc": "piece", "km": "kilometer", "g": "gram", "ft": "foot", "yd": "yard", "l": "liter", "L": "liter",
+    "kWh": "kilowatt hour", "GB": "gigabyte", "pp": "person", "y": "year", "d": "day", "sqft": "square foot",
+    "bbl": "barrel", "t": "ton", "m": "meter",
+}  # fmt: skip
+_NOUNS = words(
+    """
+    bill bills note notes coin coins prize fine fee fees ticket tickets check checks cheque gift tip deal deposit
+    bonus bet
+    """
+)
 
 
 def read_money(sentence: Sentence, start: int) -> Reading | None:
@@ -30,7 +41,14 @@ def read_money(sentence: Sentence, start: int) -> Reading | None:
     match = _BEFORE.match(text, start)
     if match:
         currency = SIGNS.get(match[2]) or CODES[match[2]]
-        minus, first, scale, last, last_scale, hyphen = match[1] or match[3], match[4], match[5], match[6], match[7], match[8]
+        minus, first, scale, last, last_scale, hyphen = (
+            match[1] or match[3],
+            match[4],
+            match[5],
+            match[6],
+            match[7],
+            match[8],
+        )
     else:
         match = _AFTER.match(text, start)
         if not match:

@@ -16,7 +16,9 @@ POSTAL = {
 }  # fmt: skip
 """By the post's two letters, which are read after a city and a comma."""
 
-ALONE = frozenset(("TX", "NY", "NJ", "NH", "NV", "WY", "KY", "KS", "TN", "WI", "WV", "AZ", "CT", "FL", "VT", "RI", "NC", "MN", "MO"))
+ALONE = frozenset(
+    ("TX", "NY", "NJ", "NH", "NV", "WY", "KY", "KS", "TN", "WI", "WV", "AZ", "CT", "FL", "VT", "RI", "NC", "MN", "MO")
+)
 """Codes that are no word or usual initials, and are read alone as well."""
 
 WRITTEN_SHORT = {
@@ -31,10 +33,29 @@ WRITTEN_SHORT = {
     "penna": "pennsylvania", "r.i": "rhode island", "s.c": "south carolina", "s.d": "south dakota",
     "tenn": "tennessee", "tex": "texas", "vt": "vermont", "va": "virginia", "wash": "washington",
     "w. va": "west virginia", "w.va": "west virginia", "wis": "wisconsin", "wisc": "wisconsin", "wyo": "wyoming",
-    "ont": "ontario", "que": "quebec", "alta": "alberta", "man": "manitoba", "sask": "saskatchewan", "p.r": "puerto rico",
-    "b.c": "british columbia", "n.s": "nova scotia", "n.b": "new brunswick",
+    "ont": "ontario", "que": "quebec", "alta": "alberta", "man": "manitoba", "sask": "saskatchewan",
+    "p.r": "puerto rico", "b.c": "british columbia", "n.s": "nova scotia", "n.b": "new brunswick",
 }  # fmt: skip
 """In lower case, without the last full stop; read after a city and a comma."""
 
-SHORT_ALONE = frozenset(("calif", "conn", "fla", "ariz", "colo", "mich", "minn", "tenn", "okla", "oreg", "penna", "wyo", "nebr", "kans", "wisc", "ont"))
+SHORT_ALONE = frozenset(
+    (
+        "calif",
+        "conn",
+        "fla",
+        "ariz",
+        "colo",
+        "mich",
+        "minn",
+        "tenn",
+        "okla",
+        "oreg",
+        "penna",
+        "wyo",
+        "nebr",
+        "kans",
+        "wisc",
+        "ont",
+    )
+)
 """Those that are no words, and are read alone as well."""

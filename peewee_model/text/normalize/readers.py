@@ -2,11 +2,16 @@
 
 import re
 
-from peewee_model.text.normalize.alphanumerics import read_digits_letters, read_letters_digits, read_ordinal, read_scaled
+from peewee_model.text.normalize.alphanumerics import (
+    read_digits_letters,
+    read_letters_digits,
+    read_ordinal,
+    read_scaled,
+)
 from peewee_model.text.normalize.dates import read_date, read_decade, read_year
 from peewee_model.text.normalize.electronic import read_address, read_code_name, read_path, read_tag
 from peewee_model.text.normalize.identifiers import read_code, read_plain_number, read_telephone, read_version
-from peewee_model.text.normalize.letters import read_dotted, read_initial, read_initials, read_letter
+from peewee_model.text.normalize.letters import read_consonants, read_dotted, read_initial, read_initials, read_letter
 from peewee_model.text.normalize.measures import read_measure, read_size, read_temperature
 from peewee_model.text.normalize.money import read_money
 from peewee_model.text.normalize.ratios import read_fraction, read_range, read_ratio
@@ -21,7 +26,7 @@ _AT_DIGIT: tuple[Reader, ...] = (
     read_decade, read_size, read_measure, read_fraction, read_scaled, read_ratio, read_year, read_range, read_digits_letters, read_plain_number,
 )  # fmt: skip
 _AT_LETTER: tuple[Reader, ...] = (
-    read_latin, read_address, read_path, read_code_name, read_money, read_signed_letters, read_state, read_dotted, read_abbreviation, read_initial, read_roman, read_letters_digits, read_initials,
+    read_latin, read_address, read_path, read_code_name, read_money, read_signed_letters, read_state, read_dotted, read_abbreviation, read_initial, read_roman, read_letters_digits, read_consonants, read_initials,
     read_letter,
 )  # fmt: skip
 _AT_SIGN: tuple[Reader, ...] = (
@@ -32,7 +37,7 @@ _AT_SIGN: tuple[Reader, ...] = (
 _PLAIN = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z](?='(?!s\b)[A-Za-z]))(?:'[A-Z]?[a-z]+)*(?=[ ,;:!?]|$)")
 _WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 _SPECIAL = re.compile(
-    "(?:Mrs?|M[sx]|Drs?|St|Prof|Sgt|Capt|Gen|Col|Maj|Lt|Cpl|Pvt|Sen|Gov|Rev|Mme|Adm|Messrs|Cmdr|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|"
+    "(?:[bcdfghjklmnpqrstvwxz]{2,5}|Mrs?|M[sx]|Drs?|St|Prof|Sgt|Capt|Gen|Col|Maj|Lt|Cpl|Pvt|Sen|Gov|Rev|Mme|Adm|Messrs|Cmdr|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|"
     "Wed|Weds|Thu|Thurs?|Fri|Sat|Sun|Ave|Av|Blvd|Rd|Ln|Ct|Pl|Sq|Pkwy|Hwy|Ter|Cir|Trl|Ft|Mt|Jr|Sr|Rte|Ste|Rm|No|pp|vs|approx|etc|nos|vol|et|ca|hwy|dept|apt|a|"
     "govt|assn|mgmt|mins|hrs|yrs|incl|avg|https?|ftp|mailto|localhost|[A-Za-z]|Ala|Ga|Pa|Me|Md|Va|Vt|Mo|La|Ky|Nos|figs|v|pH|ft)"
 )

@@ -4,44 +4,60 @@ import re
 
 from peewee_model.text.normalize.number_words import cardinal, ordinal
 from peewee_model.text.normalize.sentence import Reading, Sentence
+from peewee_model.text.normalize.word_lists import words
 
-_NUMERAL = re.compile(r"(?=[IVXLCDM])(M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))('s)?(?![A-Za-z'0-9&/@+]|-[A-Za-z]|\.[A-Za-z])")
+_NUMERAL = re.compile(
+    r"(?=[IVXLCDM])(M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))('s)?(?![A-Za-z'0-9&/@+]|-[A-Za-z]|\.[A-Za-z])"
+)
 _LOWER = re.compile(r"\(?((?:x{0,3})(?:ix|iv|v?i{0,3}))\)?(?![A-Za-z'0-9.])")
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
-_COUNTED = frozenset(
-    "war chapter chapters act acts scene scenes part parts volume volumes vol book books phase phases type types class stage level title article "
-    "articles section sections appendix figure fig table episode bowl season mark mk step grade rocky vatican apollo gemini saturn "
-    "schedule tier category division division track plate canto psalm lesson unit note clause module exhibit annex form group generation gen "
-    "world ii fantasy theft quest wars trek dragon potter terminator godfather alien rambo predator halo diablo warcraft starcraft "
-    "civilization streetfighter fighter kombat park hawk schwarzenegger symphony sonata concerto opus op movement quartet no factor "
-    "region zone sector corps ring cycle round game games olympiad congress council page pages line verse ch chap ch. sec pt and or to mod "
-    "experiment trial theorem lemma proposition chiefs titan discovery soyuz voyager pioneer viking explorer mariner atlas".split()
+_COUNTED = words(
+    """
+    war chapter chapters act acts scene scenes part parts volume volumes vol book books phase phases type types
+    class stage level title article articles section sections appendix figure fig table episode bowl season mark mk
+    step grade rocky vatican apollo gemini saturn schedule tier category division division track plate canto psalm
+    lesson unit note clause module exhibit annex form group generation gen world ii fantasy theft quest wars trek
+    dragon potter terminator godfather alien rambo predator halo diablo warcraft starcraft civilization
+    streetfighter fighter kombat park hawk schwarzenegger symphony sonata concerto opus op movement quartet no
+    factor region zone sector corps ring cycle round game games olympiad congress council page pages line verse ch
+    chap ch. sec pt and or to mod experiment trial theorem lemma proposition chiefs titan discovery soyuz voyager
+    pioneer viking explorer mariner atlas
+    """
 )
-_RULERS = frozenset(
-    """king queen pope emperor empress tsar czar kaiser prince princess duke sultan pharaoh saint shah
-    henry louis charles edward george james john richard william elizabeth mary catherine frederick philip peter paul pius benedict
-    gregory leo innocent clement alexander nicholas napoleon ivan ferdinand francis joseph leopold maximilian otto rudolf sigismund
-    wilhelm albert alfonso alphonse carlos felipe juan umberto victor emmanuel christian gustav gustavus adolf adolphus harald haakon olaf
-    oscar eric erik margrethe margaret anne anna isabella matilda robert david malcolm constantine justinian theodosius ramses rameses
-    ramesses thutmose amenhotep seti cleopatra ptolemy darius xerxes cyrus artaxerxes mithridates antiochus seleucus attalus urban
-    boniface celestine callixtus julius sixtus adrian hadrian stephen eugene martin honorius lucius pascal paschal gelasius
-    mehmed murad selim suleiman abdul bayezid menelik selassie bhumibol rama kamehameha akbar jahan pedro manuel afonso sancho ramon
-    casimir wladyslaw sigismund stanislaus augustus bela andrew ladislaus matthias vladislaus wenceslaus boleslaw mieszko conrad lothair
-    baldwin godfrey amalric tancred roger humphrey hugh thomas arthur walter samuel jacob abraham harold edmund ethelred
-    edwin oswald kenneth duncan donald macbeth alexios alexius manuel andronikos michael basil romanus leopold amadeus
-    vittorio emanuele farouk fuad hussein abdullah hassan mohammed muhammad faisal idris rainier hans adam franz jean jacques
-    albrecht ernst ludwig maria theresa christina ulrika beatrix juliana wilhelmina elisabeth joan jane caroline charlotte
-    patrick daniel edgar howard jonathan loudon thurston davis marcus lionel winston griffin hank sammy""".split()
+_RULERS = words(
+    """
+    king queen pope emperor empress tsar czar kaiser prince princess duke sultan pharaoh saint shah henry louis
+    charles edward george james john richard william elizabeth mary catherine frederick philip peter paul pius
+    benedict gregory leo innocent clement alexander nicholas napoleon ivan ferdinand francis joseph leopold
+    maximilian otto rudolf sigismund wilhelm albert alfonso alphonse carlos felipe juan umberto victor emmanuel
+    christian gustav gustavus adolf adolphus harald haakon olaf oscar eric erik margrethe margaret anne anna
+    isabella matilda robert david malcolm constantine justinian theodosius ramses rameses ramesses thutmose
+    amenhotep seti cleopatra ptolemy darius xerxes cyrus artaxerxes mithridates antiochus seleucus attalus urban
+    boniface celestine callixtus julius sixtus adrian hadrian stephen eugene martin honorius lucius pascal paschal
+    gelasius mehmed murad selim suleiman abdul bayezid menelik selassie bhumibol rama kamehameha akbar jahan pedro
+    manuel afonso sancho ramon casimir wladyslaw sigismund stanislaus augustus bela andrew ladislaus matthias
+    vladislaus wenceslaus boleslaw mieszko conrad lothair baldwin godfrey amalric tancred roger humphrey hugh thomas
+    arthur walter samuel jacob abraham harold edmund ethelred edwin oswald kenneth duncan donald macbeth alexios
+    alexius manuel andronikos michael basil romanus leopold amadeus vittorio emanuele farouk fuad hussein abdullah
+    hassan mohammed muhammad faisal idris rainier hans adam franz jean jacques albrecht ernst ludwig maria theresa
+    christina ulrika beatrix juliana wilhelmina elisabeth joan jane caroline charlotte patrick daniel edgar howard
+    jonathan loudon thurston davis marcus lionel winston griffin hank sammy
+    """
 )
 
-_GIVEN = _RULERS | frozenset(
-    """tom tim jim jack bill bob ben sam dan matt mike mark luke josh ted ken ron don ray roy carl earl gene glenn hal hugh ian ike ira jay jeff jerry jesse joe
-    joel joshua justin karl keith ken kevin kurt kyle lance larry lee leon lloyd lou luther mason max miles mitchell nathan neal neil nick noah norman owen percy
-    preston ralph randall raymond rick rodney roland ross russell ryan scott sean seth shawn sidney stanley stuart terrence theodore timothy todd tony travis
-    trevor troy tyler vernon vincent wade wallace warren wayne wesley wyatt zachary alan allen alvin andy archie art austin barry brad brandon brent brian bruce bryan
-    calvin cameron chad charlie chris clarence clark clayton clifford clint cole colin cory craig curtis dale dean dennis derek dexter doug dwight dylan eddie elliott
-    ernest evan floyd forrest frank fred garrett gary gerald gilbert gordon graham grant greg harrison harry harvey henry herbert homer""".split()
+_GIVEN = _RULERS | words(
+    """
+    tom tim jim jack bill bob ben sam dan matt mike mark luke josh ted ken ron don ray roy carl earl gene glenn hal
+    hugh ian ike ira jay jeff jerry jesse joe joel joshua justin karl keith ken kevin kurt kyle lance larry lee leon
+    lloyd lou luther mason max miles mitchell nathan neal neil nick noah norman owen percy preston ralph randall
+    raymond rick rodney roland ross russell ryan scott sean seth shawn sidney stanley stuart terrence theodore
+    timothy todd tony travis trevor troy tyler vernon vincent wade wallace warren wayne wesley wyatt zachary alan
+    allen alvin andy archie art austin barry brad brandon brent brian bruce bryan calvin cameron chad charlie chris
+    clarence clark clayton clifford clint cole colin cory craig curtis dale dean dennis derek dexter doug dwight
+    dylan eddie elliott ernest evan floyd forrest frank fred garrett gary gerald gilbert gordon graham grant greg
+    harrison harry harvey henry herbert homer
+    """
 )
 
 
@@ -56,7 +72,7 @@ def read_roman(sentence: Sentence, start: int) -> Reading | None:
     number = str(_value(match[1]))
     end = match.end()
     ending = match[2] or ""
-    if text[end : end + 8].lower().lstrip(" ") .startswith("century"):
+    if text[end : end + 8].lower().lstrip(" ").startswith("century"):
         return Reading(ordinal(number), end)
     if before in _RULERS and written[:1].isupper() and _may_be(match[1], sentence, end):
         if match[1] == "X" and before == "malcolm":
@@ -66,21 +82,33 @@ def read_roman(sentence: Sentence, start: int) -> Reading | None:
         if match[1] == "I" and not _counted_one(sentence, start, end):
             return None
         return Reading(cardinal(number) + ending, end)
-    if before in ("and", "or", "to", ",", "-", "–") and re.search(r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $", text[max(0, start - 12) : start]):
+    if before in ("and", "or", "to", ",", "-", "–") and re.search(
+        r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $", text[max(0, start - 12) : start]
+    ):
         return Reading(cardinal(number) + ending, end) if len(match[1]) > 1 or match[1] in "VX" else None
     names = re.search(r"([A-Z][a-z]+) (?:[A-Z]\. )?[A-Z][a-z'-]+,? $", sentence.behind(start))
     if names and names[1].lower() in _GIVEN and match[1] in ("II", "III", "IV", "V", "VI"):
         return Reading(f"the {ordinal(number)}{ending}", end)
-    if len(match[1]) > 1 and set(match[1]) <= set("IVX") and written[:1].isupper() and len(written) > 1 and not written.isupper():
+    if (
+        len(match[1]) > 1
+        and set(match[1]) <= set("IVX")
+        and written[:1].isupper()
+        and len(written) > 1
+        and not written.isupper()
+    ):
         return Reading(cardinal(number) + ending, end)
-    if len(match[1]) > 1 and re.fullmatch("I{2,3}|IV|VI{1,3}|IX|XI{1,3}|XI?V|XVI{0,3}|XI?X|XXI{0,3}|MM[IVXL]*|MCM[IVXLC]*", match[1]):
+    if len(match[1]) > 1 and re.fullmatch(
+        "I{2,3}|IV|VI{1,3}|IX|XI{1,3}|XI?V|XVI{0,3}|XI?X|XXI{0,3}|MM[IVXL]*|MCM[IVXLC]*", match[1]
+    ):
         return Reading(cardinal(number) + ending, end)
     return None
 
 
 def _value(numeral: str) -> int:
     values = [_VALUES[letter] for letter in numeral]
-    return sum(-value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True))
+    return sum(
+        -value if value < following else value for value, following in zip(values, [*values[1:], 0], strict=True)
+    )
 
 
 def _said_the(text: str, start: int) -> bool:
@@ -93,7 +121,10 @@ def _may_be(numeral: str, sentence: Sentence, end: int) -> bool:
         return False
     if numeral != "I":
         return True
-    return not re.match(r" (?:am|was|have|had|will|would|think|thought|know|knew|do|did|can|could|said|saw|see|want|love|like|must|should|don't|didn't|met|never met you)\b", sentence.ahead(end))
+    return not re.match(
+        r" (?:am|have|had|will|would|think|thought|know|knew|do|did|don't|didn't|can|could|saw|see|want|love|like|must|should|met|read|wrote)\b",
+        sentence.ahead(end),
+    )
 
 
 def _counted_one(sentence: Sentence, start: int, end: int) -> bool:

@@ -73,7 +73,9 @@ class Sentence:
 
     def starts_at(self, start: int) -> bool:
         """Whether a sentence begins at a place: at the start, after a full stop, or after an opening quote."""
-        return not start or bool(re.search(r"(?:^|[.!?:(]) ?[\"'(]*$|[\"(]$|(?:^| )'$|^ $", self.text[max(0, start - 4) : start]))
+        return not start or bool(
+            re.search(r"(?:^|[.!?:(]) ?[\"'(]*$|[\"(]$|(?:^| )'$|^ $", self.text[max(0, start - 4) : start])
+        )
 
 
 Reader = Callable[[Sentence, int], Reading | None]

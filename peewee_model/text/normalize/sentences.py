@@ -16,6 +16,7 @@ from peewee_model.text.normalize.abbreviations import (
     WEEKDAYS,
 )
 from peewee_model.text.normalize.places import WRITTEN_SHORT
+from peewee_model.text.normalize.word_lists import words
 
 _END = re.compile(r"""(?:[!?]+[!?.]*|\.{1,8})["')]*(?=\s|$)""")
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|(?<=\s)–(?=\s)")
@@ -24,20 +25,19 @@ _LAST = re.compile(r"""[^\s"'(]*$""")
 _WINDOW = 24
 
 # With these words a sentence begins, and no name does: "at 6 p.m. It was dark", but "at 6 p.m. Monday".
-_STARTERS = frozenset(
-    (
-        "a an the this that these those it he she they we you i there here his her its our their your my what who when "
-        "where why how which if as so but and or yet for nor then now soon later after before while since because "
-        "although though until unless once in on at by from with without during despite instead also however "
-        "meanwhile finally perhaps maybe yes no not nobody nothing everyone everybody everything someone somebody "
-        "something anyone both each every all some many most few several none one two three next today tomorrow "
-        "yesterday tonight please let do did does don't didn't is are was were can could will would shall should may "
-        "might must have has had it's he's she's that's there's they're we're you're i'm i'll we'll he'll she'll "
-        "they'll i've we've they've what's who's let's to of about over under only just even still never always often "
-        "sometimes usually people bring take call ask go come see turn look wait open close keep leave put give tell "
-        "write read use try make get eat drink buy pay stop start stay walk run meet send check remember nice well oh "
-        "ah hey ok okay thanks thank sorry"
-    ).split()
+_STARTERS = words(
+    """
+    a an the this that these those it he she they we you i there here his her its our their your my what who when
+    where why how which if as so but and or yet for nor then now soon later after before while since because
+    although though until unless once in on at by from with without during despite instead also however meanwhile
+    finally perhaps maybe yes no not nobody nothing everyone everybody everything someone somebody something anyone
+    both each every all some many most few several none one two three next today tomorrow yesterday tonight please
+    let do did does don't didn't is are was were can could will would shall should may might must have has had it's
+    he's she's that's there's they're we're you're i'm i'll we'll he'll she'll they'll i've we've they've what's
+    who's let's to of about over under only just even still never always often sometimes usually people bring take
+    call ask go come see turn look wait open close keep leave put give tell write read use try make get eat drink
+    buy pay stop start stay walk run meet send check remember nice well oh ah hey ok okay thanks thank sorry
+    """
 )
 _BEFORE_LETTER = frozenset(
     ("plan", "vitamin", "grade", "letter", "type", "group", "section", "option", "team", "class", "part", "point",
@@ -119,7 +119,7 @@ def _word_ends(word: str, after: str, before: str) -> bool:
     if plain in NEVER_END:
         return plain == "al" and starts
     if plain in DOTTED or _DOTTED_LETTERS.fullmatch(word):
-        return starts and plain not in ("e.g", "i.e") and not _is_calendar(after)
+        return starts and plain not in ("e.g", "i.e", "p.s", "n.b", "a.k.a") and not _is_calendar(after)
     after_number = before[-1:].isdigit()
     if plain in _UNITS and after_number:
         return after[0].isupper()
@@ -138,10 +138,10 @@ def _letter_ends(word: str, after: str, before: str, starts: bool) -> bool:
     name = before.strip(",\"'(")
     if word.islower():
         return after[0].isupper() and (starts or word not in "vcp") and not after[0].isdigit()
+    if word in "NSEW" and before:
+        return starts
     if name.lower() in _BEFORE_LETTER or name[-1:].isdigit():
         return not after[0].islower()
-    if word in "NSEW" and starts and before:
-        return True
     return starts and after not in ("A", "I") and bool(before) and not before.endswith(".")
 
 

@@ -29,7 +29,12 @@ def read_time(sentence: Sentence, start: int) -> Reading | None:
     if sentence.mentions(_RATIO_WORDS) and not sentence.mentions(_HALVES):
         return None
     match = _RANGE.match(text, start)
-    if match and (match[3] or match[6] or (match[2] and match[5])) and _valid(match[1], match[2]) and _valid(match[4], match[5]):
+    if (
+        match
+        and (match[3] or match[6] or (match[2] and match[5]))
+        and _valid(match[1], match[2])
+        and _valid(match[4], match[5])
+    ):
         first = _clock(match[1], match[2], match[3] or match[6])
         first = f"{first} {match[3].upper()} M" if match[3] else first
         last = _clock(match[4], match[5], match[6])
@@ -71,4 +76,6 @@ def _part(number: str) -> str:
 def _military(number: str) -> str:
     hour, minutes = number[:2], number[2:]
     head = f"oh {cardinal(hour[1])}" if hour[0] == "0" else cardinal(hour)
-    return f"{head} hundred" if minutes == "00" else f"{head} {short_year(minutes)}" if hour[0] == "0" else pairs(number)
+    return (
+        f"{head} hundred" if minutes == "00" else f"{head} {short_year(minutes)}" if hour[0] == "0" else pairs(number)
+    )
