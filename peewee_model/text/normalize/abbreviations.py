@@ -162,3 +162,8 @@ DOTTED = {
     "r.p.m": "revolutions per minute", "p.s": "P S", "n.b": "N B", "c.o.d": "C O D", "e.t.a": "E T A",
 }  # fmt: skip
 """With full stops inside, and said otherwise than as letters; other such are letters."""
+
+SLASHED = {
+    "w/o": "without", "w/in": "within", "w/": "with", "b/c": "because", "c/o": "care of", "n/a": "N A",
+    "b/w": "between", "d/t": "due to", "s/he": "she or he", "w/e": "whatever", "p/u": "pick up", "h/t": "hat tip",
+}  # fmt: skip

@@ -1,4 +1,9 @@
-"""States, provinces and what else follows a comma after a city."""
+"""Reads states and provinces after a city: Mobile, AL; Trenton, N.J."""
+
+import re
+
+from peewee_model.text.normalize.sentence import Reading, Sentence
+from peewee_model.text.normalize.word_lists import words
 
 POSTAL = {
     "AL": "alabama", "AK": "alaska", "AZ": "arizona", "AR": "arkansas", "CA": "california", "CO": "colorado",
@@ -16,9 +21,7 @@ POSTAL = {
 }  # fmt: skip
 """By the post's two letters, which are read after a city and a comma."""
 
-ALONE = frozenset(
-    ("TX", "NY", "NJ", "NH", "NV", "WY", "KY", "KS", "TN", "WI", "WV", "AZ", "CT", "FL", "VT", "RI", "NC", "MN", "MO")
-)
+ALONE = words("TX NY NJ NH NV WY KY KS TN WI WV AZ CT FL VT RI NC MN")
 """Codes that are no word or usual initials, and are read alone as well."""
 
 WRITTEN_SHORT = {
@@ -38,24 +41,33 @@ WRITTEN_SHORT = {
 }  # fmt: skip
 """In lower case, without the last full stop; read after a city and a comma."""
 
-SHORT_ALONE = frozenset(
-    (
-        "calif",
-        "conn",
-        "fla",
-        "ariz",
-        "colo",
-        "mich",
-        "minn",
-        "tenn",
-        "okla",
-        "oreg",
-        "penna",
-        "wyo",
-        "nebr",
-        "kans",
-        "wisc",
-        "ont",
-    )
-)
+SHORT_ALONE = words("calif conn fla ariz colo mich minn tenn okla oreg penna wyo nebr kans wisc ont")
 """Those that are no words, and are read alone as well."""
+
+_STATE = re.compile(r"(W\. ?Va|N\. ?Mex|[NS]\. ?Dak|[A-Z]\. ?[A-Z]|[A-Z][A-Za-z]{1,5})(\.?)(?![A-Za-z0-9'])")
+_CITY_COMMA = re.compile(r"[A-Z][A-Za-z'.-]+, ?$")
+_CITY = re.compile(r"[A-Z][a-z'.-]+,? $")
+_ZIP = re.compile(r",? \d{5}\b")
+_MORE_CAPITALS = re.compile(r" (?!USA)[A-Z]{2,}|[/&]")
+
+
+def read_state(sentence: Sentence, start: int) -> Reading | None:
+    """Read a state's abbreviation after a city and a comma; a few are read alone."""
+    match = _STATE.match(sentence.text, start)
+    if not match or sentence.shouted:
+        return None
+    written, stop, end = match[1], match[2], match.end()
+    behind = sentence.behind(start)
+    after_city = bool(_CITY_COMMA.search(behind))
+    if written in POSTAL and not stop:
+        in_address = (after_city and not _MORE_CAPITALS.match(sentence.text, end)) or (
+            _ZIP.match(sentence.text, end) and _CITY.search(behind)
+        )
+        return Reading(POSTAL[written], end) if in_address or written in ALONE else None
+    if written in POSTAL and after_city and end == len(sentence.text):
+        return Reading(POSTAL[written], end)
+    plain = written.lower()
+    for name in (plain, plain.replace(" ", "")):
+        if name in WRITTEN_SHORT and stop and (after_city or name in SHORT_ALONE):
+            return Reading(WRITTEN_SHORT[name], end)
+    return None

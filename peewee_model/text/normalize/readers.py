@@ -8,25 +8,29 @@ from peewee_model.text.normalize.alphanumerics import (
     read_ordinal,
     read_scaled,
 )
+from peewee_model.text.normalize.calendar_names import read_calendar_name
 from peewee_model.text.normalize.dates import read_date, read_decade, read_year
 from peewee_model.text.normalize.electronic import read_address, read_code_name, read_path, read_tag
+from peewee_model.text.normalize.expansions import read_abbreviation
 from peewee_model.text.normalize.identifiers import read_code, read_plain_number, read_telephone, read_version
+from peewee_model.text.normalize.latin import read_latin
 from peewee_model.text.normalize.letters import read_consonants, read_dotted, read_initial, read_initials, read_letter
 from peewee_model.text.normalize.measures import read_measure, read_size, read_temperature
 from peewee_model.text.normalize.money import read_money
+from peewee_model.text.normalize.places import read_state
 from peewee_model.text.normalize.ratios import read_fraction, read_range, read_ratio
 from peewee_model.text.normalize.romans import read_roman
 from peewee_model.text.normalize.sentence import Reader, Sentence
 from peewee_model.text.normalize.signs import read_bare_digits, read_sign, read_signed_letters
+from peewee_model.text.normalize.streets import read_street
 from peewee_model.text.normalize.times import read_time
-from peewee_model.text.normalize.words import read_abbreviation, read_latin, read_state
 
 _AT_DIGIT: tuple[Reader, ...] = (
     read_address, read_telephone, read_date, read_time, read_version, read_code, read_money, read_temperature, read_ordinal,
     read_decade, read_size, read_measure, read_fraction, read_scaled, read_ratio, read_year, read_range, read_digits_letters, read_plain_number,
 )  # fmt: skip
 _AT_LETTER: tuple[Reader, ...] = (
-    read_latin, read_address, read_path, read_code_name, read_money, read_signed_letters, read_state, read_dotted, read_abbreviation, read_initial, read_roman, read_letters_digits, read_consonants, read_initials,
+    read_latin, read_address, read_path, read_code_name, read_money, read_signed_letters, read_state, read_dotted, read_calendar_name, read_street, read_abbreviation, read_initial, read_roman, read_letters_digits, read_consonants, read_initials,
     read_letter,
 )  # fmt: skip
 _AT_SIGN: tuple[Reader, ...] = (

@@ -13,8 +13,8 @@ from peewee_model.text.normalize.abbreviations import (
     NEVER_END,
     STREETS,
     TITLES,
-    WEEKDAYS,
 )
+from peewee_model.text.normalize.calendar_names import is_calendar
 from peewee_model.text.normalize.places import WRITTEN_SHORT
 from peewee_model.text.normalize.word_lists import words
 
@@ -119,7 +119,7 @@ def _word_ends(word: str, after: str, before: str) -> bool:
     if plain in NEVER_END:
         return plain == "al" and starts
     if plain in DOTTED or _DOTTED_LETTERS.fullmatch(word):
-        return starts and plain not in ("e.g", "i.e", "p.s", "n.b", "a.k.a") and not _is_calendar(after)
+        return starts and plain not in ("e.g", "i.e", "p.s", "n.b", "a.k.a") and not is_calendar(after)
     after_number = before[-1:].isdigit()
     if plain in _UNITS and after_number:
         return after[0].isupper()
@@ -131,7 +131,7 @@ def _word_ends(word: str, after: str, before: str) -> bool:
         return False
     if plain in TITLES and not (plain in STREETS and before[:1].isupper()):
         return False
-    return (starts and not _is_calendar(after)) if plain in _BESIDE_NAMES or word[0].isupper() else True
+    return (starts and not is_calendar(after)) if plain in _BESIDE_NAMES or word[0].isupper() else True
 
 
 def _letter_ends(word: str, after: str, before: str, starts: bool) -> bool:
@@ -143,11 +143,6 @@ def _letter_ends(word: str, after: str, before: str, starts: bool) -> bool:
     if name.lower() in _BEFORE_LETTER or name[-1:].isdigit():
         return not after[0].islower()
     return starts and after not in ("A", "I") and bool(before) and not before.endswith(".")
-
-
-def _is_calendar(word: str) -> bool:
-    plain = word.lower()
-    return plain in WEEKDAYS or plain in CALENDAR
 
 
 _DOTTED_LETTERS = re.compile(r"(?:[A-Za-z]{1,2}\.)+[A-Za-z]{1,2}")

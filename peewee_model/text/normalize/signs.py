@@ -2,7 +2,7 @@
 
 import re
 
-from peewee_model.text.normalize.abbreviations import CALENDAR, MONTHS, WEEKDAYS
+from peewee_model.text.normalize.calendar_names import is_calendar
 from peewee_model.text.normalize.number_words import cardinal, digits, ordinal
 from peewee_model.text.normalize.sentence import Reading, Sentence
 from peewee_model.text.normalize.units import AFTER_SLASH
@@ -87,18 +87,14 @@ def _slash(sentence: Sentence, start: int) -> Reading:
     return Reading("", start + 1)
 
 
-def _is_calendar(word: str) -> bool:
-    return word in MONTHS or word in WEEKDAYS or word in CALENDAR
-
-
 def _minus(sentence: Sentence, start: int) -> Reading | None:
     text = sentence.text
     before, after = text[start - 1 : start], text[start + 1 : start + 2]
     if (
         before.isalpha()
         and after.isalpha()
-        and _is_calendar(sentence.before(start))
-        and _is_calendar(sentence.after(start + 1).lower())
+        and is_calendar(sentence.before(start))
+        and is_calendar(sentence.after(start + 1))
     ):
         return Reading("to", start + 1)
     if text[start] == "–":
