@@ -1,4 +1,4 @@
-"""Converts any Unicode text to the characters that English is written with, or raises an error that names the others."""
+"""Converts any Unicode text to the characters of written English, or raises an error that names the others."""
 
 import re
 import unicodedata
@@ -31,8 +31,8 @@ _ALIKE = str.maketrans(
         "≤": "<=", "≥": ">=", "≠": "!=", "⩽": "<=", "⩾": ">=", "∑": " sum of ", "∏": " product of ",
         "∫": " integral of ", "∂": " partial ", "∇": " del ", "∈": " in ", "∉": " not in ", "∪": " union ",
         "∩": " intersection ", "⊂": " subset of ", "∀": " for all ", "∃": " there exists ", "∴": " therefore ",
-        "∅": " empty set ", "∆": " delta ", "¬": " not ", "∧": " and ", "∨": " or ", "⊕": " plus ", "∥": " parallel to ",
-        "⊥": " perpendicular to ", "∠": " angle ",
+        "∅": " empty set ", "∆": " delta ", "¬": " not ", "∧": " and ", "∨": " or ", "⊕": " plus ",
+        "∥": " parallel to ", "⊥": " perpendicular to ", "∠": " angle ",
     }
 )  # fmt: skip
 

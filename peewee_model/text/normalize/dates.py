@@ -6,6 +6,7 @@ from peewee_model.text.normalize.abbreviations import CALENDAR, MONTH_ABBREVIATI
 from peewee_model.text.normalize.grammar import is_plural_noun
 from peewee_model.text.normalize.number_words import cardinal, decade, digits, ordinal, pairs, short_year, year
 from peewee_model.text.normalize.sentence import Reading, Sentence
+from peewee_model.text.normalize.word_lists import words
 
 _NAMES = "|".join(name.capitalize() for name in (*MONTHS, *MONTH_ABBREVIATIONS))
 _MONTH = rf"(?:(?:{_NAMES})|(?:{_NAMES.upper()}))(?![a-z])"
@@ -24,44 +25,26 @@ _DECADE = re.compile(r"'?((?:1\d|20)?\d0)'?s(?!\w|'\w)")
 _SHORT = re.compile(r"'(\d{2})(?![\w'])")
 _FOUR = re.compile(r"([12]\d{3})(?![\w/^]|[.,:]\d| ?[%°]|'?s\b)")
 _ERA = re.compile(r"(\d{1,5}|\d,\d{3}) ?(?=(?:B\.? ?C|A\.? ?D|C\.? ?E)\b)")
-_SHORT_DECADE_CUES = frozenset(
-    ("the", "his", "her", "their", "my", "our", "your", "mid", "early", "late", "in", "to", "and", "or", "s", "of")
+_SHORT_DECADE_CUES = words("the his her their my our your mid early late in to and or s of")
+_DATE_CUES = words("on by until till since due dated before after starting effective through from born").union(
+    WEEKDAYS, CALENDAR
 )
-_DATE_CUES = frozenset(
-    (
-        "on", "by", "until", "till", "since", "due", "dated", "before", "after", "starting", "effective", "through", "from", "born",
-        *WEEKDAYS, *CALENDAR,
-    )
-)  # fmt: skip
-_YEAR_CUES = frozenset(
-    (
-        "in", "since", "until", "till", "by", "before", "after", "during", "year", "circa", "early", "late", "mid", "from",
-        "spring", "summer", "autumn", "fall", "winter", "through", "pre", "post", "est", "class", "copyright", "between",
-        "established", "about", "around", "born", "died", "c", "ca", "anno", "domini", "ad", "a.d", "christmas", "easter",
-        *MONTHS, *MONTH_ABBREVIATIONS,
-    )
-)  # fmt: skip
-_QUANTITY_CUES = frozenset(
-    (
-        "over",
-        "nearly",
-        "almost",
-        "roughly",
-        "than",
-        "least",
-        "most",
-        "only",
-        "some",
-        "another",
-        "exactly",
-        "about",
-        "approximately",
-    )
+_YEAR_CUES = words(
+    """
+    in since until till by before after during year circa early late mid from spring summer autumn fall winter
+    through pre post est class copyright between established about around born died c ca anno domini ad a.d
+    christmas easter
+    """
+).union(MONTHS, MONTH_ABBREVIATIONS)
+_QUANTITY_CUES = words(
+    """
+    over nearly almost roughly than least most only some another exactly about approximately
+    """
 )
 
 
 def read_date(sentence: Sentence, start: int) -> Reading | None:
-    """Read a date that starts with a number: 2023-11-08, 7/19/1994, 19 November 1916, the day or the year of "May 3, 1999"."""
+    """Read 2023-11-08, 7/19/1994, 19 November 1916, and the number after a month: "May 3, 1999"."""
     text = sentence.text
     if match := _ISO.match(text, start):
         return _day_reading(match, match[3], match[4], match[1])

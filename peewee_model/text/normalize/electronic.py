@@ -50,6 +50,9 @@ _MARKS = {
     "=": "equals", "&": "and", "#": "hash", "%": "percent", "+": "plus", "~": "tilde", "\\": "backslash", ",": "comma",
     "!": "exclamation mark", ";": "semicolon", "*": "star",
 }  # fmt: skip
+_SCHEME = re.compile("^(?:https?|ftp)://")
+_NO_URL = re.compile(r"(?:[A-Z]\.)+[A-Za-z]{1,2}|\d[\d.]*")
+_NO_FILE = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]|\d+\.[A-Za-z]")
 _ADDRESS_SIGNS = frozenset(".:")
 
 
@@ -64,16 +67,11 @@ def read_address(sentence: Sentence, start: int) -> Reading | None:
         return None
     if match := _URL.match(text, start):
         written = match[0].rstrip(".,:;?!")
-        if "://" in written or "/" in written or not _FILE.match(written) or written.lower().endswith((".net", ".com")):
-            if not re.fullmatch(r"(?:[A-Z]\.)+[A-Za-z]{1,2}|\d[\d.]*", written):
-                return Reading(
-                    _say(re.sub("^(?:https?|ftp)://", "", written).rstrip("/"), is_url=True), start + len(written)
-                )
-    if (
-        (match := _FILE.match(text, start))
-        and not re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", match[0])
-        and not re.fullmatch(r"\d+\.[A-Za-z]", match[0])
-    ):
+        is_file = "/" not in written and _FILE.match(written) and not written.lower().endswith((".net", ".com"))
+        if not is_file and not _NO_URL.fullmatch(written):
+            said = _say(_SCHEME.sub("", written).rstrip("/"), is_url=True)
+            return Reading(said, start + len(written))
+    if (match := _FILE.match(text, start)) and not _NO_FILE.fullmatch(match[0]):
         return Reading(_say_file(match[0]), match.end())
     return None
 

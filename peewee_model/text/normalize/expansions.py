@@ -24,8 +24,11 @@ _WORD_AFTER = re.compile(r" ?[a-z]")
 _ANY_AFTER = re.compile(r" ?[a-z\",;:)\d]")
 _SURE = words("co corp inc ltd bros jr esq est rd blvd ave temp max st")
 _TOO_COMMON = words(
-    "long sing pop sub cap med w b res comp op pub cat prop mod exp org del spec info intro docs specs lang ins vet veg var sep sm lg pl fac "
-    "comm diff cert fig lat perm ht stat stats rev pd tot chg ann bal bet env ser mil vac dup vocab"
+    """
+    long sing pop sub cap med w b res comp op pub cat prop mod exp org del spec info intro docs specs lang ins vet
+    veg var sep sm lg pl fac comm diff cert fig lat perm ht stat stats rev pd tot chg ann bal bet env ser mil vac
+    dup vocab
+    """
 )
 """Words themselves, and read as abbreviations before a number only."""
 _COMMON = words(

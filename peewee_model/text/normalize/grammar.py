@@ -2,11 +2,12 @@
 
 from peewee_model.text.normalize.word_lists import words
 
-DETERMINERS = frozenset(
-    ("a", "an", "the", "this", "that", "each", "every", "one", "my", "his", "her", "our", "their", "your", "its", "another",
-     "any", "no", "some", "per", "new", "old", "single", "whole", "full", "extra", "first", "last", "second", "third", "big", "tiny", "huge",
-     "small")
-)  # fmt: skip
+DETERMINERS = words(
+    """
+    a an the this that each every one my his her our their your its another any no some per new old single whole
+    full extra first last second third big tiny huge small
+    """
+)
 
 NO_NOUNS = words(
     """
@@ -59,6 +60,10 @@ def is_plural_noun(word: str) -> bool:
 def describes_noun(before: str, following: str, adjacent: bool = True) -> bool:
     """Whether a measure between these words describes the second: a ten dollar bill."""
     return (
-        adjacent and before in DETERMINERS and following.islower() and following not in NO_NOUNS and following not in ADJECTIVES
+        adjacent
+        and before in DETERMINERS
+        and following.islower()
+        and following not in NO_NOUNS
+        and following not in ADJECTIVES
         and not following.endswith(("ed", "ly"))
-    )  # fmt: skip
+    )

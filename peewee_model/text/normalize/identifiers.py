@@ -17,12 +17,14 @@ _IN_PAIRS = words(
     """
 )
 _BY_DIGITS = re.compile(
-    r"(?i)(?:\b(?:pin|zip|zip code|postal code|area code|code|password|passcode|account|serial|isbn|ssn|combination|badge|order|tracking|"
+    r"(?i)(?:\b(?:pin|zip|zip code|postal code|area code|code|password|passcode|account|serial|isbn|ssn|"
+    r"combination|badge|order|tracking|"
     r"invoice|confirmation|ticket|case|license|licence|policy|extension|ext|pager|fax|phone|vin|sku|id|user|member|employee|lock|safe)"
     r"\.?(?: (?:code|number|no))?\.?(?: (?:is|was|to|of|ending in|ends in|ends with)|:| #|#)? ?#?\"?'?)$"
 )
 _CALL = re.compile(
-    r"(?i)\b(?:dial|dialed|dialing|call|called|calling|press|text|texted|phone|phoned|ring|fax|hotline|helpline|sms)(?: the number| at| to|:)? ?$"
+    r"(?i)\b(?:dial|dialed|dialing|call|called|calling|press|text|texted|phone|phoned|ring|fax|hotline|helpline|sms)"
+    r"(?: the number| at| to|:)? ?$"
 )
 _EMERGENCY = frozenset(
     ("911", "112", "999", "411", "311", "211", "511", "611", "711", "811", "988", "101", "111", "000")

@@ -20,8 +20,14 @@ _INITIAL = re.compile(r"([A-HJ-Z])\.(?= [A-Z][a-z'. -])")
 _MIXED = re.compile(
     r"(PhDs?|PhD's|MBAs?|DVDs?|iOS|iPhones?|iPads?|iPods?|iMacs?|eBay|eBooks?|iTunes|iCloud|macOS|tvOS|LaTeX|YouTube|GitHub|LinkedIn|JavaScript|WhatsApp|PayPal|TikTok|PlayStation|PowerPoint|MacBook|FaceTime|McDonald's|BSc|MSc|BEd|MEd|LLMs?|PCs?|mRNA|tRNA|rRNA|dB|pH|kWh|vLog|eSports|WiFi|HiFi|SciFi|LoL|MoMA|NaCl|DoD|DoJ|UofT|VoIP|IoT|SaaS|PaaS|QoS|GoPro|BeIN|JoAnn|LeBron|DeSantis|OxyContin)(?![A-Za-z])"
 )
-_ONSET = "(?:[bcdfghjklmnpqrstvwxyz]|[bcfgkp]l|[bcdfgkptw]r|s[chklmnpqtw]|sch?r|s[pt]r|spl|th|thr|ch|chr|sh|shr|ph|wh|qu|tw|dw|kn|gn|wr|sq)"
-_CODA = "(?:[bcdfgklmnprstvxz]|c[hkt]|f[ft]|l[bdfklmpstv]|m[bp]|n[cdgknst]|nch|p[st]|r[bcdfgklmnpstv]|s[hkmpst]|t[hst]|[bcdfgklmnprt]s|ll|ss|bb|dd|gg|mm|rr|tt|zz|tch|ngs|nds|nts|rks|cks)"
+_ONSET = (
+    "(?:[bcdfghjklmnpqrstvwxyz]|[bcfgkp]l|[bcdfgkptw]r|s[chklmnpqtw]|sch?r|s[pt]r|spl|"
+    "th|thr|ch|chr|sh|shr|ph|wh|qu|tw|dw|kn|gn|wr|sq)"
+)
+_CODA = (
+    "(?:[bcdfgklmnprstvxz]|c[hkt]|f[ft]|l[bdfklmpstv]|m[bp]|n[cdgknst]|nch|p[st]|r[bcdfgklmnpstv]|s[hkmpst]|t[hst]|"
+    "[bcdfgklmnprt]s|ll|ss|bb|dd|gg|mm|rr|tt|zz|tch|ngs|nds|nts|rks|cks)"
+)
 _PRONOUNCEABLE = re.compile(f"{_ONSET}?(?:[aeiouy]{{1,2}}(?:{_CODA}?{_ONSET}))*[aeiouy]{{1,2}}{_CODA}?e?")
 _LETTER_S = re.compile(r"([A-Z])('s|s')(?![A-Za-z])")
 

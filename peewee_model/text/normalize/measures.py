@@ -6,6 +6,7 @@ from peewee_model.text.normalize.grammar import ADJECTIVES, describes_noun, is_p
 from peewee_model.text.normalize.number_words import NUMBER, amount
 from peewee_model.text.normalize.sentence import Reading, Sentence
 from peewee_model.text.normalize.units import AFTER_SLASH, LENGTHS, units
+from peewee_model.text.normalize.word_lists import words
 
 _AMOUNT = rf"(?:\d+[ -])?\d+/\d+(?![\d/])|{NUMBER}|\.\d+(?!\.?\d)"
 _MEASURE = re.compile(
@@ -13,32 +14,9 @@ _MEASURE = re.compile(
     r"((?:sq|cu|fl)\.? ?[A-Za-z]+|mm Hg|ft-lb|lb-ft|[A-Za-zµΩ]+(?:\^?[23](?!\d))?|%)(\.?)(?![A-Za-z0-9'])"
 )
 _PER = re.compile(r"/(100 km|100 g|[A-Za-z]+(?:\^?[23](?!\d))?)(?![A-Za-z0-9/])")
-_WORDS = frozenset(
-    (
-        "in",
-        "h",
-        "ha",
-        "mo",
-        "st",
-        "pt",
-        "ac",
-        "min",
-        "deg",
-        "rad",
-        "ct",
-        "mi",
-        "pts",
-        "kn",
-        "cd",
-        "kt",
-        "ins",
-        "bar",
-        "nm",
-        "ly",
-    )
-)
+_WORDS = words("in h ha mo st pt ac min deg rad ct mi pts kn cd kt ins bar nm ly")
 """Units that are words or ends of words; they need a full stop, or a place that only a unit has."""
-_NEVER = frozenset(("B", "b", "T", "t", "K", "F", "N", "J", "A", "PA", "Pa"))
+_NEVER = words("B b T t K F N J A PA Pa")
 """Letters behind numbers that are seldom units: gate 4B, 8B people, 5T."""
 _AMPS = re.compile(r"(?i)\b(?:fuse|circuit|breaker|current|charger|amp|battery|outlet|draws?|plug|wire|socket)")
 
@@ -48,7 +26,8 @@ _DEGREES = re.compile(
     rf"|{_SIGNED} ?°(?: ?([CFK])(?![A-Za-z])(?!-))?()"
 )
 _COORDINATE = re.compile(
-    rf"{_SIGNED} ?°(?: ?(\d{{1,2}}(?:\.\d+)?) ?'(?: ?(\d{{1,2}}(?:\.\d+)?) ?(?:\"|''))?)?(?: ?([NSEW])(?![A-Za-z.]\w|[a-z]))?"
+    rf"{_SIGNED} ?°(?: ?(\d{{1,2}}(?:\.\d+)?) ?'(?: ?(\d{{1,2}}(?:\.\d+)?) ?(?:\"|''))?)?"
+    r"(?: ?([NSEW])(?![A-Za-z.]\w|[a-z]))?"
 )
 _LETTER_DEGREES = re.compile(rf"({NUMBER}) ?([CF])(?![A-Za-z0-9-])")
 _WEATHER = re.compile(
@@ -95,8 +74,10 @@ def _measure(sentence: Sentence, start: int, before: str) -> Reading | None:
     return Reading(said, end)
 
 
-_ANY_CASE = frozenset(("khz", "mhz", "ghz", "hz", "kwh", "kw", "mph", "kph", "lbs", "lb", "oz", "ft", "km", "kg", "cm", "ml", "hrs", "mins", "mb", "gb",
-                       "tb", "kb", "rpm", "psi", "mpg", "fps", "dpi", "kbps", "gbps", "mg", "yrs", "db", "sq ft", "bpm"))  # fmt: skip
+_ANY_CASE = words(
+    "khz mhz ghz hz kwh kw mph kph lbs lb oz ft km kg cm ml hrs mins mb gb tb kb rpm psi mpg fps dpi kbps gbps mg yrs db "
+    "bpm"
+)
 
 
 def _an(name: str) -> str:

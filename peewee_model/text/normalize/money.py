@@ -15,7 +15,8 @@ _WORD_SCALE = "hundred|thousand|million|billion|trillion|bn|mn|mln|bln|tn|mil"
 _SCALE = rf"(?:[ -]?({_WORD_SCALE}|[kKmMbBT]|MM|mm)(?![A-Za-z]))?"
 _TO = r"(?: ?(?:-|–) ?| to )"
 _BEFORE = re.compile(
-    rf"(-)?({_SIGN}|(?:{_CODE})(?= ?\d)) ?(-)?{_AMOUNT}{_SCALE}(?:{_TO}(?:{_SIGN})?{_AMOUNT}{_SCALE}(?![\d:]))?(?: (?:{_CODE})\b)?(-?)"
+    rf"(-)?({_SIGN}|(?:{_CODE})(?= ?\d)) ?(-)?{_AMOUNT}{_SCALE}"
+    rf"(?:{_TO}(?:{_SIGN})?{_AMOUNT}{_SCALE}(?![\d:]))?(?: (?:{_CODE})\b)?(-?)"
 )
 _AFTER = re.compile(rf"(-)?{_AMOUNT}{_SCALE}(?:{_TO}{_AMOUNT}{_SCALE})? ?(?:([€£¥₹₽₩$])(?! ?\d)|({_CODE})\b(?! ?\d))")
 _CENTS = re.compile(rf"({NUMBER})(?: ?¢)")

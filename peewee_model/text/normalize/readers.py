@@ -26,16 +26,18 @@ from peewee_model.text.normalize.streets import read_street
 from peewee_model.text.normalize.times import read_time
 
 _AT_DIGIT: tuple[Reader, ...] = (
-    read_address, read_telephone, read_date, read_time, read_version, read_code, read_money, read_temperature, read_ordinal,
-    read_decade, read_size, read_measure, read_fraction, read_scaled, read_ratio, read_year, read_range, read_digits_letters, read_plain_number,
+    read_address, read_telephone, read_date, read_time, read_version, read_code, read_money, read_temperature,
+    read_ordinal, read_decade, read_size, read_measure, read_fraction, read_scaled, read_ratio, read_year, read_range,
+    read_digits_letters, read_plain_number,
 )  # fmt: skip
 _AT_LETTER: tuple[Reader, ...] = (
-    read_latin, read_address, read_path, read_code_name, read_money, read_signed_letters, read_state, read_dotted, read_calendar_name, read_street, read_abbreviation, read_initial, read_roman, read_letters_digits, read_consonants, read_initials,
-    read_letter,
+    read_latin, read_address, read_path, read_code_name, read_money, read_signed_letters, read_state, read_dotted,
+    read_calendar_name, read_street, read_abbreviation, read_initial, read_roman, read_letters_digits, read_consonants,
+    read_initials, read_letter,
 )  # fmt: skip
 _AT_SIGN: tuple[Reader, ...] = (
-    read_telephone, read_path, read_code_name, read_tag, read_money, read_temperature, read_decade, read_year, read_measure, read_address, read_sign,
-    read_bare_digits,
+    read_telephone, read_path, read_code_name, read_tag, read_money, read_temperature, read_decade, read_year,
+    read_measure, read_address, read_sign, read_bare_digits,
 )  # fmt: skip
 
 _PLAIN = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z](?='(?!s\b)[A-Za-z]))(?:'[A-Z]?[a-z]+)*(?=[ ,;:!?]|$)")

@@ -9,7 +9,10 @@ from peewee_model.text.normalize.word_lists import words
 _NUMERAL = re.compile(
     r"(?=[IVXLCDM])(M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))('s)?(?![A-Za-z'0-9&/@+]|-[A-Za-z]|\.[A-Za-z])"
 )
-_LOWER = re.compile(r"\(?((?:x{0,3})(?:ix|iv|v?i{0,3}))\)?(?![A-Za-z'0-9.])")
+_VERB_OF_I = re.compile(
+    r" (?:am|have|had|will|would|think|thought|know|knew|do|did|don't|didn't|can|could|saw|see|want|love|like|must|"
+    r"should|met|read|wrote)\b"
+)
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 _COUNTED = words(
@@ -121,10 +124,7 @@ def _may_be(numeral: str, sentence: Sentence, end: int) -> bool:
         return False
     if numeral != "I":
         return True
-    return not re.match(
-        r" (?:am|have|had|will|would|think|thought|know|knew|do|did|don't|didn't|can|could|saw|see|want|love|like|must|should|met|read|wrote)\b",
-        sentence.ahead(end),
-    )
+    return not _VERB_OF_I.match(sentence.text, end)
 
 
 def _counted_one(sentence: Sentence, start: int, end: int) -> bool:

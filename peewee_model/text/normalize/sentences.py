@@ -39,12 +39,13 @@ _STARTERS = words(
     buy pay stop start stay walk run meet send check remember nice well oh ah hey ok okay thanks thank sorry
     """
 )
-_BEFORE_LETTER = frozenset(
-    ("plan", "vitamin", "grade", "letter", "type", "group", "section", "option", "team", "class", "part", "point",
-     "gate", "exhibit", "appendix", "hepatitis", "level", "phase", "room", "row", "building", "block", "unit", "an",
-     "a", "and", "or", "the", "to", "blood", "figure", "table", "category", "side", "key", "major", "question",
-     "answer", "step", "item", "zone", "area", "platform", "wing", "track", "line", "form", "schedule", "terminal")
-)  # fmt: skip
+_BEFORE_LETTER = words(
+    """
+    plan vitamin grade letter type group section option team class part point gate exhibit appendix hepatitis level
+    phase room row building block unit an a and or the to blood figure table category side key major question answer
+    step item zone area platform wing track line form schedule terminal
+    """
+)
 
 
 def split_sentences(text: str) -> list[str]:
@@ -147,21 +148,22 @@ def _letter_ends(word: str, after: str, before: str, starts: bool) -> bool:
 
 _DOTTED_LETTERS = re.compile(r"(?:[A-Za-z]{1,2}\.)+[A-Za-z]{1,2}")
 _NUMERAL = re.compile("[IVXLC]+|[A-Z]")
-_COMMON = frozenset(("in", "is", "me", "may", "man", "sun", "miss", "mass", "long", "box", "cat", "lot", "art", "ill"))
-_UNITS = frozenset(("in", "ft", "yd", "mi", "lb", "lbs", "oz", "pt", "qt", "gal", "min", "sec", "hr", "yr", "mo", "wk",
-                    "hrs", "mins", "secs", "yrs", "cm", "mm", "km", "kg", "tsp", "tbsp", "deg", "sq", "doz"))  # fmt: skip
-_WORDS_TOO = frozenset(
-    ("in", "no", "is", "me", "co", "pa", "la", "ma", "hon", "rep", "gen", "col", "sec", "card", "sat", "sun", "mar", "dec",
-     "may", "art", "ill", "wash", "mass", "miss", "ore", "man", "del", "cal", "ind", "ex", "op", "app", "fig", "cat",
-     "box", "item", "lot", "unit", "tab", "par", "max", "min", "sub", "long", "sing", "pop", "pub", "ref", "spec",
-     "lib", "temp", "def", "res", "reg", "cap", "org", "prop", "exp", "env", "med", "mod", "log", "pt", "mi", "gal",
-     "wed", "dep", "det", "dir", "comm", "div", "var", "vet", "veg", "prod", "ann", "bal", "inv", "info", "intro",
-     "docs", "specs", "tech", "est", "ed", "eds", "alt", "comp", "syn", "stats", "stat", "vocab", "cert", "poss",
-     "st", "str", "sta", "prom", "pier", "ct", "b", "w", "al", "ave", "diff", "ken", "mont", "tex", "trans", "cent",
-     "pl", "chi", "ins", "sm", "lg", "ser", "fem", "masc", "obj", "subj", "supp", "perm", "prob", "chg", "lat", "tot",
-     "doz", "pr", "mo", "mos", "ext", "sch", "inst", "intl", "mil", "cont", "ven", "grn", "sens", "reps", "profs",
-     "exc", "cond", "asst", "sci", "gov", "sen")
-)  # fmt: skip
+_COMMON = words("in is me may man sun miss mass long box cat lot art ill")
+_UNITS = words(
+    """
+    in ft yd mi lb lbs oz pt qt gal min sec hr yr mo wk hrs mins secs yrs cm mm km kg tsp tbsp deg sq doz
+    """
+)
+_WORDS_TOO = words(
+    """
+    in no is me co pa la ma hon rep gen col sec card sat sun mar dec may art ill wash mass miss ore man del cal ind
+    ex op app fig cat box item lot unit tab par max min sub long sing pop pub ref spec lib temp def res reg cap org
+    prop exp env med mod log pt mi gal wed dep det dir comm div var vet veg prod ann bal inv info intro docs specs
+    tech est ed eds alt comp syn stats stat vocab cert poss st str sta prom pier ct b w al ave diff ken mont tex
+    trans cent pl chi ins sm lg ser fem masc obj subj supp perm prob chg lat tot doz pr mo mos ext sch inst intl mil
+    cont ven grn sens reps profs exc cond asst sci gov sen
+    """
+)
 """Abbreviations that are words or names themselves."""
 _BESIDE_NAMES = frozenset((*AFTER_NAMES, *STREETS, *CALENDAR, *DIRECTIONS, *WRITTEN_SHORT))
 _KNOWN = _BESIDE_NAMES.union(TITLES, GENERAL, BEFORE_NUMBER)

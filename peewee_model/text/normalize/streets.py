@@ -17,7 +17,8 @@ _STREET_AFTER = re.compile(
 _NAME_AFTER = re.compile(r" [A-Z][a-z]")
 _CHURCH_AFTER = re.compile(r" [A-Z][a-z]+(?:'s)? ?(?:[Cc]hurch|Hospital|School|Cathedral|Island|College)")
 _NOT_NAMES = words(
-    "the a an of in at near from to and with by for on mr mrs ask see call told met said is was his her my our their i then when if but"
+    "the a an of in at near from to and with by for on mr mrs ask see call told met said is was his her "
+    "my our their i then when if but"
 )
 _AFTER_STREETS = words("and to in at from until was is on near runs has")
 _DOUBTFUL = words("dr st pl ct est pt sta gr wk")

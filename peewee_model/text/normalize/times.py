@@ -17,7 +17,8 @@ _MILITARY = re.compile(r"(\d{4})(?= (?:hours|hrs|h)\b)|(\d{4})(?=[hZ]\b)h?")
 _O_CLOCK = re.compile(r"(\d{1,2}) ?(?=o'clock)")
 _HALVES = re.compile(r"(?i)\d ?[ap]\.?m\b")
 _RATIO_WORDS = re.compile(
-    r"(?i)\b(?:ratios?|odds|scale|proportions?|dilut\w+|aspect|mix(?:ed|ture)?|outnumber\w*|to \w+s (?:is|was|are|were|ratio|stands))\b"
+    r"(?i)\b(?:ratios?|odds|scale|proportions?|dilut\w+|aspect|mix(?:ed|ture)?|outnumber\w*|"
+    r"to \w+s (?:is|was|are|were|ratio|stands))\b"
 )
 
 
