@@ -75,8 +75,8 @@ def _measure(sentence: Sentence, start: int, before: str) -> Reading | None:
 
 
 _ANY_CASE = words(
-    "khz mhz ghz hz kwh kw mph kph lbs lb oz ft km kg cm ml hrs mins mb gb tb kb rpm psi mpg fps dpi kbps gbps mg yrs db "
-    "bpm"
+    "khz mhz ghz hz kwh kw mph kph lbs lb oz ft km kg cm ml hrs mins mb gb tb kb rpm psi mpg fps dpi kbps gbps mg yrs "
+    "db bpm"
 )
 
 

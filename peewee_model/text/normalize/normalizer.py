@@ -1,7 +1,7 @@
 """Converts written text to spoken text: words in small letters, letters as capitals, and punctuation that is heard.
 
-A text goes through four steps. `markup` removes what formats it. `characters` writes it in plain characters. `sentences` splits
-it. The readers classify and say what a sentence holds, from left to right, each where the one before it ended;
+A text goes through four steps. `markup` removes what formats it. `characters` writes it in plain characters. `sentences`
+splits it. The readers classify and say what a sentence holds, from left to right, each where the last one ended;
 what is said is not read again. Normalising a normalised text changes nothing. English only.
 """
 
@@ -19,7 +19,8 @@ MAX_CHARACTERS = 100_000
 """Of a text and of its normal form: about two hours of speech."""
 
 _MAX_ROUNDS = 6
-_MARKS = re.compile(r" *[!,.:;?][ !,.:;?]*")
+_SPACES = re.compile(" {2,}")
+_MARKS = re.compile(r" ?[!,.:;?][ !,.:;?]*")
 _LETTER_AT_START = re.compile(r"(?:^|(?<=[.!?] ))A(?= [a-z])")
 
 
@@ -94,11 +95,12 @@ def _check_length(text: str, n_characters: int = 0) -> None:
 
 
 def _tidy(text: str) -> str:
+    text = _SPACES.sub(" ", text)  # first: the marks would look through a run of spaces again and again
     text = re.sub(r"\.(?: ?\.)+", ",", text.rstrip(" ."))  # three dots are a pause, unless they end the text
 
     def strongest(match: re.Match[str]) -> str:
         return next(mark for mark in "?!.:;," if mark in match[0]) + " "
 
     text = _MARKS.sub(strongest, text)
-    text = re.sub(" {2,}", " ", text).strip(" ").lstrip("!,.:;? ").rstrip(",:; ")
+    text = text.strip(" ").lstrip("!,.:;? ").rstrip(",:; ")
     return text if text.endswith((".", "!", "?")) else text + "."

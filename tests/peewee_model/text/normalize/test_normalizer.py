@@ -1,6 +1,7 @@
 """T6: 40 hard texts and 10,000 generated ones become known symbols or a named error; and what is said for what."""
 
 import re
+import string
 import time
 
 import pytest
@@ -13,8 +14,7 @@ from peewee_model.text.normalize.normalizer import MAX_CHARACTERS, normalize
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import PADDING, symbols_for
 
-LETTERS = "ABCDEFGHJKLMNOPQRSTUVWXYZ"
-KNOWN = (set(symbols_for(TextConfig(units="graphemes", language="en-us"))) - {PADDING}) | set(LETTERS)
+KNOWN = (set(symbols_for(TextConfig(units="graphemes", language="en-us"))) - {PADDING}) | set(string.ascii_uppercase)
 
 # (name, text, what is said)
 HARD_BUT_SAID = [
