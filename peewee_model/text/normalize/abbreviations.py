@@ -9,17 +9,19 @@ TITLES = {
     "rev": "reverend", "fr": "father", "br": "brother", "hon": "honorable", "gen": "general", "col": "colonel",
     "maj": "major", "capt": "captain", "cpt": "captain", "lt": "lieutenant", "sgt": "sergeant", "cpl": "corporal",
     "pvt": "private", "pfc": "private first class", "adm": "admiral", "cmdr": "commander", "cdr": "commander",
-    "comdr": "commander", "brig": "brigadier", "ens": "ensign", "cmsgt": "chief master sergeant",
-    "gov": "governor", "sen": "senator", "sens": "senators", "rep": "representative", "reps": "representatives",
-    "pres": "president", "amb": "ambassador", "atty": "attorney", "det": "detective", "insp": "inspector",
-    "supt": "superintendent", "ofc": "officer", "msgr": "monsignor", "asst": "assistant", "dep": "deputy",
-    "lieut": "lieutenant", "ald": "alderman", "cllr": "councillor", "sec": "secretary", "treas": "treasurer",
-    "spc": "specialist", "ssgt": "staff sergeant", "vadm": "vice admiral", "radm": "rear admiral",
-    "comm": "commissioner", "chmn": "chairman", "dir": "director", "mgr": "manager", "hr": "herr", "st": "saint",
-    "sr": "sister", "sra": "senora", "srta": "senorita", "mons": "monsieur", "secy": "secretary", "gens": "generals",
+    "comdr": "commander", "brig": "brigadier", "ens": "ensign", "cmsgt": "chief master sergeant", "gov": "governor",
+    "sen": "senator", "sens": "senators", "rep": "representative", "reps": "representatives", "pres": "president",
+    "amb": "ambassador", "atty": "attorney", "det": "detective", "insp": "inspector", "supt": "superintendent",
+    "ofc": "officer", "msgr": "monsignor", "asst": "assistant", "dep": "deputy", "lieut": "lieutenant",
+    "ald": "alderman", "cllr": "councillor", "sec": "secretary", "treas": "treasurer", "spc": "specialist",
+    "ssgt": "staff sergeant", "vadm": "vice admiral", "radm": "rear admiral", "comm": "commissioner",
+    "chmn": "chairman", "dir": "director", "mgr": "manager", "hr": "herr", "st": "saint", "sr": "sister",
+    "sra": "senora", "srta": "senorita", "mons": "monsieur", "secy": "secretary", "gens": "generals",
     "pvts": "privates", "sgts": "sergeants", "cpls": "corporals", "govs": "governors", "revs": "reverends",
     "cols": "colonels", "capts": "captains", "lts": "lieutenants", "pte": "private", "presid": "president",
-    "bp": "bishop", "abp": "archbishop", "card": "cardinal", "ven": "venerable",
+    "bp": "bishop", "abp": "archbishop", "card": "cardinal", "ven": "venerable", "bro": "brother", "sis": "sister",
+    "comdt": "commandant", "sfc": "sergeant first class", "msgt": "master sergeant", "tsgt": "technical sergeant",
+    "hons": "honorables",
 }  # fmt: skip
 """Before a name; a sentence never ends after one."""
 
@@ -129,7 +131,8 @@ STREETS = {
     "jct": "junction", "lndg": "landing", "mdws": "meadows", "vly": "valley", "vlg": "village", "wy": "way",
     "brg": "bridge", "crk": "creek", "bch": "beach", "apts": "apartments", "bldg": "building", "pier": "pier",
     "prom": "promenade", "crt": "court", "gr": "grove", "mnr": "manor", "psge": "passage", "sta": "station",
-    "str": "street", "wk": "walk",
+    "str": "street", "wk": "walk", "sts": "streets", "aves": "avenues", "rds": "roads", "blvds": "boulevards",
+    "lns": "lanes", "cts": "courts",
 }  # fmt: skip
 """After a name: "Oak Dr." is not a doctor."""
 

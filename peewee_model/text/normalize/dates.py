@@ -26,6 +26,7 @@ _SHORT = re.compile(r"'(\d{2})(?![\w'])")
 _FOUR = re.compile(r"([12]\d{3})(?![\w/^]|[.,:]\d| ?[%°]|'?s\b)")
 _ERA = re.compile(r"(\d{1,5}|\d,\d{3}) ?(?=(?:B\.? ?C|A\.? ?D|C\.? ?E)\b)")
 _SHORT_DECADE_CUES = words("the his her their my our your mid early late in to and or s of")
+_SECONDS_CUES = words("for after within wait takes took every last lasts about under over than least")
 _DATE_CUES = words("on by until till since due dated before after starting effective through from born").union(
     WEEKDAYS, CALENDAR
 )
@@ -65,7 +66,9 @@ def read_decade(sentence: Sentence, start: int) -> Reading | None:
     if not match:
         return None
     sure = len(match[1]) == 4 or match[0][0] == "'" or "'" in match[0]
-    if sure or (match[1] != "00" and sentence.before(start) in _SHORT_DECADE_CUES):
+    before = sentence.before(start)
+    described = sentence.after(match.end()).islower() and before not in _SECONDS_CUES
+    if sure or (match[1] not in ("00", "10") and (before in _SHORT_DECADE_CUES or described)):
         return Reading(decade(match[1]), match.end())
     return None
 
@@ -100,9 +103,15 @@ def _month_day(sentence: Sentence, start: int, match: re.Match[str]) -> Reading 
     following = sentence.after(match.end()).lower()
     if match[0] == "9/11" and following not in ("of", "cup", "inch"):
         return Reading("nine eleven", match.end())
-    if sentence.before(start) not in _DATE_CUES or following in ("of", "cup", "cups", "inch", "inches", "mile", "full"):
+    if following in ("of", "cup", "cups", "inch", "inches", "mile", "full"):
+        return None
+    if sentence.before(start) not in _DATE_CUES and day not in _DAYS_ONLY:
         return None
     return Reading(f"{MONTHS[month - 1]} {ordinal(match[2])}", match.end())
+
+
+_DAYS_ONLY = frozenset((13, 14, 15, 17, 18, 19, *range(21, 32)))
+"""Days of a month that are seldom the lower part of a fraction."""
 
 
 def _month_name(written: str) -> str:

@@ -133,14 +133,16 @@ def _say(written: str, is_url: bool = False) -> str:
     """Say an address piece by piece: words as words, marks by their names."""
     said = []
     labels = re.split(r"([^A-Za-z\d])", written)
+    in_domain = is_url
     for place, label in enumerate(labels):
+        in_domain |= label == "@"
         if not label:
             continue
         if not label.isalnum():
             said.append(_MARKS.get(label, ""))
         elif is_url and label.lower() == "www":
             said.append("W W W")
-        elif place and labels[place - 1] == "." and label.islower() and (is_url or "@" in written):
+        elif place and labels[place - 1] == "." and label.islower() and in_domain:
             said.append(label if label in _WORD_DOMAINS or (is_word(label) and len(label) > 3) else spell(label))
         else:
             said.append(_say_name(label))

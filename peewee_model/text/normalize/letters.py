@@ -15,6 +15,9 @@ LETTER_A = "eigh"
 
 _CAPITALS = re.compile(r"([A-Z]{2,20})(?:('s|s'|s|'S)(?![A-Za-z]))?(?![A-Za-z0-9]|'[A-Za-z])")
 _SHOUTED_CONTRACTION = re.compile(r"(?:[A-Z]+'(?:T|RE|VE|LL|D|M|ALL|CLOCK)|O'[A-Z]{2,}(?:'S)?)(?![A-Za-z])")
+_DEGREE = re.compile(
+    r"(Ph\.D|Ed\.D|Psy\.D|Pharm\.D|D\.Phil|[MB]\.(?:Sc|Ed|Eng)|LL\.[BMD]|Th\.[DM]|D\.Sc)\.?('?s)?(?![A-Za-z])"
+)
 _DOTTED = re.compile(r"((?:[A-Za-z]\.){2,}|[A-Z]\.(?:[A-Z]\.)+[A-Z]?|[A-Z]\.(?=[A-Z]\b))((?:'s|s)?)(?![A-Za-z])")
 _INITIAL = re.compile(r"([A-HJ-Z])\.(?= [A-Z][a-z'. -])")
 _MIXED = re.compile(
@@ -49,7 +52,7 @@ def is_word(name: str) -> bool:
 
 def read_dotted(sentence: Sentence, start: int) -> Reading | None:
     """Read U.S. and Ph.D."""
-    match = _DOTTED.match(sentence.text, start)
+    match = _DEGREE.match(sentence.text, start) or _DOTTED.match(sentence.text, start)
     return Reading(spell(match[1]) + ("'s" if match[2] else ""), match.end()) if match else None
 
 
@@ -136,7 +139,7 @@ _SOUNDS = words(
     """
 )
 _SINGLE = re.compile(r"A(?![A-Za-z0-9'+&/@_]|-[A-Za-z])")
-_OPERATOR_AFTER = re.compile(r"a ?(?:[=+*/^<>×÷]|- |-\d|!=)|a(?=\))")
+_OPERATOR_AFTER = re.compile(r"a ?(?:[=+*/^<>×÷]|- ?\d|!=)|a - [a-z]\b|a(?=\))")
 _OPERATOR_BEFORE = re.compile(r"[=+*/^<>×÷(]\s?$|- $|\d$")
 _SMALL = re.compile(r"a(?=[.,!?;:)\"]|$)")
 
@@ -150,8 +153,8 @@ def read_letter(sentence: Sentence, start: int) -> Reading | None:
         return Reading("A" if is_letter_a(sentence, start) else "a", start + 1)
     if text[start] == "a":
         before = sentence.before(start)
-        operand = sentence.has_equation and (
-            _OPERATOR_AFTER.match(text, start) or _OPERATOR_BEFORE.search(sentence.behind(start))
+        operand = _OPERATOR_AFTER.match(text, start) or (
+            _OPERATOR_BEFORE.search(sentence.behind(start)) and _SMALL.match(text, start)
         )
         letter = operand or (_SMALL.match(text, start) and before in _KEYWORDS | {"the"})
         return Reading("A", start + 1) if letter else None

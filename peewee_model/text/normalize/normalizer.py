@@ -1,8 +1,8 @@
 """Converts written text to spoken text: words in small letters, letters as capitals, and punctuation that is heard.
 
-A text goes through four steps. `markup` removes what formats it. `characters` writes it in plain characters. `sentences`
-splits it. The readers classify and say what a sentence holds, from left to right, each where the last one ended;
-what is said is not read again. Normalising a normalised text changes nothing. English only.
+A text goes through four steps. `markup` removes what formats it. `characters` writes it in plain characters.
+`sentences` splits it. The readers classify and say what a sentence holds, from left to right, each where the last one
+ended; what is said is not read again. Normalising a normalised text changes nothing. English only.
 """
 
 import re

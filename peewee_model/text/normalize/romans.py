@@ -2,6 +2,7 @@
 
 import re
 
+from peewee_model.text.normalize.grammar import DETERMINERS
 from peewee_model.text.normalize.number_words import cardinal, ordinal
 from peewee_model.text.normalize.sentence import Reading, Sentence
 from peewee_model.text.normalize.word_lists import words
@@ -89,6 +90,8 @@ def read_roman(sentence: Sentence, start: int) -> Reading | None:
         r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $", text[max(0, start - 12) : start]
     ):
         return Reading(cardinal(number) + ending, end) if len(match[1]) > 1 or match[1] in "VX" else None
+    if before in DETERMINERS:
+        return None
     names = re.search(r"([A-Z][a-z]+) (?:[A-Z]\. )?[A-Z][a-z'-]+,? $", sentence.behind(start))
     if names and names[1].lower() in _GIVEN and match[1] in ("II", "III", "IV", "V", "VI"):
         return Reading(f"the {ordinal(number)}{ending}", end)

@@ -21,6 +21,10 @@ from peewee_model.text.normalize.word_lists import words
 _END = re.compile(r"""(?:[!?]+[!?.]*|\.{1,8})["')]*(?=\s|$)""")
 _CLAUSE_END = re.compile(r"[,;:](?=\s)|(?<=\s)–(?=\s)")
 _NEXT = re.compile(r"\s{0,8}[\"'(]{0,4}\s{0,8}([A-Za-z]+(?:'[a-z]+)?|\d+|.)?")
+_SAID = re.compile(
+    r"\s?(?:[A-Z][a-z]+|I) (?:said|says|asked|asks|cried|yelled|shouted|called|whispered|replied|answered|added|"
+    r"muttered|screamed|snapped|laughed|exclaimed|begged|sighed|barked|demanded|wondered|repeated)\b"
+)
 _LAST = re.compile(r"""[^\s"'(]*$""")
 _WINDOW = 24
 
@@ -93,7 +97,7 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
     quoted = match[0][-1] in "\"')"
     if match[0][0] in "!?":
         # "Stop!" she said.
-        return not (quoted and after[:1].islower())
+        return not (quoted and (after[:1].islower() or _SAID.match(text, match.end())))
     if match[0].startswith(".."):
         return not after[:1].islower()
     if quoted and after[:1].islower():
