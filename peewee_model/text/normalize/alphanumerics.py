@@ -13,6 +13,7 @@ from peewee_model.text.normalize.word_lists import ACRONYMS
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th|ST|ND|RD|TH|d(?= (?:Street|Ave|St\b)))(?![A-Za-z0-9])")
 _SCALED = re.compile(rf"({NUMBER})( ?)(k|K|M|mn|bn|B|m|b|tn|T)(\+?)(?![\w])")
 _PLURAL = re.compile(r"(\d{1,4})'?s(?![\w'])")
+_NINERS = re.compile(r"(\d{1,4})-?(ers?)(?![A-Za-z0-9])")
 _DIGITS_LETTERS = re.compile(r"(\d{1,4})-?([A-Za-z]{1,3}\d?)(?![A-Za-z0-9'])")
 _LETTERS_DIGITS = re.compile(
     r"([A-Za-z]{1,6})(-?)(\d{1,6})((?!s(?![A-Za-z]))[A-Za-z])?((?:-\d{1,4})?)('?s)?(?![A-Za-z0-9])"
@@ -56,6 +57,9 @@ def read_digits_letters(sentence: Sentence, start: int) -> Reading | None:
         said = say_name_number(match[1])
         plural = {"y": said[:-1] + "ies", "x": said + "es"}.get(said[-1], said + "s")
         return Reading(plural, match.end())
+    if match := _NINERS.match(text, start):
+        said = cardinal(match[1])
+        return Reading(said + match[2].removeprefix("e" if said.endswith("e") else ""), match.end())
     if match := _DIGITS_LETTERS.match(text, start):
         letters = match[2]
         if "-" in match[0] and (letters.islower() or len(letters) > 2):

@@ -8,7 +8,7 @@ from peewee_model.text.normalize.word_lists import words
 
 _NAME = re.compile(r"([A-Z][A-Za-z]{2,4})(\.?)(?![A-Za-z0-9'])")
 _RANGE = re.compile(r" ?(?:-|–) ?(?=([A-Z][a-z]{2,8})(?![a-z]))")
-_AFTER_RANGE = re.compile(r"[a-z]\.? ?[-–] ?$")
+_AFTER_RANGE = re.compile(r"[a-z]\.? ?[-–/] ?$")
 _NUMBER_AFTER = re.compile(r",? \d|, [A-Z][a-z]{2,8}\.? \d|'\d|/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)")
 _DATE_BEFORE = re.compile(
     r"(?:\b(?:in|on|by|of|since|until|till|from|to|through|every|next|last|this|each|early|late|mid|and|or|a|the)|"

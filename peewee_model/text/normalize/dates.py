@@ -17,6 +17,7 @@ _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 _ISO = re.compile(rf"([12]\d{{3}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_END}")
 _SLASHED = re.compile(rf"(\d{{1,2}})([/.-])(\d{{1,2}})\2([12]\d{{3}}|\d{{2}}){_END}")
 _MONTH_DAY = re.compile(rf"(\d{{1,2}})/(\d{{1,2}}){_END}")
+_MONTH_YEAR = re.compile(rf"(0?[1-9]|1[0-2])/([12]\d{{3}}){_END}")
 _DAY_MONTH = re.compile(rf"{_DAY}(?: ?[-–] ?{_DAY})? (?:of )?({_MONTH})\.?{_YEAR}?")
 _AFTER_MONTH = re.compile(rf"{_DAY}(?: ?[-–] ?{_DAY})?(?![\w%:/]|[.,:]\d| ?[$£€°%]|-\d){_YEAR}?(?!-\d)")
 _SHORT_AFTER_MONTH = re.compile(r"'(\d{2})(?![\w'])")
@@ -27,9 +28,10 @@ _FOUR = re.compile(r"([12]\d{3})(?![\w/^]|[.,:]\d| ?[%°]|'?s\b)")
 _ERA = re.compile(r"(\d{1,5}|\d,\d{3}) ?(?=(?:B\.? ?C|A\.? ?D|C\.? ?E)\b)")
 _SHORT_DECADE_CUES = words("the his her their my our your mid early late in to and or s of")
 _SECONDS_CUES = words("for after within wait takes took every last lasts about under over than least")
-_DATE_CUES = words("on by until till since due dated before after starting effective through from born").union(
-    WEEKDAYS, CALENDAR
-)
+_DATE_CUES = words(
+    "ends begins starts opens closes expires deadline birthday on by until till since due dated before "
+    "after starting effective through from born"
+).union(WEEKDAYS, CALENDAR)
 _YEAR_CUES = words(
     """
     in since until till by before after during year circa early late mid from spring summer autumn fall winter
@@ -53,6 +55,8 @@ def read_date(sentence: Sentence, start: int) -> Reading | None:
         month, day = (match[1], match[3]) if int(match[1]) <= 12 and match[2] != "." else (match[3], match[1])
         if len(match[4]) == 4 or match[2] == "/":
             return _day_reading(match, month, day, match[4])
+    if match := _MONTH_YEAR.match(text, start):
+        return Reading(f"{MONTHS[int(match[1]) - 1]} {year(match[2])}", match.end())
     if match := _MONTH_DAY.match(text, start):
         return _month_day(sentence, start, match)
     if match := _DAY_MONTH.match(text, start):
@@ -105,11 +109,13 @@ def _month_day(sentence: Sentence, start: int, match: re.Match[str]) -> Reading 
         return Reading("nine eleven", match.end())
     if following in ("of", "cup", "cups", "inch", "inches", "mile", "full"):
         return None
-    if sentence.before(start) not in _DATE_CUES and day not in _DAYS_ONLY:
+    cue = _CUE_BEFORE.search(sentence.behind(start))
+    if (cue and cue[1].lower()) not in _DATE_CUES and day not in _DAYS_ONLY:
         return None
     return Reading(f"{MONTHS[month - 1]} {ordinal(match[2])}", match.end())
 
 
+_CUE_BEFORE = re.compile(r"([A-Za-z]+)[.,]{0,2} $")
 _DAYS_ONLY = frozenset((13, 14, 15, 17, 18, 19, *range(21, 32)))
 """Days of a month that are seldom the lower part of a fraction."""
 

@@ -3,7 +3,7 @@
 import re
 
 from peewee_model.text.normalize.identifiers import say_name_number
-from peewee_model.text.normalize.letters import is_word, spell
+from peewee_model.text.normalize.letters import is_syllable, is_word, spell
 from peewee_model.text.normalize.number_words import digits, year
 from peewee_model.text.normalize.sentence import Reading, Sentence
 from peewee_model.text.normalize.word_lists import SAID_LIKE, WORDS, words
@@ -167,11 +167,8 @@ def _say_name(name: str) -> str:
                 piece.lower() if is_word(piece) and (len(piece) > 3 or piece.lower() in WORDS) else spell(piece)
             )
         else:
-            said.append(
-                piece.lower()
-                if is_word(piece) or (len(piece) > 3 and re.search("[aeiouyAEIOUY]", piece))
-                else spell(piece)
-            )
+            readable = is_word(piece) or is_syllable(piece) or (len(piece) > 3 and re.search("[aeiouyAEIOUY]", piece))
+            said.append(piece.lower() if readable else spell(piece))
     return " ".join(said)
 
 

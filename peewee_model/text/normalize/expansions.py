@@ -107,6 +107,8 @@ def _general(sentence: Sentence, start: int, word: str, end: int) -> Reading | N
         return Reading(TITLES[plain], end)
     if plain == "sr":
         return Reading("senior", end)
+    if plain in ("no", "nos") and sentence.after(end) == "of":
+        return Reading(BEFORE_NUMBER[plain], end)
     if plain not in GENERAL or plain in _TOO_COMMON:
         return None
     if plain in _SURE or (_WORD_AFTER if plain in _COMMON else _ANY_AFTER).match(text, end):

@@ -34,8 +34,12 @@ _ZIP = re.compile(r"\d{5}(?:-(\d{4}))?(?![\w-]|[.,]\d)")
 _CODE = re.compile(r"(\d{3,4})(?![\w/:]|[.,]\d|-\d| ?[%°$€£])")
 _HOUSE = re.compile(
     r"(\d{3,5})(?= (?:[NSEW]\.? |[NS][EW]\.? |North |South |East |West )?(?:\d+(?:st|nd|rd|th)|(?:[A-Z][a-z']+ ){1,3}?"
-    r"(?:St|Street|Ave?|Avenue|Rd|Road|Dr|Drive|Ln|Lane|Blvd|Boulevard|Ct|Court|Pl|Place|Way|Pkwy|Parkway|Terrace|Ter|Circle|Cir|Sq|Square|Hwy)\b))"
+    r"(?:St|Street|Ave?|Avenue|Rd|Road|Dr|Drive|Ln|Lane|Blvd|Boulevard|Ct|Court|Pl|Place|Way|Pkwy|Parkway|Terrace|Ter|Circle|Cir|Sq|"
+    r"Square|Hwy)\b))"
 )
+_ROAD = re.compile(r"(\d{2,3})(?= (?:Fwy|Freeway|Hwy|Highway|Expressway|Expy|Interstate)\b)")
+_DOCKET = re.compile(r"(\d{1,4})-(\d{2,6})(?![\w/-]|[.,]\d)")
+_DOCKETS = words("case docket file serial part claim ticket order bill lot item sku model invoice policy")
 _VERSION = re.compile(r"\d+(?:\.\d+){2,5}(?!\w|\.\d)")
 _SHORT_VERSION = re.compile(r"(\d{1,4})\.(\d{1,3})(?![\d%]|\.\d)")
 _VERSION_WORDS = words(
@@ -116,7 +120,9 @@ def read_code(sentence: Sentence, start: int) -> Reading | None:
     match = _CODE.match(text, start)
     if match and sentence.before(start) in _IN_PAIRS:
         return Reading(say_name_number(match[1]), match.end())
-    if match := _HOUSE.match(text, start):
+    if (match := _DOCKET.match(text, start)) and sentence.before(start) in _DOCKETS:
+        return Reading(f"{say_name_number(match[1])} {say_name_number(match[2])}", match.end())
+    if match := _HOUSE.match(text, start) or _ROAD.match(text, start):
         return Reading(say_name_number(match[1]), match.end())
     return None
 

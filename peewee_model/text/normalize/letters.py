@@ -50,6 +50,11 @@ def is_word(name: str) -> bool:
     return bool(_PRONOUNCEABLE.fullmatch(plain.lower())) and (len(plain) > 2 or plain[0] not in "AEIOUY")
 
 
+def is_syllable(name: str) -> bool:
+    """Whether small letters look like a name, "doe", though their capitals are initials."""
+    return name.islower() and len(name) > 2 and name[0] not in "aeiouy" and bool(_PRONOUNCEABLE.fullmatch(name))
+
+
 def read_dotted(sentence: Sentence, start: int) -> Reading | None:
     """Read U.S. and Ph.D."""
     match = _DEGREE.match(sentence.text, start) or _DOTTED.match(sentence.text, start)

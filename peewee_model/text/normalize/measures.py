@@ -5,7 +5,7 @@ import re
 from peewee_model.text.normalize.grammar import ADJECTIVES, describes_noun, is_plural_noun
 from peewee_model.text.normalize.number_words import NUMBER, amount
 from peewee_model.text.normalize.sentence import Reading, Sentence
-from peewee_model.text.normalize.units import AFTER_SLASH, LENGTHS, units
+from peewee_model.text.normalize.units import AFTER_SLASH, units
 from peewee_model.text.normalize.word_lists import words
 
 _AMOUNT = rf"(?:\d+[ -])?\d+/\d+(?![\d/])|{NUMBER}|\.\d+(?!\.?\d)"
@@ -18,6 +18,11 @@ _WORDS = words("in h ha mo st pt ac min deg rad ct mi pts kn cd kt ins bar nm ly
 """Units that are words or ends of words; they need a full stop, or a place that only a unit has."""
 _NEVER = words("B b T t K F N J A PA Pa")
 """Letters behind numbers that are seldom units: gate 4B, 8B people, 5T."""
+_BEFORE_FOOD = words(
+    "tsp tbsp Tbsp tsps tbsps g mg ml mL oz % h hr hrs min mins sec secs s yr yrs wk wks mo mos pct deg"
+)
+"""What comes in them is counted too: two teaspoons of olives."""
+_AFTER_MEASURES = words("downwards upwards sideways afterwards indoors outdoors upstairs downstairs besides overseas")
 _AMPS = re.compile(r"(?i)\b(?:fuse|circuit|breaker|current|charger|amp|battery|outlet|draws?|plug|wire|socket)")
 
 _SIGNED = rf"(-)?({NUMBER}|\.\d+)"
@@ -62,9 +67,11 @@ def _measure(sentence: Sentence, start: int, before: str) -> Reading | None:
     following = sentence.after(end)
     beside = text[end : end + 1] in (" ", "-")
     single = (
-        number == "1" or (gap == "-" and written != "%") or describes_noun(before, following, beside)
-        or (written in LENGTHS and beside and is_plural_noun(following) and not per)
-    )  # fmt: skip
+        number == "1"
+        or (gap == "-" and written != "%")
+        or describes_noun(before, following, beside)
+        or (beside and not per and written not in _BEFORE_FOOD and _is_counted(following))
+    )
     said = amount(first) if not last else f"{amount(first)} {'or' if joint == ' or ' else 'to'} {amount(last)}"
     if "/" in number and " " not in number and not single:
         said, single = (said, True) if said.startswith("one ") else (f"{said} of {_an(names[0])}", True)
@@ -78,6 +85,10 @@ _ANY_CASE = words(
     "khz mhz ghz hz kwh kw mph kph lbs lb oz ft km kg cm ml hrs mins mb gb tb kb rpm psi mpg fps dpi kbps gbps mg yrs "
     "db bpm"
 )
+
+
+def _is_counted(word: str) -> bool:
+    return is_plural_noun(word) and word not in _AFTER_MEASURES
 
 
 def _an(name: str) -> str:

@@ -14,6 +14,9 @@ _VERB_OF_I = re.compile(
     r" (?:am|have|had|will|would|think|thought|know|knew|do|did|don't|didn't|can|could|saw|see|want|love|like|must|"
     r"should|met|read|wrote)\b"
 )
+_PERSON_BEFORE = re.compile(r"([A-Z][a-z]+) (?:[A-Z]\. )?[A-Z][a-z'-]+,? $")
+_NUMERAL_BEFORE = re.compile(r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $")
+_SURE = re.compile("I{2,3}|IV|VI{1,3}|IX|XI{1,3}|XI?V|XVI{0,3}|XI?X|XXI{0,3}|MM[IVXL]*|MCM[IVXLC]*")
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 _COUNTED = words(
@@ -67,47 +70,40 @@ _GIVEN = _RULERS | words(
 
 def read_roman(sentence: Sentence, start: int) -> Reading | None:
     """Read a Roman numeral after a name or a noun that is counted; other capitals are initials."""
-    text = sentence.text
-    match = _NUMERAL.match(text, start)
+    match = _NUMERAL.match(sentence.text, start)
     if not match or not match[1] or sentence.shouted:
         return None
+    numeral, end = match[1], match.end()
+    number, ending = str(_value(numeral)), match[2] or ""
+    if sentence.ahead(end).lower().lstrip(" ").startswith("century"):
+        return Reading(ordinal(number), end)
+    if _is_rank(sentence, start, end, numeral):
+        the = "" if sentence.behind(start).endswith("the ") else "the "
+        return Reading(the + ordinal(number) + ending, end)
+    return Reading(cardinal(number) + ending, end) if _is_count(sentence, start, end, numeral) else None
+
+
+def _is_rank(sentence: Sentence, start: int, end: int, numeral: str) -> bool:
+    """Whether a numeral is read as "the eighth": after a ruler's name, or a person's."""
+    written = sentence.written_before(start)
+    if written.lower() in _RULERS and written[:1].isupper() and _may_be(numeral, sentence, end):
+        return not (numeral == "X" and written == "Malcolm")
+    person = _PERSON_BEFORE.search(sentence.behind(start))
+    return bool(person and person[1].lower() in _GIVEN and numeral in ("II", "III", "IV", "V", "VI"))
+
+
+def _is_count(sentence: Sentence, start: int, end: int, numeral: str) -> bool:
+    """Whether a numeral is read as a number: Chapter IV, Parts I and II, Rocky III."""
     written = sentence.written_before(start)
     before = written.lower()
-    number = str(_value(match[1]))
-    end = match.end()
-    ending = match[2] or ""
-    if text[end : end + 8].lower().lstrip(" ").startswith("century"):
-        return Reading(ordinal(number), end)
-    if before in _RULERS and written[:1].isupper() and _may_be(match[1], sentence, end):
-        if match[1] == "X" and before == "malcolm":
-            return None
-        return Reading(("" if _said_the(text, start) else "the ") + ordinal(number) + ending, end)
-    if before in _COUNTED and (len(match[1]) > 1 or match[1] in "IVX") and before not in ("and", "or", "to"):
-        if match[1] == "I" and not _counted_one(sentence, start, end):
-            return None
-        return Reading(cardinal(number) + ending, end)
-    if before in ("and", "or", "to", ",", "-", "–") and re.search(
-        r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $", text[max(0, start - 12) : start]
-    ):
-        return Reading(cardinal(number) + ending, end) if len(match[1]) > 1 or match[1] in "VX" else None
-    if before in DETERMINERS:
-        return None
-    names = re.search(r"([A-Z][a-z]+) (?:[A-Z]\. )?[A-Z][a-z'-]+,? $", sentence.behind(start))
-    if names and names[1].lower() in _GIVEN and match[1] in ("II", "III", "IV", "V", "VI"):
-        return Reading(f"the {ordinal(number)}{ending}", end)
-    if (
-        len(match[1]) > 1
-        and set(match[1]) <= set("IVX")
-        and written[:1].isupper()
-        and len(written) > 1
-        and not written.isupper()
-    ):
-        return Reading(cardinal(number) + ending, end)
-    if len(match[1]) > 1 and re.fullmatch(
-        "I{2,3}|IV|VI{1,3}|IX|XI{1,3}|XI?V|XVI{0,3}|XI?X|XXI{0,3}|MM[IVXL]*|MCM[IVXLC]*", match[1]
-    ):
-        return Reading(cardinal(number) + ending, end)
-    return None
+    if before in _COUNTED and (len(numeral) > 1 or numeral in "IVX") and before not in ("and", "or", "to"):
+        return numeral != "I" or (sentence.text[start - 1 : start] in " -" and not _VERB_OF_I.match(sentence.text, end))
+    if before in ("and", "or", "to", ",", "-", "–") and _NUMERAL_BEFORE.search(sentence.behind(start)):
+        return len(numeral) > 1 or numeral in "VX"
+    if before in DETERMINERS or len(numeral) == 1:
+        return False
+    after_name = written[:1].isupper() and len(written) > 1 and not written.isupper()
+    return (after_name and set(numeral) <= set("IVX")) or bool(_SURE.fullmatch(numeral))
 
 
 def _value(numeral: str) -> int:
@@ -117,10 +113,6 @@ def _value(numeral: str) -> int:
     )
 
 
-def _said_the(text: str, start: int) -> bool:
-    return text[max(0, start - 4) : start] == "the "
-
-
 def _may_be(numeral: str, sentence: Sentence, end: int) -> bool:
     """Whether a numeral after a name is one: in "said Mary I think" it is not."""
     if numeral in ("C", "D", "L", "M", "CD", "MD", "DC", "MC", "DM", "MM", "CC"):
@@ -128,7 +120,3 @@ def _may_be(numeral: str, sentence: Sentence, end: int) -> bool:
     if numeral != "I":
         return True
     return not _VERB_OF_I.match(sentence.text, end)
-
-
-def _counted_one(sentence: Sentence, start: int, end: int) -> bool:
-    return sentence.text[start - 1 : start] in " -" and _may_be("I", sentence, end)

@@ -120,7 +120,7 @@ def _word_ends(word: str, after: str, before: str) -> bool:
     if len(word) == 1 and word.isalpha() and word != "I":
         return _letter_ends(word, after, before, starts)
     if plain in ("no", "nos"):
-        return not after[0].isdigit()
+        return not (after[0].isdigit() or after == "of")
     if plain in NEVER_END:
         return plain == "al" and starts
     if plain in DOTTED or _DOTTED_LETTERS.fullmatch(word):

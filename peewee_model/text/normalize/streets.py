@@ -59,6 +59,8 @@ def _is_direction(sentence: Sentence, start: int, end: int, stop: bool) -> bool:
 
 def _is_street(sentence: Sentence, start: int, plain: str, end: int) -> bool:
     behind = sentence.behind(start)
+    if plain in ("fwy", "hwy", "expy") and _NUMBER_BEFORE.search(behind):
+        return True
     if not _NAME_BEFORE.search(behind):
         return False
     name = sentence.before(start)

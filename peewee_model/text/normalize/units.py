@@ -65,9 +65,6 @@ _AREAS = {"in": ("inch", "inches"), "ft": ("foot", "feet"), "yd": ("yard", "yard
           "km": ("kilometer", "kilometers"), "m": ("meter", "meters"), "cm": ("centimeter", "centimeters"),
           "mm": ("millimeter", "millimeters")}  # fmt: skip
 
-LENGTHS = frozenset(("in", "ft", "yd", "mi", "m", "km", "cm", "mm"))
-"""A noun may follow these: 6 in. nails are six inch nails."""
-
 AFTER_SLASH = {
     "h": "hour", "hr": "hour", "s": "second", "sec": "second", "min": "minute", "d": "day", "wk": "week",
     "mo": "month", "yr": "year", "y": "year", "L": "liter", "l": "liter", "dL": "deciliter", "mL": "milliliter",
