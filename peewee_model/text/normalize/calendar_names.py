@@ -8,7 +8,7 @@ from peewee_model.text.normalize.word_lists import words
 
 _NAME = re.compile(r"([A-Z][A-Za-z]{2,4})(\.?)(?![A-Za-z0-9'])")
 _RANGE = re.compile(r" ?(?:-|–) ?(?=([A-Z][a-z]{2,8})(?![a-z]))")
-_AFTER_RANGE = re.compile(r"[a-z]\.? ?[-–/] ?$")
+_AFTER_RANGE = re.compile(r"([A-Za-z]+)\.? ?[-–/] ?$")
 _NUMBER_AFTER = re.compile(r",? \d|, [A-Z][a-z]{2,8}\.? \d|'\d|/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)")
 _DATE_BEFORE = re.compile(
     r"(?:\b(?:in|on|by|of|since|until|till|from|to|through|every|next|last|this|each|early|late|mid|and|or|a|the)|"
@@ -33,7 +33,8 @@ def read_calendar_name(sentence: Sentence, start: int) -> Reading | None:
     until = _RANGE.match(sentence.text, end)
     if until and is_calendar(until[1]):
         return Reading(f"{name} to", until.end())
-    if _AFTER_RANGE.search(sentence.behind(start)) and is_calendar(sentence.before(start)):
+    before = _AFTER_RANGE.search(sentence.behind(start))
+    if before and is_calendar(before[1]):
         return Reading(name, end)
     dated = bool(_DATE_BEFORE.search(sentence.behind(start)))
     if stop:
