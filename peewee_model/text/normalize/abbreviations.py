@@ -170,3 +170,6 @@ SLASHED = {
     "w/o": "without", "w/in": "within", "w/": "with", "b/c": "because", "c/o": "care of", "n/a": "N A",
     "b/w": "between", "d/t": "due to", "s/he": "she or he", "w/e": "whatever", "p/u": "pick up", "h/t": "hat tip",
 }  # fmt: skip
+
+ABBREVIATIONS = frozenset((*TITLES, *AFTER_NAMES, *GENERAL, *BEFORE_NUMBER, *STREETS, *ROADS, *CALENDAR, "sr", "v"))
+"""All that a full stop follows."""

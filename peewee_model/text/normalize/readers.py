@@ -2,6 +2,7 @@
 
 import re
 
+from peewee_model.text.normalize.abbreviations import ABBREVIATIONS
 from peewee_model.text.normalize.alphanumerics import (
     read_digits_letters,
     read_letters_digits,
@@ -17,7 +18,7 @@ from peewee_model.text.normalize.latin import read_latin
 from peewee_model.text.normalize.letters import read_consonants, read_dotted, read_initial, read_initials, read_letter
 from peewee_model.text.normalize.measures import read_measure, read_size, read_temperature
 from peewee_model.text.normalize.money import read_money
-from peewee_model.text.normalize.places import read_state
+from peewee_model.text.normalize.places import WRITTEN_SHORT, read_state
 from peewee_model.text.normalize.ratios import read_fraction, read_range, read_ratio
 from peewee_model.text.normalize.romans import read_roman
 from peewee_model.text.normalize.sentence import Reader, Sentence
@@ -40,13 +41,14 @@ _AT_SIGN: tuple[Reader, ...] = (
     read_measure, read_address, read_sign, read_bare_digits,
 )  # fmt: skip
 
-_PLAIN = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z](?='(?!s\b)[A-Za-z]))(?:'[A-Z]?[a-z]+)*(?=[ ,;:!?]|$)")
+_PLAIN = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z](?='(?!s\b)[A-Za-z]))(?:'[A-Z]?[a-z]+)*(?=[ ,;:!?]|\.?$)")
 _WORD = re.compile(r"[A-Za-z]+(?:'[A-Za-z]+)*")
 _SPECIAL = re.compile(
     "(?:[bcdfghjklmnpqrstvwxz]{2,5}|Mrs?|M[sx]|Drs?|St|Prof|Sgt|Capt|Gen|Col|Maj|Lt|Cpl|Pvt|Sen|Gov|Rev|Mme|Adm|Messrs|Cmdr|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|Mon|Tues?|"
     "Wed|Weds|Thu|Thurs?|Fri|Sat|Sun|Ave|Av|Blvd|Rd|Ln|Ct|Pl|Sq|Pkwy|Hwy|Ter|Cir|Trl|Ft|Mt|Jr|Sr|Rte|Ste|Rm|No|pp|vs|approx|etc|nos|vol|et|ca|hwy|dept|apt|a|"
     "govt|assn|mgmt|mins|hrs|yrs|incl|avg|https?|ftp|mailto|localhost|[A-Za-z]|Ala|Ga|Pa|Me|Md|Va|Vt|Mo|La|Ky|Nos|figs|v|pH|ft)"
 )
+_CUT_SHORT = ABBREVIATIONS.union(WRITTEN_SHORT)
 _PAUSES = frozenset("()–")
 _MARKS = frozenset("!,.:;?")
 _QUOTES = frozenset("\"'")
@@ -57,9 +59,14 @@ def read(sentence: Sentence) -> str:
     text = sentence.text
     said: list[str] = []
     position = 0
+    last = len(text) - 1 if text.endswith(".") else -1  # a word there may be an abbreviation
     while position < len(text):
         match = _PLAIN.match(text, position)
-        if match and not _SPECIAL.fullmatch(match[0]):
+        if (
+            match
+            and not _SPECIAL.fullmatch(match[0])
+            and not (match.end() == last and match[0].lower() in _CUT_SHORT)
+        ):
             said += (" ", match[0].lower())
             position = match.end()
             continue
