@@ -14,6 +14,7 @@ _END = r"(?![\w/-]|[.,:]\d)"
 _YEAR = r"(?:,? ([12]\d{3})(?![\w/]|[.,:]\d|-\d))"
 _DAY = r"(\d{1,2})(?:st|nd|rd|th)?"
 
+_SEASON = re.compile(r"(1[1-9]\d\d|20\d\d)/(\d{2})(?![\w/]|[.,]\d)")
 _ISO = re.compile(rf"([12]\d{{3}})([-/.])(\d{{1,2}})\2(\d{{1,2}}){_END}")
 _SLASHED = re.compile(rf"(\d{{1,2}})([/.-])(\d{{1,2}})\2([12]\d{{3}}|\d{{2}}){_END}")
 _MONTH_DAY = re.compile(rf"(\d{{1,2}})/(\d{{1,2}}){_END}")
@@ -49,6 +50,8 @@ _QUANTITY_CUES = words(
 def read_date(sentence: Sentence, start: int) -> Reading | None:
     """Read 2023-11-08, 7/19/1994, 19 November 1916, and the number after a month: "May 3, 1999"."""
     text = sentence.text
+    if match := _SEASON.match(text, start):
+        return Reading(f"{year(match[1])} to {short_year(match[2])}", match.end())
     if match := _ISO.match(text, start):
         return _day_reading(match, match[3], match[4], match[1])
     if match := _SLASHED.match(text, start):

@@ -6,7 +6,7 @@ from peewee_model.text.normalize.identifiers import say_name_number
 from peewee_model.text.normalize.letters import is_syllable, is_word, spell
 from peewee_model.text.normalize.number_words import digits, year
 from peewee_model.text.normalize.sentence import Reading, Sentence
-from peewee_model.text.normalize.word_lists import SAID_LIKE, WORDS, words
+from peewee_model.text.normalize.word_lists import SAID_LIKE, SPELLED_MIXED, WORDS, words
 
 _TOP_DOMAINS = (
     "com|org|net|edu|gov|mil|int|io|ai|co|uk|us|de|eu|fr|it|es|nl|ch|at|be|se|no|dk|fi|pl|pt|ie|ca|au|nz|jp|cn|in|br|mx|za|ru|info|dev|app|me|tv|fm|"
@@ -53,6 +53,7 @@ _MARKS = {
 _SCHEME = re.compile("^(?:https?|ftp)://")
 _NO_URL = re.compile(r"(?:[A-Z]\.)+[A-Za-z]{1,2}|\d[\d.]*")
 _NO_FILE = re.compile(r"(?:[A-Za-z]\.)+[A-Za-z]|\d+\.[A-Za-z]")
+_NO_CAMELS = SPELLED_MIXED.union(SAID_LIKE)
 _ADDRESS_SIGNS = frozenset(".:")
 
 
@@ -122,7 +123,7 @@ def _camel(match: re.Match[str]) -> Reading | None:
     parts = re.findall("[A-Z]?[a-z]+|[A-Z]+|\\d+", match[0])
     if (
         parts[0].lower() in ("mc", "mac", "de", "la", "le", "van", "o", "fitz", "di", "du")
-        or match[0] in SAID_LIKE
+        or match[0].removesuffix("s") in _NO_CAMELS
         or len(parts[0]) < 2
     ):
         return None

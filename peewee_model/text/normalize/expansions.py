@@ -22,7 +22,7 @@ _BARE_NAME_AFTER = re.compile(r" [A-Z](?:[a-z'-]|\.)")
 _NAME_BEFORE = re.compile(r"(?:[A-Z][\w'-]*|\d+(?:st|nd|rd|th)|[a-z]{2,}\.)[,.]? $")
 _WORD_AFTER = re.compile(r" ?[a-z]")
 _ANY_AFTER = re.compile(r" ?[a-z\",;:)\d]")
-_SURE = words("co corp inc ltd bros jr esq est rd blvd ave temp max st")
+_SURE = words("co corp inc ltd bros jr esq est rd blvd ave st")
 _TOO_COMMON = words(
     """
     long sing pop sub cap med w b res comp op pub cat prop mod exp org del spec info intro docs specs lang ins vet

@@ -8,7 +8,15 @@ sentence, it is written as `LETTER_A`.
 import re
 
 from peewee_model.text.normalize.sentence import Reading, Sentence
-from peewee_model.text.normalize.word_lists import ACRONYMS, INITIALISMS, SAID_LIKE, SHOUTED, WORDS, words
+from peewee_model.text.normalize.word_lists import (
+    ACRONYMS,
+    INITIALISMS,
+    SAID_LIKE,
+    SHOUTED,
+    SPELLED_MIXED,
+    WORDS,
+    words,
+)
 
 LETTER_A = "eigh"
 """How the letter's name is spelled as a word."""
@@ -20,9 +28,7 @@ _DEGREE = re.compile(
 )
 _DOTTED = re.compile(r"((?:[A-Za-z]\.){2,}|[A-Z]\.(?:[A-Z]\.)+[A-Z]?|[A-Z]\.(?=[A-Z]\b))((?:'s|s)?)(?![A-Za-z])")
 _INITIAL = re.compile(r"([A-HJ-Z])\.(?= [A-Z][a-z'. -])")
-_MIXED = re.compile(
-    r"(PhDs?|PhD's|MBAs?|DVDs?|iOS|iPhones?|iPads?|iPods?|iMacs?|eBay|eBooks?|iTunes|iCloud|macOS|tvOS|LaTeX|YouTube|GitHub|LinkedIn|JavaScript|WhatsApp|PayPal|TikTok|PlayStation|PowerPoint|MacBook|FaceTime|McDonald's|BSc|MSc|BEd|MEd|LLMs?|PCs?|mRNA|tRNA|rRNA|dB|pH|kWh|vLog|eSports|WiFi|HiFi|SciFi|LoL|MoMA|NaCl|DoD|DoJ|UofT|VoIP|IoT|SaaS|PaaS|QoS|GoPro|BeIN|JoAnn|LeBron|DeSantis|OxyContin)(?![A-Za-z])"
-)
+_MIXED = re.compile(r"([A-Za-z]{2,12}?)('?s)?(?![A-Za-z']|-?\d)")
 _ONSET = (
     "(?:[bcdfghjklmnpqrstvwxyz]|[bcfgkp]l|[bcdfgkptw]r|s[chklmnpqtw]|sch?r|s[pt]r|spl|"
     "th|thr|ch|chr|sh|shr|ph|wh|qu|tw|dw|kn|gn|wr|sq)"
@@ -70,8 +76,8 @@ def read_initial(sentence: Sentence, start: int) -> Reading | None:
 def read_initials(sentence: Sentence, start: int) -> Reading | None:
     """Read FBI, NASA, ATMs and NOT."""
     text = sentence.text
-    if match := _MIXED.match(text, start):
-        return Reading(SAID_LIKE.get(match[1]) or _say_mixed(match[1]), match.end())
+    if mixed := _read_mixed(sentence, start):
+        return mixed
     if match := _SHOUTED_CONTRACTION.match(text, start):
         return Reading(match[0].lower(), match.end())
     match = _CAPITALS.match(text, start)
@@ -79,8 +85,6 @@ def read_initials(sentence: Sentence, start: int) -> Reading | None:
         return None
     word, ending = match[1], (match[2] or "").lower()
     plural = {"s'": "s'", "'s": "'s", "s": "s"}.get(ending, "")
-    if word in SAID_LIKE:
-        return Reading(SAID_LIKE[word] + plural, match.end())
     if is_initialism(word, sentence, start, match.end()):
         return Reading(spell(word) + ("'s" if plural else ""), match.end())
     return Reading(word.lower() + plural, match.end())
@@ -109,10 +113,14 @@ def _beside_shouted(sentence: Sentence, start: int, end: int) -> bool:
     return any(len(word) > 1 and word.isupper() and word.lower() in WORDS for word in neighbours)
 
 
-def _say_mixed(written: str) -> str:
-    plural = written.removesuffix("s").removesuffix("'") if written[-1] == "s" else written
-    said = spell(plural)
-    return said + "'s" if plural != written else said
+def _read_mixed(sentence: Sentence, start: int) -> Reading | None:
+    """Read names of their own, such as iPhone, and initials with small letters, such as PhD."""
+    match = _MIXED.match(sentence.text, start)
+    if match and match[1] in SAID_LIKE:
+        return Reading(SAID_LIKE[match[1]] + (match[2] or ""), match.end())
+    if match and match[1] in SPELLED_MIXED:
+        return Reading(spell(match[1]) + ("'s" if match[2] else ""), match.end())
+    return None
 
 
 _KEYWORDS = words(

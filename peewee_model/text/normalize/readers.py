@@ -62,11 +62,7 @@ def read(sentence: Sentence) -> str:
     last = len(text) - 1 if text.endswith(".") else -1  # a word there may be an abbreviation
     while position < len(text):
         match = _PLAIN.match(text, position)
-        if (
-            match
-            and not _SPECIAL.fullmatch(match[0])
-            and not (match.end() == last and match[0].lower() in _CUT_SHORT)
-        ):
+        if match and not _SPECIAL.fullmatch(match[0]) and not (match.end() == last and match[0].lower() in _CUT_SHORT):
             said += (" ", match[0].lower())
             position = match.end()
             continue

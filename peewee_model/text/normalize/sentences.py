@@ -40,7 +40,9 @@ _STARTERS = words(
     he's she's that's there's they're we're you're i'm i'll we'll he'll she'll they'll i've we've they've what's
     who's let's to of about over under only just even still never always often sometimes usually people bring take
     call ask go come see turn look wait open close keep leave put give tell write read use try make get eat drink
-    buy pay stop start stay walk run meet send check remember nice well oh ah hey ok okay thanks thank sorry
+    buy pay stop start stay walk run meet send check remember nice well oh ah hey ok okay thanks thank sorry rain
+    snow traffic police kids children mom dad men women dogs cats birds cars trains music lights doors tickets dinner
+    lunch breakfast work school classes prices
     """
 )
 _BEFORE_LETTER = words(
@@ -123,6 +125,8 @@ def _word_ends(word: str, after: str, before: str) -> bool:
         return not (after[0].isdigit() or after == "of")
     if plain in NEVER_END:
         return plain == "al" and starts
+    if plain in ("a.m", "p.m"):
+        return after[0].isupper() and not is_calendar(after) and after not in _ZONES
     if plain in DOTTED or _DOTTED_LETTERS.fullmatch(word):
         return starts and plain not in ("e.g", "i.e", "p.s", "n.b", "a.k.a") and not is_calendar(after)
     after_number = before[-1:].isdigit()
@@ -134,6 +138,8 @@ def _word_ends(word: str, after: str, before: str) -> bool:
         return not (plain in _WORDS_TOO and after[0].islower() and plain not in _COMMON)
     if not after[0].isupper():
         return False
+    if plain in CALENDAR:
+        return not is_calendar(after)
     if plain in TITLES and not (plain in STREETS and before[:1].isupper()):
         return False
     return (starts and not is_calendar(after)) if plain in _BESIDE_NAMES or word[0].isupper() else True
@@ -153,6 +159,7 @@ def _letter_ends(word: str, after: str, before: str, starts: bool) -> bool:
 _DOTTED_LETTERS = re.compile(r"(?:[A-Za-z]{1,2}\.)+[A-Za-z]{1,2}")
 _NUMERAL = re.compile("[IVXLC]+|[A-Z]")
 _COMMON = words("in is me may man sun miss mass long box cat lot art ill")
+_ZONES = words("EST EDT CST CDT MST MDT PST PDT ET CT MT PT GMT UTC BST CET Eastern Central Mountain Pacific Greenwich")
 _UNITS = words(
     """
     in ft yd mi lb lbs oz pt qt gal min sec hr yr mo wk hrs mins secs yrs cm mm km kg tsp tbsp deg sq doz

@@ -106,20 +106,23 @@ SHOUTED = words(
 """Initials that are words as well: between shouted words they are those."""
 
 SAID_LIKE = {
-    "OK": "okay", "OKs": "okays", "IEEE": "I triple E", "NAACP": "N double A C P", "NCAA": "N C double A",
+    "OK": "okay", "IEEE": "I triple E", "NAACP": "N double A C P", "NCAA": "N C double A",
     "AAA": "triple A", "WWII": "world war two", "WWI": "world war one", "MSDOS": "M S dos", "HVAC": "H vac",
-    "JPEG": "jay peg", "CDROM": "C D rom", "VIPER": "viper", "WIFI": "wi fi", "PhD": "P H D", "PhDs": "P H D's",
+    "JPEG": "jay peg", "CDROM": "C D rom", "VIPER": "viper", "WIFI": "wi fi", "PhDs": "P H D's",
     "YouTube": "youtube", "GitHub": "git hub", "LinkedIn": "linked in", "JavaScript": "javascript",
     "WhatsApp": "whatsapp", "PayPal": "paypal", "TikTok": "tiktok", "PlayStation": "playstation",
     "PowerPoint": "powerpoint", "MacBook": "macbook", "FaceTime": "facetime", "McDonald's": "mcdonald's",
-    "iOS": "I O S", "iPhone": "iphone", "iPhones": "iphones", "iPad": "ipad", "iPads": "ipads", "iPod": "ipod",
-    "iPods": "ipods", "iMac": "imac", "iMacs": "imacs", "eBay": "ebay", "eBook": "ebook", "eBooks": "ebooks",
+    "iOS": "I O S", "iPhone": "iphone", "iPad": "ipad", "iPod": "ipod",
+    "iMac": "imac", "eBay": "ebay", "eBook": "ebook", "eBooks": "ebooks",
     "iTunes": "itunes", "iCloud": "icloud", "macOS": "mac O S", "tvOS": "T V O S", "LaTeX": "latex", "WiFi": "wi fi",
     "HiFi": "hi fi", "SciFi": "sci fi", "LoL": "L O L", "MoMA": "moma", "VoIP": "voip", "SaaS": "sass", "PaaS": "pass",
     "GoPro": "go pro", "vLog": "vlog", "eSports": "esports", "JoAnn": "joann", "LeBron": "lebron",
-    "DeSantis": "desantis", "OxyContin": "oxycontin", "mRNA": "M R N A", "dB": "decibels", "kWh": "kilowatt hours",
+    "DeSantis": "desantis", "OxyContin": "oxycontin", "dB": "decibels", "kWh": "kilowatt hours",
 }  # fmt: skip
 """Said in a way of their own."""
+
+SPELLED_MIXED = words("PhD BSc MSc BEd MEd mRNA tRNA rRNA pH DoD DoJ IoT QoS NaCl UofT")
+"""Said letter by letter, though some letters are small."""
 
 WORDS = words(
     """
