@@ -21,6 +21,7 @@ _LETTERS_DIGITS = re.compile(
 _CHEMICAL = re.compile(r"(?:[A-Z][a-z]?\d{0,2}){2,6}(?![A-Za-z0-9-])")
 _SERIAL = re.compile(r"(?=[A-Za-z-]{0,32}\d)(?=[\d-]{0,32}[A-Za-z])[A-Z0-9]{1,8}(?:-[A-Z0-9]{1,8}){0,5}(?![\w])")
 _PARAGRAPH = re.compile(r"\d{1,4}(?:\((?:[a-z]|\d{1,2})\))+")
+_ROUND = {"10": "ten", "100": "hundred", "1000": "thousand"}
 _CHUNK = re.compile(r"\d+|[A-Za-z]")
 
 
@@ -54,7 +55,7 @@ def read_digits_letters(sentence: Sentence, start: int) -> Reading | None:
             " ".join(say_name_number(part) if part.isdigit() else spell(part) for part in parts), match.end()
         )
     if match := _PLURAL.match(text, start):
-        said = say_name_number(match[1])
+        said = _ROUND.get(match[1]) or say_name_number(match[1])
         plural = {"y": said[:-1] + "ies", "x": said + "es"}.get(said[-1], said + "s")
         return Reading(plural, match.end())
     if match := _NINERS.match(text, start):
@@ -84,7 +85,7 @@ def read_letters_digits(sentence: Sentence, start: int) -> Reading | None:
         if more:
             said = f"{said} {say_name_number(more[1:])}"
         if plural:
-            said = said + ("es" if said[-1] == "x" else "s")
+            said += plural if plural == "'s" else "es" if said[-1] == "x" else "s"
         return Reading(said, match.end())
     if (match := _CHEMICAL.match(text, start)) and re.search(r"\d", match[0]):
         return Reading(_serial(match[0]), match.end())
@@ -99,7 +100,7 @@ def _letters(letters: str, hyphen: str, number: str) -> str:
         return letters
     if letters.isupper() and len(letters) > 4 and hyphen:
         return letters.lower()
-    return spell(letters if len(letters) > 1 else letters.upper())
+    return "i" if letters == "I" else spell(letters)
 
 
 def _number(number: str, letters: str) -> str:

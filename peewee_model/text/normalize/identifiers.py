@@ -39,7 +39,7 @@ _HOUSE = re.compile(
 )
 _ROAD = re.compile(r"(\d{2,3})(?= (?:Fwy|Freeway|Hwy|Highway|Expressway|Expy|Interstate)\b)")
 _DOCKET = re.compile(r"(\d{1,4})-(\d{2,6})(?![\w/-]|[.,]\d)")
-_DOCKETS = words("case docket file serial part claim ticket order bill lot item sku model invoice policy")
+_DOCKETS = words("case docket file serial boeing airbus part claim ticket order bill lot item sku model invoice policy")
 _VERSION = re.compile(r"\d+(?:\.\d+){2,5}(?!\w|\.\d)")
 _SHORT_VERSION = re.compile(r"(\d{1,4})\.(\d{1,3})(?![\d%]|\.\d)")
 _VERSION_WORDS = words(

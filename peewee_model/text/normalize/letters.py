@@ -200,7 +200,7 @@ def is_letter_a(sentence: Sentence, start: int) -> bool:
         return True
     if sentence.shouted:
         return False
-    single = len(following) == 1 and following.isupper() and following != "I" and not re.match(r" [A-Z][-'/&]", rest)
+    single = len(following) == 1 and following.isupper() and not re.match(r" [A-Z][-'/&]", rest)
     if sentence.starts_at(start):
         return single or (
             following in _VERBS and not (following in ("plus", "minus", "in") and " " not in rest.strip())

@@ -106,7 +106,8 @@ def _is_unit(sentence: Sentence, start: int, match: re.Match[str]) -> bool:
     if written in _NEVER:
         return written == "A" and sentence.mentions(_AMPS)
     if written == "s":
-        return gap != "-" and sentence.before(start) not in ("the", "his", "her", "their", "my", "of", "no")
+        own = sentence.before(start) in ("the", "his", "her", "their", "my", "of", "no")
+        return gap != "-" and (gap == " " or len(match[1]) < 3) and not own
     if written == "K" or (len(written) == 1 and written.isupper() and gap == "-" and written not in "VWL"):
         return False
     if written in ("min", "h", "mi", "ha", "nm", "kn", "kt", "rad", "ct"):

@@ -17,6 +17,7 @@ _VERB_OF_I = re.compile(
 _PERSON_BEFORE = re.compile(r"([A-Z][a-z]+) (?:[A-Z]\. )?[A-Z][a-z'-]+,? $")
 _NUMERAL_BEFORE = re.compile(r"[IVX]{1,4}(?:,| and| or| to|-|–) ?$|[IVX]{1,4}, (?:and|or) $")
 _SURE = re.compile("I{2,3}|IV|VI{1,3}|IX|XI{1,3}|XI?V|XVI{0,3}|XI?X|XXI{0,3}|MM[IVXL]*|MCM[IVXLC]*")
+_JOINTS = words("and or to")
 _VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
 
 _COUNTED = words(
@@ -96,9 +97,13 @@ def _is_count(sentence: Sentence, start: int, end: int, numeral: str) -> bool:
     """Whether a numeral is read as a number: Chapter IV, Parts I and II, Rocky III."""
     written = sentence.written_before(start)
     before = written.lower()
-    if before in _COUNTED and (len(numeral) > 1 or numeral in "IVX") and before not in ("and", "or", "to"):
+    if (
+        before in _COUNTED
+        and (len(numeral) > 1 or (numeral in "IVX" and before != "mark"))
+        and before not in ("and", "or", "to")
+    ):
         return numeral != "I" or (sentence.text[start - 1 : start] in " -" and not _VERB_OF_I.match(sentence.text, end))
-    if before in ("and", "or", "to", ",", "-", "–") and _NUMERAL_BEFORE.search(sentence.behind(start)):
+    if before in _JOINTS | set(",-–") and _NUMERAL_BEFORE.search(sentence.behind(start)):
         return len(numeral) > 1 or numeral in "VX"
     if before in DETERMINERS or len(numeral) == 1:
         return False

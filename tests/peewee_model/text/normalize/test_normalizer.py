@@ -224,15 +224,21 @@ def test_text_is_said_as_a_reader_would(text, said):
     assert check(text) == said
 
 
-def test_normalising_takes_time_in_proportion_to_length():
-    """No pattern takes quadratic time."""
-    for text in ("a@" * 49_000, "a." * 49_000, "x " * 49_000, "1,2." * 9_000, "https://" * 12_000, "'" * 99_000 + "a"):
-        started = time.process_time()
-        try:
-            normalize(text)
-        except TextError as error:
-            assert "characters as written or said" in str(error)
-        assert time.process_time() - started < 10, text[:10]
+REPEATED = (
+    "a@", "a.", "x ", "1,2.", "https://", "'", "1-", "1' ", '1"', "Aa.", "a_", "A. ", "[a](", "*a", " ( ", "1° ", "I ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", REPEATED)
+def test_normalising_takes_time_in_proportion_to_length(part):
+    """No pattern takes quadratic time: those that did took 8 s."""
+    text = (part * 30_000)[:30_000] + "a"
+    started = time.process_time()
+    try:
+        normalize(text)
+    except TextError as error:
+        assert "characters as written or said" in str(error)
+    assert time.process_time() - started < 4
 
 
 FRAGMENTS = [
