@@ -39,7 +39,7 @@ def file_of(name):
 def closure(module):
     """The file and all files of this repository that it imports, directly or not.
 
-    Package files are left out: they are empty, but for peewee_model's, which only names exports and loads none.
+    Package files are left out: they are empty, but for those that name exports; they load none.
     """
     found = set()
     open_files = [module]

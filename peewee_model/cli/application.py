@@ -34,6 +34,12 @@ def clone(
     speech = VoiceCloner.load(release).clone(text, reference=list(reference), seed=seed)
     speech.save(out)
     typer.echo(f"{out}: {speech.duration_s:.2f} s")
+    if speech.unspoken:
+        shown = "".join(dict.fromkeys(character for character in speech.unspoken if character.isprintable()))
+        typer.echo(
+            f"left out of the text, because no reader says it: {len(speech.unspoken)} characters {shown}".rstrip(),
+            err=True,
+        )
     if speech.truncated:
         typer.echo("the voice did not stop by itself, so it was cut off; try another seed or a shorter text", err=True)
 

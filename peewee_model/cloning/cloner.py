@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from peewee_model.store.reference import parse_reference
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.text.normalize.normalizer import normalize
-from peewee_model.text.sentences import split_sentences
+from peewee_model.text.normalize.characters import unspoken
+from peewee_model.text.normalize.normalizer import spoken_sentences
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import Vocoder, load_vocoder
@@ -43,11 +43,13 @@ class Speech:
     sample_rate: int
     """Hz."""
     text: str
-    """As it was spoken: numbers and abbreviations written out."""
+    """As it was spoken: numbers and abbreviations written out, letters as capitals."""
     alignment: tuple[Float32Array, ...]
     """For each sentence, the share of each token in each decoder step. (T', L)"""
     truncated: bool
     """Whether a sentence did not end by itself and was cut off: listen before use."""
+    unspoken: tuple[str, ...] = ()
+    """Characters of the text that no reader says, and that were left out: emoji, marks of direction."""
 
     @property
     def duration_s(self) -> float:
@@ -155,7 +157,8 @@ class VoiceCloner:
             TextError: If there is nothing to say, or a character has no symbol.
             AudioError: If a recording is silent, too short, too long or unreadable.
         """
-        return self._clone([self._lines(text, seed)], [self.embed_voice(reference)])[0]
+        speech = self._clone([self._lines(text, seed)], [self.embed_voice(reference)])[0]
+        return replace(speech, unspoken=tuple(unspoken(text)))
 
     def clone_many(self, texts: Sequence[str], references: Sequence[Reference], seed: int = 0) -> list[Speech]:
         """Say many texts, in one voice or each in its own: much faster than one after the other.
@@ -187,7 +190,8 @@ class VoiceCloner:
             except TextError as error:
                 raise TextError(f"text {number}: {error}") from None
         voices = [self.embed_voice(reference) for reference in references]
-        return self._clone(lines, voices if len(voices) == len(texts) else voices * len(texts))
+        speeches = self._clone(lines, voices if len(voices) == len(texts) else voices * len(texts))
+        return [replace(speech, unspoken=tuple(unspoken(text))) for speech, text in zip(speeches, texts, strict=True)]
 
     def _clone(self, texts: Sequence[Sequence[Line]], voices: Sequence[Tensor]) -> list[Speech]:
         """Speak texts, each as lines, each in its voice (E,)."""
@@ -220,13 +224,9 @@ class VoiceCloner:
         return embed_reference(self._encoder, reference)
 
     def _lines(self, text: str, seed: int) -> list[Line]:
-        pieces = split_sentences(normalize(text))  # when a long word was cut, a piece may be punctuation alone
-        sentences = [normalize(piece) for piece in pieces if any(character.isalnum() for character in piece)]
-        if not sentences:
-            raise TextError("the text is empty; give something to say")
         return [
             Line(sentence, tuple(self._tokenizer.encode(sentence)), _line_seed(seed, number))
-            for number, sentence in enumerate(sentences)
+            for number, sentence in enumerate(spoken_sentences(text))
         ]
 
 

@@ -206,18 +206,19 @@ def _joined(
         reason = "too_few_characters" if rate < config.min_characters_per_s else "too_many_characters"
         detail = f"{len(spoken)} characters in {audio.duration_s:.2f} s; is this text of this recording?"
         return None, [(audio, reason, detail), *refused]
-    return _accepted(audio, written.text, spoken), refused
+    return _accepted(audio, written, spoken, (normalized or written).n_unspoken), refused
 
 
-def _accepted(audio: SpooledPart, text: str, spoken: str) -> SpooledUtterance:
+def _accepted(audio: SpooledPart, written: SpooledPart, spoken: str, n_unspoken: int) -> SpooledUtterance:
     return SpooledUtterance(
         utterance_id=audio.utterance_id,
         corpus=audio.corpus,
         subset=audio.subset,
         speaker_id=audio.speaker_id,
         chapter_id=audio.chapter_id,
-        text=text,
+        text=written.text,
         normalized_text=spoken,
+        n_unspoken=n_unspoken,
         sample_rate=audio.sample_rate,
         duration_s=audio.duration_s,
         trimmed_s=audio.trimmed_s,

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from peewee_model.audio.clip import encode_flac, quantize, read_clip, trim_silence
 from peewee_model.errors import AudioError, TextError
-from peewee_model.text.normalize.normalizer import decode_text, normalize
+from peewee_model.text.normalize.characters import decode_text, unspoken
+from peewee_model.text.normalize.normalizer import normalize
 from pipeline.ingest.splits import SplitConfig
 from pipeline.ingest.spool import SpooledPart
 from pipeline.ingest.utterance import Part, Refused
@@ -127,4 +128,5 @@ def _audio(data: bytes, part: SpooledPart, config: IngestConfig) -> tuple[Spoole
 def _text(data: bytes, part: SpooledPart) -> SpooledPart:
     text = decode_text(data).strip()
     # The original text is normalised later, and only if there is no normalised text beside it.
-    return replace(part, text=text, normalized_text=normalize(text) if part.kind == "normalized" else "")
+    spoken = normalize(text) if part.kind == "normalized" else ""
+    return replace(part, text=text, normalized_text=spoken, n_unspoken=len(unspoken(text)))

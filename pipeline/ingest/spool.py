@@ -32,6 +32,8 @@ class SpooledPart:
     """As the corpus gives it."""
     normalized_text: str = ""
     """As it is spoken; of a part of kind ``normalized``."""
+    n_unspoken: int = 0
+    """Characters of the text that were left out because no reader says them: emoji, marks of direction."""
     sample_rate: int = 0
     duration_s: float = 0.0
     trimmed_s: float = 0.0
@@ -53,6 +55,7 @@ class SpooledUtterance:
     chapter_id: str
     text: str
     normalized_text: str
+    n_unspoken: int
     sample_rate: int
     duration_s: float
     trimmed_s: float

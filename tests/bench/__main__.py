@@ -7,7 +7,7 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from tests.bench import audit, encoder, extract, inference, ingest_memory, loader, store, synthesizer
+from tests.bench import audit, encoder, extract, inference, ingest_memory, loader, store, synthesizer, text
 
 TARGETS = {
     "ours_to_librosa": ">= 2",
@@ -28,10 +28,12 @@ TARGETS = {
     "publish_memory_ratio": "<= 1.2",
     "pull_time_ratio": "<= 1.2",
     "pull_memory_ratio": "<= 1.2",
+    "cases_per_s": ">= 2,000",
+    "corpus_texts_per_s": ">= 2,000",
 }
 
 if __name__ == "__main__":
-    for benchmark in (extract, ingest_memory, loader, encoder, synthesizer, inference, audit, store):
+    for benchmark in (extract, ingest_memory, loader, encoder, synthesizer, inference, audit, store, text):
         print(f"\n{benchmark.__name__}: {benchmark.__doc__.splitlines()[0]}", flush=True)
         for name, value in benchmark.run().items():
             print(f"  {name:28} {value:10.3f}  {TARGETS.get(name, '')}", flush=True)

@@ -1,25 +1,27 @@
-"""Converts written text to spoken text: lower-case words, and the punctuation that changes how a voice reads.
+"""Converts written text to spoken text: words in small letters, letters as capitals, and punctuation that is heard.
 
-`normalize` returns only symbols of `symbols.GRAPHEMES`, or raises a TextError that names the characters that it can't
-convert. Normalising a normalised text changes nothing. English only. Not done: Roman numerals, and words spelled alike
-and said differently.
+A text goes through four steps. `markup` removes what formats it. `characters` writes it in plain characters.
+`sentences` splits it. The readers classify and say what a sentence holds, from left to right, each where the last one
+ended; what is said is not read again. Normalising a normalised text changes nothing. English only.
 """
 
 import re
 
 from peewee_model.errors import TextError
-from peewee_model.text.normalize.abbreviations import expand_abbreviations, spell_addresses
 from peewee_model.text.normalize.characters import fold
-from peewee_model.text.normalize.numbers import spell_numbers
+from peewee_model.text.normalize.letters import LETTER_A, is_letter_a
+from peewee_model.text.normalize.markup import plain_paragraphs
+from peewee_model.text.normalize.readers import read
+from peewee_model.text.normalize.sentence import Sentence
+from peewee_model.text.normalize.sentences import shorten, split_sentences
 
 MAX_CHARACTERS = 100_000
 """Of a text and of its normal form: about two hours of speech."""
 
-_SAID = {"&": " and ", "+": " plus ", "=": " equals ", "@": " at ", "#": " number ", "%": " percent ", "°": " degrees ",
-         "<": " less than ", ">": " more than ", "/": " ", "–": ", ", "(": ", ", ")": ", ", '"': " ",
-         "$": " dollars ", "£": " pounds ", "€": " euros ", "¥": " yen ", "₹": " rupees "}  # fmt: skip
-_SIGNS = re.compile("[" + re.escape("".join(_SAID)) + "]")
 _MAX_ROUNDS = 6
+_SPACES = re.compile(" {2,}")
+_MARKS = re.compile(r" ?[!,.:;?][ !,.:;?]*")
+_LETTER_AT_START = re.compile(r"(?:^|(?<=[.!?] ))A(?= [a-z])")
 
 
 def normalize(text: str) -> str:
@@ -29,61 +31,76 @@ def normalize(text: str) -> str:
         TextError: If the text has nothing to say, is longer than `MAX_CHARACTERS`, or holds characters that can't be
             said; they are named.
     """
-    _check_length(text)
-    text = fold(text)
-    # A round may create text that the next round converts ("e .g." becomes "e.g."). So rounds are repeated until
-    # nothing changes; for nearly every text the second round changes nothing.
-    for _ in range(_MAX_ROUNDS):
-        said = _normalize_once(text)
-        if said == text:
-            break
-        text = said
-        _check_length(text)
-    else:
-        raise TextError(f"the text {text[:40]!r} has no stable reading; simplify its punctuation")
-    if not re.search("[a-z]", text):
-        raise TextError("the text has nothing to say: it holds no letter and no digit; give it words")
-    return text
+    return " ".join(_stable_sentences(text))
 
 
-def decode_text(data: bytes) -> str:
-    """Read UTF-8, with or without a byte order mark.
+def spoken_sentences(text: str, max_characters: int = 200) -> list[str]:
+    """Write a text as it is said, a sentence at a time.
+
+    Args:
+        text: As written.
+        max_characters: Of a sentence; a longer one is split at a clause, else between words.
 
     Raises:
-        TextError: If the bytes are not UTF-8; says where.
+        TextError: As `normalize`.
+        ConfigError: If `max_characters` is below 1.
     """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TextError(
-            f"the text is not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}; save it as UTF-8"
-        ) from None
+    pieces = (piece for sentence in _stable_sentences(text) for piece in shorten(sentence, max_characters))
+    return [_with_letters(_tidy(piece)) for piece in pieces if any(character.isalpha() for character in piece)]
 
 
-def _check_length(text: str) -> None:
-    if len(text) > MAX_CHARACTERS:
+def _stable_sentences(text: str) -> list[str]:
+    """Say a text. Read again, what is said must stay as it is; for nearly every text it does at once."""
+    sentences = _sentences(text)
+    for _ in range(_MAX_ROUNDS):
+        said = " ".join(sentences)
+        again = _sentences(said)
+        if " ".join(again) == said:
+            return sentences
+        sentences = again
+    raise TextError(f"the text {text[:40]!r} has no stable reading; simplify its punctuation")
+
+
+def _sentences(text: str) -> list[str]:
+    _check_length(text)
+    said: list[str] = []
+    n_characters = 0
+    for paragraph in plain_paragraphs(text):
+        for sentence in split_sentences(fold(paragraph)):
+            spoken = _once(sentence)
+            n_characters += len(spoken) + bool(said and spoken)
+            _check_length(text, n_characters)
+            if spoken:
+                said.append(spoken)
+    if not said:
+        raise TextError("the text has nothing to say: it holds no letter and no digit; give it words")
+    return said
+
+
+def _once(sentence: str) -> str:
+    said = _tidy(read(Sentence(sentence)))
+    return _with_letters(said) if re.search("[A-Za-z]", said) else ""
+
+
+def _with_letters(said: str) -> str:
+    return _LETTER_AT_START.sub(lambda match: "A" if is_letter_a(Sentence(said), match.start()) else LETTER_A, said)
+
+
+def _check_length(text: str, n_characters: int = 0) -> None:
+    n_characters = n_characters or len(text)
+    if n_characters > MAX_CHARACTERS:
         raise TextError(
-            f"the text has {len(text)} characters as written or said, {MAX_CHARACTERS} are the most; split it"
+            f"the text has {n_characters} characters as written or said, {MAX_CHARACTERS} are the most; split it"
         )
 
 
-def _normalize_once(text: str) -> str:
-    text = re.sub(" {2,}", " ", text).strip()
-    text = spell_addresses(text)
-    text = expand_abbreviations(text)
-    text = spell_numbers(text).lower()
-    text = _SIGNS.sub(lambda match: _SAID[match[0]], text)
-    text = re.sub(r"(?<![a-z])'+|'+(?![a-z])", " ", text)  # quotes; the apostrophe inside a word stays
-    text = re.sub("-{2,}| -+ ", ", ", text).replace("-", " ")
-    return _tidy_punctuation(text)
-
-
-def _tidy_punctuation(text: str) -> str:
+def _tidy(text: str) -> str:
+    text = _SPACES.sub(" ", text)  # first: the marks would look through a run of spaces again and again
     text = re.sub(r"\.(?: ?\.)+", ",", text.rstrip(" ."))  # three dots are a pause, unless they end the text
 
     def strongest(match: re.Match[str]) -> str:
         return next(mark for mark in "?!.:;," if mark in match[0]) + " "
 
-    text = re.sub(r" *[!,.:;?][ !,.:;?]*", strongest, text)
-    text = re.sub(" {2,}", " ", text).strip(" ").lstrip("!,.:;? ").rstrip(",:; ")
+    text = _MARKS.sub(strongest, text)
+    text = text.strip(" ").lstrip("!,.:;? ").rstrip(",:; ")
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,6 +1,7 @@
 """The symbols that a synthesizer reads, and the conversion of a normalised text to their numbers."""
 
 import re
+from collections.abc import Iterable
 
 from peewee_model.errors import TextError, describe_characters
 from peewee_model.text.symbols.config import TextConfig
@@ -25,6 +26,9 @@ PHONEMES = (
 )
 
 _CLAUSE = re.compile(r"([!,.:;?])")
+_LETTER = re.compile(r"(?<![A-Za-z'])[A-Z](?![A-Za-z])")
+_LETTER_A = re.compile(r"(?<![A-Za-z'])A(?!'?[A-Za-z])")
+"""The name of the letter a; in a plural, "A's", espeak-ng says it by itself."""
 
 
 def symbols_for(config: TextConfig) -> tuple[str, ...]:
@@ -50,7 +54,10 @@ class Tokenizer:
             TextError: If the text is empty, or contains a character without a symbol; the message names it.
             ConfigError: If phonemes are asked for in a language that espeak-ng does not have.
         """
-        units = normalized_text if self.config.units == "graphemes" else self._pronounce(normalized_text)
+        if self.config.units == "graphemes":
+            units = _LETTER.sub(lambda letter: letter[0].lower(), normalized_text)
+        else:
+            units = pronounce(normalized_text, self.config.language)
         if not units.strip():
             raise TextError("the text is empty; give it words")
         unknown = dict.fromkeys(unit for unit in units if unit not in self._numbers)
@@ -60,14 +67,28 @@ class Tokenizer:
             )
         return [self._numbers[unit] for unit in units]
 
-    def _pronounce(self, text: str) -> str:
-        """Return the IPA of a text, with the punctuation that espeak-ng removes."""
-        from peewee_model.text.symbols.espeak import phonemize
 
-        spoken = ""
-        for part in _CLAUSE.split(text):
-            if _CLAUSE.fullmatch(part):
-                spoken += part
-            elif part.strip():
-                spoken += " " + phonemize(part, self.config.language)
-        return spoken.strip()
+def phonemes(sentences: Iterable[str], language: str = "en-us") -> str:
+    """Say how normalised sentences are pronounced, as one string of the symbols that a synthesizer reads.
+
+    Raises:
+        ConfigError: If espeak-ng has no such language.
+    """
+    return " ".join(pronounce(sentence, language) for sentence in sentences)
+
+
+def pronounce(normalized_text: str, language: str) -> str:
+    """Return the IPA of a text, with the punctuation that espeak-ng removes.
+
+    A capital is a letter's name. espeak-ng says every single letter by its name but the a, which is the article.
+    """
+    from peewee_model.text.symbols.espeak import phonemize
+
+    spoken = ""
+    text = _LETTER.sub(lambda letter: letter[0].lower(), _LETTER_A.sub("eigh", normalized_text))
+    for part in _CLAUSE.split(text):
+        if _CLAUSE.fullmatch(part):
+            spoken += part
+        elif part.strip():
+            spoken += " " + phonemize(part, language)
+    return spoken.strip()

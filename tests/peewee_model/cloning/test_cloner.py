@@ -127,12 +127,14 @@ def test_command_line_clones_a_voice(store, tmp_path, monkeypatch, capsys):
     soundfile.write(tmp_path / "me.wav", voice(1.5), 16000)
     out = tmp_path / "hello.wav"
     arguments = ["clone", "--release", store[0], "--reference", str(tmp_path / "me.wav"), "--out", str(out), "--text"]
-    monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, "Hello."])
+    monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, "Hello \N{SNOWMAN}."])
     with pytest.raises(SystemExit) as caught:
         cli.main()
     assert not caught.value.code
     assert soundfile.info(out).samplerate == 24000
-    assert "did not stop by itself" in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert "did not stop by itself" in errors
+    assert "left out of the text, because no reader says it: 1 characters \N{SNOWMAN}" in errors
     monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, ""])
     with pytest.raises(SystemExit) as caught:
         cli.main()
@@ -258,6 +260,17 @@ def test_text_that_can_not_be_spoken_is_refused(speaker, clip, text):
     """The error says what to change."""
     with pytest.raises(TextError):
         speaker.clone(text, [clip])
+
+
+def test_marks_that_no_reader_says_are_left_out_and_named(speaker, clip):
+    """Emoji, and marks that change the direction of writing."""
+    speech = speaker.clone("Fine \N{THUMBS UP SIGN}\u200e then.", [clip])
+    assert speech.text == "fine then."
+    assert speech.unspoken == ("\N{THUMBS UP SIGN}", "\u200e")
+    assert [speech.unspoken for speech in speaker.clone_many(["One \N{SNOWMAN}.", "Two."], [clip])] == [
+        ("\N{SNOWMAN}",),
+        (),
+    ]
 
 
 def test_long_text_is_spoken_in_sentences_with_pauses():

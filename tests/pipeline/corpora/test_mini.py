@@ -107,7 +107,7 @@ def test_held_out_sentences_are_read_by_held_out_voices_only():
 def test_every_sentence_as_printed_normalises_to_what_is_spoken():
     """Text and speech agree."""
     for printed, spoken in [*training_sentences(), *held_out_sentences()]:
-        assert normalize(printed) == normalize(spoken)
+        assert normalize(printed).lower() == normalize(spoken)  # espeak-ng is given letters as small words
 
 
 def test_unknown_subset_is_an_error_that_names_the_subsets():

@@ -222,6 +222,19 @@ def test_original_text_is_normalised_where_nothing_else_is(tiny):
     assert {row["normalized_text"] for row in tiny.rows().values()} == {TEXT.lower()}
 
 
+def test_marks_that_no_reader_says_are_left_out_and_counted(tiny):
+    """An emoji does not cost an utterance."""
+    files = corpus_files("train", range(1, 5))
+    for kind in ("original", "normalized"):
+        files[f"LibriTTS/train/1/7/1_7_000000_000000.{kind}.txt"] = f"{TEXT} \U0001f600\u200e".encode()
+    tiny.add("train", files)
+    tiny.ingest()
+    assert tiny.rejected() == []
+    assert {row["normalized_text"] for row in tiny.rows().values()} == {TEXT.lower()}
+    summary = json.loads((tiny.root / "summary.json").read_text())
+    assert sum(part["n_unspoken"] for part in summary["parts"]) == 2
+
+
 def test_too_many_refused_stop_the_run_and_say_why(tiny):
     """More than the allowed fraction is no accident."""
     files = corpus_files("train", range(1, 5), 5)

@@ -1,6 +1,7 @@
 """T6: 40 hard texts and 10,000 generated ones become known symbols or a named error; and what is said for what."""
 
 import re
+import string
 import time
 
 import pytest
@@ -8,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peewee_model.errors import TextError
-from peewee_model.text.normalize.normalizer import MAX_CHARACTERS, decode_text, normalize
+from peewee_model.text.normalize.characters import decode_text
+from peewee_model.text.normalize.normalizer import MAX_CHARACTERS, normalize
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import PADDING, symbols_for
 
-KNOWN = set(symbols_for(TextConfig(units="graphemes", language="en-us"))) - {PADDING}
+KNOWN = (set(symbols_for(TextConfig(units="graphemes", language="en-us"))) - {PADDING}) | set(string.ascii_uppercase)
 
 # (name, text, what is said)
 HARD_BUT_SAID = [
@@ -41,6 +43,11 @@ HARD_BUT_SAID = [
     ("sixteen digits", "1111111111111111", "one" + 15 * " one" + "."),
     ("markdown", "**bold** _and_ `code`", "bold and code."),
     ("vulgar fraction and power", "2½ of 10²", "two and a half of ten squared."),
+    ("emoji", "Nice 😀", "nice."),
+    ("emoji of several", "A family 👨\u200d👩\u200d👧 came", "a family came."),
+    ("skin, flag and key", "Fine 👍🏽, 🇩🇪 and 1\ufe0f\u20e3", "fine, and one."),
+    ("bidi override", "abc \u202edef", "abc def."),
+    ("bidi isolate", "one \u2067two\u2069", "one two."),
     ("exactly the limit", "ab " * 33_333 + ".", None),
 ]  # fmt: skip
 
@@ -50,11 +57,8 @@ HARD_AND_REFUSED = [
     ("spaces", " \n\t", "nothing to say"),
     ("punctuation alone", "?!...", "nothing to say"),
     ("accents alone", "\u0301\u0301", "nothing to say"),
-    ("emoji", "Nice 😀", "GRINNING FACE, U\\+1F600"),
-    ("emoji of several", "👨\u200d👩\u200d👧", "MAN, U\\+1F468.*ZERO WIDTH JOINER.*GIRL"),
+    ("emoji alone", "👨\u200d👩\u200d👧", "nothing to say"),
     ("right to left", "שלום", "HEBREW LETTER SHIN, U\\+05E9"),
-    ("bidi override", "abc\u202edef", "RIGHT-TO-LEFT OVERRIDE, U\\+202E"),
-    ("bidi isolate", "a\u2067b\u2069", "RIGHT-TO-LEFT ISOLATE.*POP DIRECTIONAL ISOLATE"),
     ("NUL", "a\0b", "U\\+0000"),
     ("bell and escape", "\x07\x1b[31mred", "U\\+0007.*U\\+001B"),
     ("other scripts", "Привет 你好", "CYRILLIC CAPITAL LETTER PE.*and 3 more"),
@@ -115,7 +119,7 @@ CATEGORIES = {
         ("3.14 and 0.5 and .5", "three point one four and zero point five and point five."),
         ("agent 007", "agent zero zero seven."),
         ("5-10 days, 3–5 days", "five to ten days, three to five days."),
-        ("MP3, 4x4", "mp three, four x four."),
+        ("MP3, 4x4", "M P three, four by four."),
         ("555-1234", "five five five, one two three four."),
         ("version 1.2.3", "version one point two point three."),
         ("1,23", "one, twenty three."),
@@ -148,7 +152,7 @@ CATEGORIES = {
         ("$1,200", "one thousand two hundred dollars."),
     ],
     "dates": [
-        ("3 May 1999", "the third of may nineteen ninety nine."),
+        ("3 May 1999", "the third of may, nineteen ninety nine."),
         ("12/25/2020", "december twenty fifth, twenty twenty."),
         ("25/12/2020", "december twenty fifth, twenty twenty."),
         ("2020-12-25", "december twenty fifth, twenty twenty."),
@@ -157,17 +161,17 @@ CATEGORIES = {
         ("Jan. 5", "january fifth."),
         ("the 1st of June", "the first of june."),
         ("I may 5 times", "i may five times."),
-        ("13/45/2020", "thirteen forty five two thousand and twenty."),
+        ("13/45/2020", "thirteen forty five over two thousand and twenty."),
     ],
     "times": [
         ("10:30", "ten thirty."),
-        ("3 pm", "three p m."),
-        ("10:05 a.m.", "ten oh five a m."),
+        ("3 pm", "three P M."),
+        ("10:05 a.m.", "ten oh five A M."),
         ("10:00", "ten o'clock."),
         ("14:30", "fourteen thirty."),
-        ("7:05pm sharp", "seven oh five p m sharp."),
-        ("At 10 p.m. He left", "at ten p m. he left."),
-        ("5 p.m. Monday", "five p m monday."),
+        ("7:05pm sharp", "seven oh five P M sharp."),
+        ("At 10 p.m. He left", "at ten P M. he left."),
+        ("5 p.m. Monday", "five P M monday."),
     ],
     "fractions and percentages": [
         ("1/2, 3/4 and 2/3", "one half, three quarters and two thirds."),
@@ -195,18 +199,18 @@ CATEGORIES = {
         ("He sat. The sun.", "he sat. the sun."),
     ],
     "initials and acronyms": [
-        ("J. R. R. Tolkien", "j r r tolkien."),
-        ("the U.S.A. and the BBC", "the u s a and the b b c."),
+        ("J. R. R. Tolkien", "J R R tolkien."),
+        ("the U.S.A. and the BBC", "the U S A and the B B C."),
         ("NASA said OK", "nasa said okay."),
         ("HELLO WORLD", "hello world."),
-        ("two CDs", "two c d's."),
+        ("two CDs", "two C D's."),
     ],
     "signs and addresses": [
         ("Rock & roll", "rock and roll."),
         ("3 + 4 = 7", "three plus four equals seven."),
         ("#5", "number five."),
         ("me@example.com", "me at example dot com."),
-        ("See https://www.example.com/a-b.", "see w w w dot example dot com slash a dash b."),
+        ("See https://www.example.com/a-b.", "see W W W dot example dot com slash A dash B."),
     ],
 }
 
@@ -220,15 +224,21 @@ def test_text_is_said_as_a_reader_would(text, said):
     assert check(text) == said
 
 
-def test_normalising_takes_time_in_proportion_to_length():
-    """No pattern takes quadratic time."""
-    for text in ("a@" * 49_000, "a." * 49_000, "x " * 49_000, "1,2." * 9_000, "https://" * 12_000, "'" * 99_000 + "a"):
-        started = time.process_time()
-        try:
-            normalize(text)
-        except TextError as error:
-            assert "characters as written or said" in str(error)
-        assert time.process_time() - started < 10, text[:10]
+REPEATED = (
+    "a@", "a.", "x ", "1,2.", "https://", "'", "1-", "1' ", '1"', "Aa.", "a_", "A. ", "[a](", "*a", " ( ", "1° ", "I ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("part", REPEATED)
+def test_normalising_takes_time_in_proportion_to_length(part):
+    """No pattern takes quadratic time: those that did took 8 s."""
+    text = (part * 30_000)[:30_000] + "a"
+    started = time.process_time()
+    try:
+        normalize(text)
+    except TextError as error:
+        assert "characters as written or said" in str(error)
+    assert time.process_time() - started < 4
 
 
 FRAGMENTS = [
@@ -297,6 +307,7 @@ def check(text):
     assert set(said) <= KNOWN
     assert said[-1] in ".!?"
     assert said[0].isalpha()
+    assert not re.search("[A-Z][A-Za-z]|[a-z][A-Z]", said)
     assert "  " not in said
     assert normalize(said) == said
     return said
