@@ -1,4 +1,4 @@
-"""Recordings: reads and checks them, resamples, trims and writes them.
+"""Recordings: reads and checks them, resamples and trims them.
 
 libsndfile accepts files that must not pass: a WAV cut in half, wrong sizes, NaN, a thousand channels. This module
 checks for them. It checks the sizes before it decodes a sample.
@@ -135,12 +135,11 @@ def quantize(samples: Float32Array) -> npt.NDArray[np.int16]:
 
 def encode_flac(samples: Float32Array, sample_rate: int) -> bytes:
     """Encode one channel as FLAC of 16 bits. (S,)."""
-    return _encode(samples, sample_rate, "FLAC")
+    import soundfile
 
-
-def write_wav(path: Path, samples: Float32Array, sample_rate: int) -> None:
-    """Write one channel as WAV of 16 bits. (S,)."""
-    path.write_bytes(_encode(samples, sample_rate, "WAV"))
+    buffer = io.BytesIO()
+    soundfile.write(buffer, quantize(samples), sample_rate, format="FLAC", subtype="PCM_16")
+    return buffer.getvalue()
 
 
 def trim_silence(
@@ -289,11 +288,3 @@ def _check_samples(clip: Clip, name: str) -> Clip:
     if float(np.abs(samples).max()) < SILENT_PEAK:
         raise AudioError("silent", f"{name} has no sound above -80 dB of full scale; record it again")
     return Clip(samples, clip.sample_rate)
-
-
-def _encode(samples: Float32Array, sample_rate: int, kind: str) -> bytes:
-    import soundfile
-
-    buffer = io.BytesIO()
-    soundfile.write(buffer, quantize(samples), sample_rate, format=kind, subtype="PCM_16")
-    return buffer.getvalue()

@@ -4,6 +4,7 @@
 `release` belongs to this package. Other packages add commands by entry points of the group `peewee_tts.commands`.
 """
 
+import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from peewee_model.audio.sound_file import format_of, known
 from peewee_model.errors import PeeweeError
 
 COMMANDS_GROUP = "peewee_tts.commands"
@@ -24,16 +26,24 @@ _FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
 def clone(
     text: Annotated[str, typer.Option(help="What to say.")],
     reference: Annotated[list[Path], typer.Option(help="A recording of the voice, 1 s to 10 min; may be repeated.")],
-    out: Annotated[Path, typer.Option(help="The WAV file to write.")],
+    out: Annotated[Path, typer.Option(help=f"The file to write ({known()}), or - for WAV on stdout.")],
     release: Annotated[str, typer.Option(help="STORE@CHANNEL or STORE@VERSION.")] = "store@stable",
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+    loudness: Annotated[float, typer.Option(help="Of every sentence, in LUFS.")] = -23.0,
 ) -> None:
     """Say a text in the voice of a recording."""
     from peewee_model.cloning.cloner import VoiceCloner
 
-    speech = VoiceCloner.load(release).clone(text, reference=list(reference), seed=seed)
-    speech.save(out)
-    typer.echo(f"{out}: {speech.duration_s:.2f} s")
+    to_stdout = out == Path("-")
+    if not to_stdout:
+        format_of(out)  # refused before minutes of work
+    cloner = VoiceCloner.load(release, loudness_lufs=loudness)
+    speech = cloner.clone(text, reference=list(reference), seed=seed)
+    if to_stdout:
+        sys.stdout.buffer.write(speech.encode())
+    else:
+        speech.save(out)
+    typer.echo(f"{out}: {speech.duration_s:.2f} s", err=to_stdout)
     if speech.unspoken:
         shown = "".join(dict.fromkeys(character for character in speech.unspoken if character.isprintable()))
         typer.echo(
@@ -41,7 +51,7 @@ def clone(
             err=True,
         )
     if speech.truncated:
-        typer.echo("the voice did not stop by itself, so it was cut off; try another seed or a shorter text", err=True)
+        typer.echo("the voice did not stop by itself, so it was cut off; try a shorter text", err=True)
 
 
 def build() -> typer.Typer:

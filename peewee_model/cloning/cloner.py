@@ -11,7 +11,9 @@ import numpy.typing as npt
 from torch import Tensor, nn
 
 from peewee_model import environment
-from peewee_model.audio.clip import Clip, write_wav
+from peewee_model.audio.clip import Clip
+from peewee_model.audio.loudness import level
+from peewee_model.audio.sound_file import encode, format_of
 from peewee_model.cloning.reference import Reference, embed_reference
 from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
@@ -30,6 +32,7 @@ from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import Vocoder, load_vocoder
 
 PAUSE_S = 0.25  # between sentences
+LOUDNESS_LUFS = -23.0  # EBU R 128
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -57,15 +60,21 @@ class Speech:
         return len(self.samples) / self.sample_rate
 
     def save(self, path: Path | str) -> None:
-        """Write a WAV file of 16 bits.
+        """Write a file in the format of its ending: wav, flac, mp3, ogg or opus.
 
         Raises:
+            ConfigError: If no such format is written.
             PeeweeError: If the file can't be written.
         """
+        content = self.encode(format_of(Path(path)))
         try:
-            write_wav(Path(path), self.samples, self.sample_rate)
+            Path(path).write_bytes(content)
         except OSError as error:
             raise PeeweeError(f"{path} can't be written: {error.strerror}; choose another path") from None
+
+    def encode(self, ending: str = ".wav") -> bytes:
+        """Return the content of a file of a format: a key of `audio.sound_file.FORMATS`."""
+        return encode(self.samples, self.sample_rate, ending)
 
 
 class VoiceCloner:
@@ -79,13 +88,19 @@ class VoiceCloner:
         vocoder: Turns mels into samples.
         precision: Of the synthesizer's decoder: float32, float16 or int8; None for the fastest that the device has
             without loss of quality.
+        loudness_lufs: Of every sentence, in LUFS; peaks are limited.
 
     Raises:
         ConfigError: If the three do not fit together, or the device does not have the precision.
     """
 
     def __init__(
-        self, encoder: SpeakerEncoder, synthesizer: Synthesizer, vocoder: Vocoder, precision: str | None = None
+        self,
+        encoder: SpeakerEncoder,
+        synthesizer: Synthesizer,
+        vocoder: Vocoder,
+        precision: str | None = None,
+        loudness_lufs: float = LOUDNESS_LUFS,
     ) -> None:
         flush_denormals()
         self._encoder = encoder
@@ -93,6 +108,7 @@ class VoiceCloner:
         self._tokenizer = Tokenizer(TextConfig.model_validate(synthesizer.config.text))
         _check_fit(encoder, synthesizer, vocoder, self._tokenizer)
         self._speaker = SentenceSpeaker(synthesizer, vocoder, precision)
+        self._loudness_lufs = loudness_lufs
 
     @classmethod
     def load(
@@ -101,6 +117,7 @@ class VoiceCloner:
         device: str = "cpu",
         public_key: Path | str | None = None,
         precision: str | None = None,
+        loudness_lufs: float = LOUDNESS_LUFS,
     ) -> "VoiceCloner":
         """Load a release from a store, verified before any tensor is read.
 
@@ -114,6 +131,7 @@ class VoiceCloner:
             public_key: A PEM file; a signature by this key is required. None for the key that PEEWEE_PUBLIC_KEY names,
                 if it is set.
             precision: As the class has it.
+            loudness_lufs: Likewise.
 
         Raises:
             ReleaseNotFoundError: If there is no such store, channel or version.
@@ -123,22 +141,28 @@ class VoiceCloner:
         parsed = parse_reference(reference)
         required = public_key or environment.PUBLIC_KEY.path()
         folder, _ = open_store(parsed.address).fetch(parsed.selector, Path(required) if required else None)
-        return cls._from_verified(folder, device, precision)
+        return cls._from_verified(folder, device, precision, loudness_lufs)
 
     @classmethod
-    def load_folder(cls, folder: Path, device: str = "cpu", precision: str | None = None) -> "VoiceCloner":
+    def load_folder(
+        cls,
+        folder: Path,
+        device: str = "cpu",
+        precision: str | None = None,
+        loudness_lufs: float = LOUDNESS_LUFS,
+    ) -> "VoiceCloner":
         """Load a release from a folder that is not in a store, such as `release/` before it is published."""
         _, version = read_manifest(folder)
         verify_release(folder, version)
-        return cls._from_verified(folder, device, precision)
+        return cls._from_verified(folder, device, precision, loudness_lufs)
 
     @classmethod
-    def _from_verified(cls, folder: Path, device: str, precision: str | None) -> "VoiceCloner":
+    def _from_verified(cls, folder: Path, device: str, precision: str | None, loudness_lufs: float) -> "VoiceCloner":
         vocoder = load_vocoder(folder / "vocoder")
         if isinstance(vocoder, nn.Module):
             vocoder.to(device)
         encoder = load_encoder(folder / "encoder").to(device)
-        return cls(encoder, load_synthesizer(folder / "synthesizer").to(device), vocoder, precision)
+        return cls(encoder, load_synthesizer(folder / "synthesizer").to(device), vocoder, precision, loudness_lufs)
 
     @property
     def sample_rate(self) -> int:
@@ -205,11 +229,8 @@ class VoiceCloner:
 
     def _join(self, sentences: Sequence[str], spoken: Sequence[Spoken]) -> Speech:
         pause = np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32)
-        pieces = [piece for sentence in spoken for piece in (pause, sentence.samples)][1:]
-        joined = np.concatenate(pieces)
-        peak = float(np.abs(joined).max(initial=0.0))
-        if peak > 1:
-            joined /= np.float32(peak)
+        levelled = [level(sentence.samples, self.sample_rate, self._loudness_lufs) for sentence in spoken]
+        joined = np.concatenate([piece for samples in levelled for piece in (pause, samples)][1:])
         alignments = tuple(sentence.alignment for sentence in spoken)
         return Speech(
             joined, self.sample_rate, " ".join(sentences), alignments, any(sentence.truncated for sentence in spoken)

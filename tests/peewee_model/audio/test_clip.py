@@ -14,7 +14,6 @@ from peewee_model.audio.clip import (
     read_clip,
     resample,
     trim_silence,
-    write_wav,
 )
 from peewee_model.errors import AudioError
 
@@ -239,15 +238,13 @@ def test_random_damage_never_gives_unusable_samples():
     assert 20 < refused < 200
 
 
-def test_flac_and_wav_give_back_their_16_bits(tmp_path):
+def test_flac_gives_back_its_16_bits():
     """Neither reading nor writing changes a sample."""
     samples = (np.random.default_rng(0).integers(-32768, 32768, 5000) / 32768).astype(np.float32)
     clip = decode_flac(encode_flac(samples, 22050))
     np.testing.assert_array_equal(clip.samples, samples)
     assert clip.sample_rate == 22050
     assert encode_flac(samples, 22050) == encode_flac(clip.samples, 22050)
-    write_wav(tmp_path / "voice.wav", tone(), RATE)
-    np.testing.assert_array_equal(quantize(read_clip(tmp_path / "voice.wav").samples), quantize(tone()))
 
 
 def test_damaged_flac_of_a_table_is_named():

@@ -1,3 +1,4 @@
+import io
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import soundfile
 import torch
 
 from peewee_model import Clip, VoiceCloner
+from peewee_model.audio.loudness import loudness
 from peewee_model.audio.mel import MelConfig, SpeakerMelConfig
 from peewee_model.cli import main as cli
 from peewee_model.cloning import cloner
@@ -135,6 +137,12 @@ def test_command_line_clones_a_voice(store, tmp_path, monkeypatch, capsys):
     errors = capsys.readouterr().err
     assert "did not stop by itself" in errors
     assert "left out of the text, because no reader says it: 1 characters \N{SNOWMAN}" in errors
+    for name, kind in (("hello.mp3", "MP3"), ("hello.opus", "OGG")):
+        elsewhere = [str(tmp_path / name) if item == str(out) else item for item in arguments]
+        monkeypatch.setattr(sys, "argv", ["peewee-tts", *elsewhere, "Hello."])
+        with pytest.raises(SystemExit):
+            cli.main()
+        assert soundfile.info(tmp_path / name).format == kind
     monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, ""])
     with pytest.raises(SystemExit) as caught:
         cli.main()
@@ -373,14 +381,18 @@ def test_silence_at_the_end_of_what_is_said_is_cut_off(monkeypatch, clip):
     assert 0.5 <= speech.duration_s < 0.5 + 2 * MARGIN_S + 0.03
 
 
-def test_loud_samples_are_scaled_and_not_clipped(monkeypatch, clip):
-    """Clipping is audible, a lower level is not."""
+@pytest.mark.parametrize("gain", [0.01, 10.0])
+def test_every_sentence_has_the_same_loudness(monkeypatch, clip, gain):
+    """Whatever the vocoder gives; nothing is clipped."""
     vocoder = make_vocoder()
-    loud = voice(0.5, 24000) * np.float32(10)
-    monkeypatch.setattr(vocoder, "synthesize", lambda mel: loud)
-    speech = VoiceCloner(make_encoder(), make_synthesizer(AT_ONCE), vocoder).clone("Hi.", [clip])
-    assert np.abs(speech.samples).max() == pytest.approx(1.0)
-    assert np.count_nonzero(np.abs(speech.samples) > 0.999) < 50
+    given = iter([voice(0.5, 24000) * np.float32(gain), voice(0.5, 24000)])
+    monkeypatch.setattr(vocoder, "synthesize", lambda mel: next(given))
+    cloner = VoiceCloner(make_encoder(), make_synthesizer(AT_ONCE), vocoder, loudness_lufs=-20.0)
+    samples = cloner.clone("Hi. Ho.", [clip]).samples
+    middle = len(samples) // 2
+    assert loudness(samples[: middle - PAUSE // 2], 24000) == pytest.approx(-20.0, abs=0.3)
+    assert loudness(samples[middle + PAUSE // 2 :], 24000) == pytest.approx(-20.0, abs=0.3)
+    assert np.abs(samples).max() <= 0.95
 
 
 def test_models_that_do_not_fit_together_are_refused_by_field():
@@ -431,3 +443,18 @@ def test_name_that_the_package_does_not_have_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'Nonsense'"):
         _ = peewee_model.Nonsense
     assert {"VoiceCloner", "Speech", "Clip", "PeeweeError"} <= set(dir(peewee_model))
+
+
+def test_speech_on_stdout_is_a_wav_file(store, tmp_path):
+    """And what is said to the user goes to stderr."""
+    soundfile.write(tmp_path / "me.wav", voice(1.5), 16000)
+    arguments = ["clone", "--release", store[0], "--reference", tmp_path / "me.wav", "--text", "Hello.", "--out", "-"]
+    done = subprocess.run([sys.executable, "-m", "peewee_model.cli.main", *arguments], capture_output=True, check=True)
+    assert soundfile.info(io.BytesIO(done.stdout)).format == "WAV"
+    assert done.stderr.decode().startswith("-: ")
+    arguments[-1] = tmp_path / "hello.m4a"
+    refused = subprocess.run(
+        [sys.executable, "-m", "peewee_model.cli.main", *arguments], capture_output=True, text=True
+    )
+    assert refused.returncode == 2
+    assert "use one of .wav, .flac, .mp3, .ogg, .opus" in refused.stderr
