@@ -60,6 +60,8 @@ _ADDRESS_SIGNS = frozenset(".:")
 def read_address(sentence: Sentence, start: int) -> Reading | None:
     """Read an e-mail address, a URL or a file name."""
     text = sentence.text
+    if start and (text[start - 1] == "." or text[start - 1].isalnum()):
+        return None  # it would have begun before
     if "@" in sentence.signs and (match := _EMAIL.match(text, start)):
         return Reading(
             _say(match[0].removeprefix("mailto:").rstrip(".")), match.end() - len(match[0]) + len(match[0].rstrip("."))

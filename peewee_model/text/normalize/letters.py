@@ -26,7 +26,7 @@ _SHOUTED_CONTRACTION = re.compile(r"(?:[A-Z]+'(?:T|RE|VE|LL|D|M|ALL|CLOCK)|O'[A-
 _DEGREE = re.compile(
     r"(Ph\.D|Ed\.D|Psy\.D|Pharm\.D|D\.Phil|[MB]\.(?:Sc|Ed|Eng)|LL\.[BMD]|Th\.[DM]|D\.Sc)\.?('?s)?(?![A-Za-z])"
 )
-_DOTTED = re.compile(r"((?:[A-Za-z]\.){2,}|[A-Z]\.(?:[A-Z]\.)+[A-Z]?|[A-Z]\.(?=[A-Z]\b))((?:'s|s)?)(?![A-Za-z])")
+_DOTTED = re.compile(r"((?:[A-Za-z]\.){2,12}|[A-Z]\.(?:[A-Z]\.)+[A-Z]?|[A-Z]\.(?=[A-Z]\b))((?:'s|s)?)(?![A-Za-z])")
 _INITIAL = re.compile(r"([A-HJ-Z])\.(?= [A-Z][a-z'. -])")
 _MIXED = re.compile(r"([A-Za-z]{2,12}?)('?s)?(?![A-Za-z']|-?\d)")
 _ONSET = (
@@ -142,7 +142,7 @@ _VERBS = words(
     and or in
     """
 )
-_LETTER_BEFORE = re.compile(r"(?<![A-Za-z'])[A-Z] $")
+_LETTER_BEFORE = re.compile(r"(?<![A-Za-z'])[A-HJ-Z] $")
 _LETTER_AFTER = re.compile(r" [A-HJ-Z](?![A-Za-z'])")
 _CONSONANTS = re.compile(r"[bcdfghjklmnpqrstvwxz]{2,5}(?![A-Za-z'])")
 _SOUNDS = words(
