@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from peewee_model.audio.sound_file import format_of, known
+from peewee_model.cloning.sound_file import format_of, known
 from peewee_model.errors import PeeweeError
 
 COMMANDS_GROUP = "peewee_tts.commands"

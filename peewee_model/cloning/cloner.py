@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from peewee_model import environment
 from peewee_model.audio.clip import Clip
 from peewee_model.audio.loudness import level
-from peewee_model.audio.sound_file import encode, format_of
 from peewee_model.cloning.reference import Reference, embed_reference
+from peewee_model.cloning.sound_file import encode, format_of
 from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError, PeeweeError, TextError
@@ -73,7 +73,7 @@ class Speech:
             raise PeeweeError(f"{path} can't be written: {error.strerror}; choose another path") from None
 
     def encode(self, ending: str = ".wav") -> bytes:
-        """Return the content of a file of a format: a key of `audio.sound_file.FORMATS`."""
+        """Return the content of a file of a format: a key of `cloning.sound_file.FORMATS`."""
         return encode(self.samples, self.sample_rate, ending)
 
 

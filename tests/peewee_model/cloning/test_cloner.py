@@ -143,6 +143,7 @@ def test_command_line_clones_a_voice(store, tmp_path, monkeypatch, capsys):
         with pytest.raises(SystemExit):
             cli.main()
         assert soundfile.info(tmp_path / name).format == kind
+    capsys.readouterr()
     monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, ""])
     with pytest.raises(SystemExit) as caught:
         cli.main()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from peewee_model.audio.clip import quantize, read_clip, resample
-from peewee_model.audio.sound_file import FORMATS, encode, format_of
+from peewee_model.cloning.sound_file import FORMATS, encode, format_of
 from peewee_model.errors import ConfigError
 
 MAGIC = {".wav": b"RIFF", ".flac": b"fLaC", ".mp3": (b"ID3", b"\xff"), ".ogg": b"OggS", ".opus": b"OggS"}
