@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from dags.graph import load_graph
 from tests.closure import ROOT
@@ -17,6 +18,11 @@ from tests.dags.embedded import PASSWORD, airflow, postgres
 pytestmark = pytest.mark.system
 
 FAST = {
+    "corpus.sources": yaml.safe_load((ROOT / "params.yaml").read_text())["corpus"]["sources"][-1:],  # the smaller one
+    "ingest.split.by_subset": {},
+    "ingest.split.validation_fraction": 0.3,
+    "ingest.split.test_fraction": 0.3,
+    "encoder.training.n_speakers": 4,
     "encoder.training.schedule.steps": 4,
     "encoder.training.schedule.validate_every": 4,
     "synthesizer.training.schedule.steps": 4,
