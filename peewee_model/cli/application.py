@@ -28,7 +28,7 @@ def clone(
     reference: Annotated[list[Path], typer.Option(help="A recording of the voice, 1 s to 10 min; may be repeated.")],
     out: Annotated[Path, typer.Option(help=f"The file to write ({known()}), or - for WAV on stdout.")],
     release: Annotated[str, typer.Option(help="STORE@CHANNEL or STORE@VERSION.")] = "store@stable",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same gives the same samples; another one, another timing.")] = 0,
     loudness: Annotated[float, typer.Option(help="Of every sentence, in LUFS.")] = -23.0,
 ) -> None:
     """Say a text in the voice of a recording."""

@@ -17,6 +17,7 @@ from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.vocoder.factory import Vocoder
 
 MAX_SECONDS_PER_SYMBOL = 0.25  # slow speech has 0.1; a synthesizer that needs more has lost its place in the text
+MAX_STRETCH = 0.25  # of a symbol, where a seed varies the durations
 MAX_SENTENCES = 32
 MAX_SYMBOLS = 4096  # padding included, so that long sentences take no more memory than short ones
 
@@ -29,6 +30,8 @@ class Line:
     tokens: tuple[int, ...]
     seed: int
     """Seed of all random numbers for this sentence. 63 bits."""
+    varied: bool
+    """Whether durations are drawn too; the same for all lines of a call."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,10 @@ class SentenceSpeaker:
             torch.tensor([len(line.tokens) for line in lines], device=device),
             torch.stack(list(voices)) if config.speaker_embedding_dim else None,
             max_frames=torch.tensor(limits, device=device),
-            options=InferOptions(generator=[torch.Generator(device).manual_seed(line.seed) for line in lines]),
+            options=InferOptions(
+                generator=[torch.Generator(device).manual_seed(line.seed) for line in lines],
+                max_stretch=MAX_STRETCH if lines[0].varied else 0.0,
+            ),
         )
         said = []
         for item, (line, n_frames) in enumerate(zip(lines, output.mel_lengths.tolist(), strict=True)):

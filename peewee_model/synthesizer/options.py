@@ -23,10 +23,14 @@ class InferOptions(NamedTuple):
     """Options of speech from text."""
 
     generator: Generator | Sequence[Generator] | None = None
-    """Tacotron 2: for the prenet's dropout, which is on at inference too; None for torch's global generator. With one
-    generator for each text, its speech does not depend on the other texts, up to rounding."""
+    """Tacotron 2: for the prenet's dropout, which is on at inference too; None for torch's global generator. Networks
+    timed by durations: for `max_stretch`. With one generator for each text, its speech does not depend on the other
+    texts, up to rounding."""
     stop_threshold: float = 0.5
     """Tacotron 2: a text ends at the first step whose stop probability is above it."""
+    max_stretch: float = 0.0
+    """Networks timed by durations: a random factor of each token's duration is between 1 / (1 + this) and 1 + this; 0
+    for the durations as predicted."""
 
 
 DRAW_PLAINLY, SPEAK_PLAINLY = ForwardOptions(), InferOptions()

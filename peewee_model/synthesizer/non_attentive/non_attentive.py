@@ -5,6 +5,8 @@ need no tool and no label). Deviations: convolutions predict all frames at once,
 instead of spread as Gaussians, with the position in the token beside them (docs/adr/0009).
 """
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -109,10 +111,23 @@ class NonAttentiveTacotron(Synthesizer):
         step_limits = n_decoder_steps(limits, factor)
         values, token_mask = self._encode(tokens, token_lengths, speaker_embedding)
         predictor = self.duration_predictor
-        asked = predictor.durations(predictor(values, token_mask), token_mask).cumsum(1)
+        log_durations = predictor(values, token_mask)
+        if options.max_stretch:
+            log_durations = log_durations + _stretch(log_durations, token_lengths, options)
+        asked = predictor.durations(log_durations, token_mask).cumsum(1)
         ends = torch.minimum(asked, step_limits[:, None])
         durations = ends.diff(dim=1, prepend=ends.new_zeros(len(ends), 1))
         drawn, alignment = self.frame_decoder(values, durations, int(ends[:, -1].max()))
         mel_lengths = torch.minimum(ends[:, -1] * factor, limits)
         _, after = self._finish(drawn, length_mask(mel_lengths, int(mel_lengths.max())))
         return InferOutput(after, mel_lengths, alignment, asked[:, -1] > step_limits)
+
+
+def _stretch(log_durations: Tensor, token_lengths: Tensor, options: InferOptions) -> Tensor:
+    """Draw the logarithms of the factors of `max_stretch`, of each text by its own generator. (B, L)"""
+    generators = options.generator
+    drawn = torch.zeros_like(log_durations)
+    for item, n_tokens in enumerate(token_lengths.tolist()):
+        own = generators[item] if isinstance(generators, Sequence) else generators
+        drawn[item, :n_tokens] = 2 * torch.rand(n_tokens, generator=own, device=drawn.device) - 1
+    return drawn * math.log1p(options.max_stretch)

@@ -10,6 +10,7 @@ from peewee_model.networks.weights import save_model
 from peewee_model.synthesizer.factory import load_synthesizer, make_synthesizer
 from peewee_model.synthesizer.non_attentive.duration_decoder import DurationPredictor, FrameDecoder
 from peewee_model.synthesizer.non_attentive.non_attentive import NonAttentiveTacotron
+from peewee_model.synthesizer.options import InferOptions
 from tests.peewee_model.synthesizer.configs import small_config
 from tests.peewee_model.synthesizer.tacotron2.test_tacotron2 import N_MELS, infer, item_alone, make_batch
 
@@ -105,6 +106,24 @@ def test_padding_changes_nothing_that_is_spoken():
         torch.testing.assert_close(together.mel[index, :, :n_frames], alone.mel[0], rtol=1e-4, atol=1e-5)
         assert torch.equal(together.alignment[index, :n_steps, :n_tokens], alone.alignment[0])
         assert torch.all(together.mel[index, :, n_frames:] == 0)
+
+
+def test_a_seed_varies_durations_within_the_stated_range():
+    """The same generators give the same; another length of each token, within the factor and half a step."""
+    model, batch = made(), make_batch([6, 4, 9], [27, 31, 5])
+
+    def lasting(max_stretch, seed):
+        generators = [torch.Generator().manual_seed(seed + item) for item in range(len(batch["tokens"]))]
+        options = InferOptions(generator=generators, max_stretch=max_stretch)
+        return infer(model, batch, max_frames=10_000, options=options).alignment.sum(dim=1)
+
+    plain, varied = lasting(0.0, 1), lasting(0.5, 1)
+    assert torch.equal(plain, lasting(0.0, 2))
+    assert torch.equal(varied, lasting(0.5, 1))
+    assert not torch.equal(varied, plain)
+    assert not torch.equal(varied, lasting(0.5, 9))
+    assert (varied.sum(dim=1) <= 1.5 * plain.sum(dim=1) + 1).all()
+    assert (varied.sum(dim=1) >= plain.sum(dim=1) / 1.5 - 1).all()
 
 
 def test_voice_is_heard():
