@@ -19,13 +19,13 @@ LABELS_FILE = "reports/metrics_labels.json"
 NOT_MEASURED = "–"
 
 Place = Literal[
-    "speaker", "page", "prosody", "tile", "sentence", "cloning", "lengths", "by_length", "card", "comparison", "list"
+    "speaker", "page", "voice", "tile", "sentence", "cloning", "lengths", "by_length", "card", "comparison", "list"
 ]
 """Where a metric is shown.
 
 speaker      page: the encoder's tiles
 page         page: a column of the ways to speak
-prosody      page: a column of how the ways to speak sound
+voice        page: a column of the voices of the ways to speak, and of their prosody
 tile         page: a tile of the synthesized speech
 sentence     page: a column of the list of all sentences
 cloning      page: a column of the voices of unseen speakers

@@ -53,19 +53,19 @@ METRICS = (
     ),
     Metric(
         key="f0_deviation", name="deviation of F0, semitones", short="F0 deviation, st", decimals=2,
-        places=("prosody", "sentence", "card"), mean_of="f0_deviation", has_interval=True,
+        places=("voice", "sentence", "card"), mean_of="f0_deviation", has_interval=True,
     ),
     Metric(
-        key="voiced", name="voiced share", unit="%", decimals=1, places=("prosody", "sentence"), mean_of="voiced",
+        key="voiced", name="voiced share", unit="%", decimals=1, places=("voice", "sentence"), mean_of="voiced",
         has_interval=True,
     ),
     Metric(
-        key="harmonic_ripple", name="harmonic ripple", unit="dB", decimals=2, places=("prosody", "sentence", "card"),
+        key="harmonic_ripple", name="harmonic ripple", unit="dB", decimals=2, places=("voice", "sentence", "card"),
         mean_of="harmonic_ripple", has_interval=True,
     ),
     Metric(
         key="pace", name="pace, characters a second", short="pace, characters/s", decimals=1,
-        places=("prosody", "sentence", "card"), mean_of="pace", has_interval=True,
+        places=("voice", "sentence", "card"), mean_of="pace", has_interval=True,
     ),
     Metric(
         key="mcd_db", name="mel cepstral distortion", short="MCD", unit="dB", decimals=2, better="lower",
@@ -73,11 +73,11 @@ METRICS = (
     ),
     Metric(
         key="similarity", name="similarity to the speaker", short="similarity", better="higher",
-        places=("page", "sentence", "card", "comparison"), headlines=("speech.synthesized",), mean_of="similarity",
+        places=("voice", "sentence", "card", "comparison"), headlines=("speech.synthesized",), mean_of="similarity",
     ),
     Metric(
         key="similarity_others", name="similarity to other speakers", short="to other speakers", better="lower",
-        places=("page", "card"), mean_of="similarity_others",
+        places=("voice", "card"), mean_of="similarity_others",
     ),
     Metric(
         key="similarity_reference", name="similarity to the reference", better="higher",
@@ -89,11 +89,11 @@ METRICS = (
     ),
     Metric(
         key="identified", name="identified among all test speakers", short="identified", unit="%", decimals=1,
-        better="higher", places=("page", "card", "comparison"), mean_of="identified",
+        better="higher", places=("voice", "card", "comparison"), mean_of="identified",
     ),
     Metric(
         key="verification_eer", name="verification EER", unit="%", decimals=1, better="lower",
-        places=("page", "card"),
+        places=("voice", "card"),
     ),
     Metric(
         key="aligned", name="diagonal attention", unit="%", decimals=1, better="higher",
