@@ -18,13 +18,17 @@ from peewee_model.errors import PeeweeError
 LABELS_FILE = "reports/metrics_labels.json"
 NOT_MEASURED = "–"
 
-Place = Literal["speaker", "page", "tile", "sentence", "lengths", "by_length", "card", "comparison", "list"]
+Place = Literal[
+    "speaker", "page", "voice", "tile", "sentence", "cloning", "lengths", "by_length", "card", "comparison", "list"
+]
 """Where a metric is shown.
 
 speaker      page: the encoder's tiles
 page         page: a column of the ways to speak
+voice        page: a column of the voices of the ways to speak, and of their prosody
 tile         page: a tile of the synthesized speech
 sentence     page: a column of the list of all sentences
+cloning      page: a column of the voices of unseen speakers
 lengths      page: a tile of the sentences of all lengths
 by_length    page: a column of these by their length
 card         model card: the encoder's line, a column of the ways to speak

@@ -17,7 +17,9 @@ from peewee_model.store.store import open_store
 from peewee_model.synthesizer.flat_form import in_sections
 from peewee_model.vocoder.factory import load_vocoder
 from pipeline.commands.profile import command
-from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates
+from pipeline.evaluation.config import RecognizerConfig
+from pipeline.evaluation.judges.recognizer import Recognizer
+from pipeline.evaluation.recognition import transcription_error_rates
 from pipeline.profiles import overlay as profile
 from pipeline.verification import all_pairs, equal_error_rate
 from tests.peewee_model.cloning.test_cloner import voice
@@ -133,7 +135,7 @@ def test_it_is_understood_nearly_as_well_as_recordings(cloner, shared_data, held
         vocoder.synthesize(torch.from_numpy(log_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel)))
         for _, clip in held_out
     ]
-    recognizer = PocketSphinx()
+    recognizer = Recognizer(RecognizerConfig(name="moonshine"))
     heard = [recognizer.recognize(speech.samples, speech.sample_rate) for speech in speeches]
     copied = [recognizer.recognize(samples, mel.sample_rate) for samples in copies]
     assert not any(speech.truncated for speech in speeches)

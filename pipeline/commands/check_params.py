@@ -24,6 +24,7 @@ from pipeline.commands.entry import command
 from pipeline.corpora.sources import CorpusConfig
 from pipeline.evaluation.config import EvaluateConfig, check_recognizer
 from pipeline.evaluation.gate import GateConfig
+from pipeline.evaluation.judges.panel import check_judges
 from pipeline.ingest.prepare import IngestConfig
 from pipeline.params.params import PARAMS_FILE, parse
 from pipeline.params.yaml_file import read_yaml
@@ -112,16 +113,26 @@ def the_recognizer_knows_the_language(params: Params) -> None:
 def the_gate_asks_for_what_is_measured(params: Params) -> None:
     """`gate` and `evaluate`: every metric of the gate is measured; an unmeasured one would fail it at the end."""
     speech = params.evaluate.speech
-    recognizer, verifier = ("recognizer", str(speech.recognizer)), ("verifier", str(speech.verifier))
-    makers = {"cer": recognizer, "wer": recognizer, "similarity": verifier}
+    is_made = {
+        **dict.fromkeys(("cer", "wer", "cer_ratio"), ("recognizer", speech.recognizer.name != "none")),
+        **dict.fromkeys(("similarity", "likeness", "identified"), ("verifier", speech.verifier != "none")),
+        **dict.fromkeys(("f0_deviation", "voiced", "harmonic_ripple", "pace"), ("pitch", speech.pitch != "none")),
+        "dnsmos": ("naturalness", "dnsmos" in speech.naturalness),
+        "distill_mos": ("naturalness", "distill_mos" in speech.naturalness),
+    }
     for metric in params.gate:
         room, _, name = metric.rpartition(".")
-        key, maker = makers.get(name, ("", "some"))
-        if room.startswith("speech") and maker == "none":
+        key, is_measured = is_made.get(name, ("", True))
+        if room.startswith(("speech", "cloning")) and not is_measured:
             raise ConfigError(
-                f"gate names {metric}, but evaluate.speech.{key} is none, so that it is never measured; set one, or "
-                "remove the threshold"
+                f"gate names {metric}, but evaluate.speech.{key} names nothing that measures it; set one, or remove "
+                "the threshold"
             )
+
+
+def the_judges_are_installed(params: Params) -> None:
+    """`evaluate`: the models that judge speech are at hand, before a training of days is to be judged by them."""
+    check_judges(params.evaluate.speech)
 
 
 def the_language_can_be_spoken(params: Params) -> None:
@@ -145,6 +156,7 @@ RULES: tuple[Callable[[Params], None], ...] = (
     held_out_subsets_are_read,
     the_recognizer_knows_the_language,
     the_gate_asks_for_what_is_measured,
+    the_judges_are_installed,
     the_language_can_be_spoken,
     the_channel_has_a_name,
 )

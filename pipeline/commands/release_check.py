@@ -11,15 +11,12 @@ checked, 75 out of reach, try again.
 """
 
 import argparse
-import csv
-import io
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -32,27 +29,17 @@ from peewee_model.store.reference import DEFAULT_CHANNEL
 from peewee_model.store.rollback import version_before
 from peewee_model.store.store import Store, open_store
 from pipeline.commands.entry import command
+from pipeline.commands.listening_test import ListeningTest, nested, read_listening_test
 from pipeline.commands.result_line import write_result
-from pipeline.evaluation.config import EvaluationError, check_recognizer
+from pipeline.evaluation.config import RecognizerConfig
+from pipeline.evaluation.judges.recognizer import Recognizer
+from pipeline.evaluation.recognition import transcription_error_rates
 
 logger = logging.getLogger(__name__)
 
-SENTENCES = (
-    "The old man carried the blue basket to the market.",
-    "Mary walked to the river in the morning.",
-    "The children found a small boat near the water.",
-)
-SAMPLES = "samples/"
-RECORDING = "_ground_truth.flac"
 MAX_CER_EXCESS = 0.25
 """How much the character error rate may exceed that of the release's test. Large, because three sentences are few."""
 MAX_CER_UNMEASURED = 0.5
-RECOGNIZERS = ("pocketsphinx",)
-"""The values of `evaluate.speech.recognizer` that this command supports."""
-UTTERANCES = "reports/plots/utterances.csv"
-"""The sentences of a release's own evaluation."""
-S_PER_CHARACTER = 0.07
-"""Seconds a character of English read aloud, for a release without that table."""
 MIN_LENGTH_RATIO, MAX_LENGTH_RATIO = 0.5, 2.0
 """Defaults, for a release whose parameters do not have them (`evaluate.speech`)."""
 MIN_LEVEL = 1e-3
@@ -61,22 +48,6 @@ MIN_LEVEL = 1e-3
 
 class BadReleaseError(PeeweeError):
     """A consumer can't use the release."""
-
-
-@dataclass(frozen=True)
-class ListeningTest:
-    """The sentences that a release speaks, and how the speech is judged."""
-
-    recording: bytes
-    """The recording of the voice to clone: a person's, from the release's samples."""
-    sentences: tuple[str, ...]
-    """In the language of the release."""
-    s_per_character: float
-    """How fast people read the release's held-out sentences."""
-    is_recognized: bool
-    """Whether the recogniser of the release's own evaluation knows its language, and is at hand."""
-    judged_by: str
-    """How the speech is judged, in words."""
 
 
 @dataclass
@@ -122,16 +93,22 @@ def check_release(store: Store, verdict: Verdict) -> None:
         if not np.isfinite(level) or level < MIN_LEVEL:
             raise BadReleaseError(f"{text!r} was spoken at a level of {level:.2g} of full scale")
     verdict.judged_by = test.judged_by
-    if test.is_recognized:
-        _judge_by_recognition(verdict, manifest, test, [(speech.samples, speech.sample_rate) for speech in spoken])
+    if test.recognizer:
+        _judge_by_recognition(
+            verdict, manifest, test, test.recognizer, [(speech.samples, speech.sample_rate) for speech in spoken]
+        )
     else:
         _judge_by_length(verdict, manifest, test, sum(speech.duration_s for speech in spoken))
 
 
 def _judge_by_recognition(
-    verdict: Verdict, manifest: Manifest, test: ListeningTest, spoken: list[tuple[np.ndarray, int]]
+    verdict: Verdict,
+    manifest: Manifest,
+    test: ListeningTest,
+    recognizer: RecognizerConfig,
+    spoken: list[tuple[np.ndarray, int]],
 ) -> None:
-    verdict.cer = _cer(test.sentences, spoken)
+    verdict.cer = _cer(test.sentences, recognizer, spoken)
     verdict.max_cer = max_cer(manifest)
     if verdict.cer > verdict.max_cer:
         raise BadReleaseError(
@@ -144,7 +121,7 @@ def _judge_by_length(verdict: Verdict, manifest: Manifest, test: ListeningTest, 
     expected_s = test.s_per_character * sum(map(len, test.sentences))
     verdict.length_ratio = duration_s / expected_s
     least, most = (
-        float(_nested(manifest.params, "evaluate", "speech", name) or standard)
+        float(nested(manifest.params, "evaluate", "speech", name) or standard)
         for name, standard in (("min_length_ratio", MIN_LENGTH_RATIO), ("max_length_ratio", MAX_LENGTH_RATIO))
     )
     if not least <= verdict.length_ratio <= most:
@@ -156,7 +133,7 @@ def _judge_by_length(verdict: Verdict, manifest: Manifest, test: ListeningTest, 
 
 def max_cer(manifest: Manifest) -> float:
     """Return the highest allowed character error rate: that of the release's evaluation, and a margin."""
-    cer = _nested(manifest.metrics, "speech", "synthesized", "cer")
+    cer = nested(manifest.metrics, "speech", "synthesized", "cer")
     return cer + MAX_CER_EXCESS if isinstance(cer, int | float) else MAX_CER_UNMEASURED
 
 
@@ -202,67 +179,8 @@ def main(arguments: list[str]) -> int:
     raise BadReleaseError(f"release {verdict.version} is bad: {verdict.reason}; {now}")
 
 
-def read_listening_test(store: Store, version: str, manifest: Manifest) -> ListeningTest:
-    """Choose sentences for a release to speak, and how to judge the speech.
-
-    Raises:
-        ReleaseError: If the release lacks files that the check needs.
-    """
-    names = sorted(name for name in manifest.files if name.startswith(SAMPLES) and name.endswith(RECORDING))
-    if not names:
-        raise ReleaseError(f"release {version} holds no recording {SAMPLES}*{RECORDING} to clone from; check it by ear")
-    language = str(_nested(manifest.models, "synthesizer", "text", "language") or "")
-    recognizer = str(_nested(manifest.params, "evaluate", "speech", "recognizer") or "none")
-    why_not = _why_not_recognized(recognizer, language)
-    read = _read_aloud(store, version) if UTTERANCES in manifest.files else {}
-    sentences = SENTENCES if language.startswith("en") else tuple(sorted(read))[: len(SENTENCES)]
-    if not sentences:
-        raise ReleaseError(
-            f"release {version} speaks {language or 'an unknown language'}, and holds no sentences of it "
-            f"({UTTERANCES}); check it by ear"
-        )
-    return ListeningTest(
-        recording=store.read_file(version, names[0]),
-        sentences=sentences,
-        s_per_character=sum(read.values()) / sum(map(len, read)) if read else S_PER_CHARACTER,
-        is_recognized=why_not is None,
-        judged_by=f"level and length alone: {why_not}" if why_not else f"level and {recognizer}",
-    )
-
-
-def _why_not_recognized(recognizer: str, language: str) -> str | None:
-    if recognizer == "none":
-        return "the release was evaluated without a recogniser"
-    if recognizer not in RECOGNIZERS:
-        return f"the release was evaluated with the recogniser {recognizer!r}, which is not at hand"
-    try:
-        check_recognizer(recognizer, language)
-    except EvaluationError:
-        return f"{recognizer} does not know the language {language!r}"
-    return None
-
-
-def _read_aloud(store: Store, version: str) -> dict[str, float]:
-    """Read the held-out sentences of a release's evaluation, and the seconds that a person needed for each."""
-    rows = csv.DictReader(io.StringIO(store.read_file(version, UTTERANCES).decode("utf-8", "replace")))
-    try:
-        found = {row["text"]: float(row["duration_s"]) for row in rows if row["row"] == "ground_truth"}
-    except (KeyError, ValueError, TypeError, csv.Error):
-        raise ReleaseError(f"release {version}: {UTTERANCES} is no table of sentences; check it by ear") from None
-    return {text: duration_s for text, duration_s in found.items() if text.strip()}
-
-
-def _nested(data: Any, *names: str) -> Any:
-    """Return a value of nested data; None if there is none."""
-    for name in names:
-        data = data.get(name) if isinstance(data, Mapping) else None
-    return data
-
-
-def _cer(sentences: Sequence[str], spoken: list[tuple[np.ndarray, int]]) -> float:
-    from pipeline.evaluation.recognition import PocketSphinx, transcription_error_rates
-
-    recognizer = PocketSphinx()
+def _cer(sentences: Sequence[str], config: RecognizerConfig, spoken: list[tuple[np.ndarray, int]]) -> float:
+    recognizer = Recognizer(config)
     recognized = [recognizer.recognize(samples, sample_rate) for samples, sample_rate in spoken]
     logger.info("said=%s recognized=%s", json.dumps(sentences), json.dumps(recognized))
     return transcription_error_rates(sentences, recognized)[0]

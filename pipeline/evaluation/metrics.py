@@ -18,6 +18,8 @@ class Metric(MetricLabel):
     mean_of: str | None = None
     """The field of `Measurement` whose mean over a row's sentences is this metric; None if it is computed otherwise.
     Not in the side file."""
+    has_interval: bool = False
+    """Whether that mean has a 95 % interval. Not in the side file."""
 
 
 METRICS = (
@@ -41,24 +43,57 @@ METRICS = (
         better="lower", places=("tile",),
     ),
     Metric(
+        key="dnsmos", name="DNSMOS, overall", short="DNSMOS", decimals=2, better="higher",
+        places=("page", "sentence", "card", "comparison"), mean_of="dnsmos", has_interval=True,
+    ),
+    Metric(
+        key="distill_mos", name="Distill-MOS", decimals=2, better="higher",
+        places=("page", "sentence", "card", "comparison", "list"), headlines=("speech.synthesized",),
+        mean_of="distill_mos", has_interval=True,
+    ),
+    Metric(
+        key="f0_deviation", name="deviation of F0, semitones", short="F0 deviation, st", decimals=2,
+        places=("voice", "sentence", "card"), mean_of="f0_deviation", has_interval=True,
+    ),
+    Metric(
+        key="voiced", name="voiced share", unit="%", decimals=1, places=("voice", "sentence"), mean_of="voiced",
+        has_interval=True,
+    ),
+    Metric(
+        key="harmonic_ripple", name="harmonic ripple", unit="dB", decimals=2, places=("voice", "sentence", "card"),
+        mean_of="harmonic_ripple", has_interval=True,
+    ),
+    Metric(
+        key="pace", name="pace, characters a second", short="pace, characters/s", decimals=1,
+        places=("voice", "sentence", "card"), mean_of="pace", has_interval=True,
+    ),
+    Metric(
         key="mcd_db", name="mel cepstral distortion", short="MCD", unit="dB", decimals=2, better="lower",
         places=("page", "sentence", "card", "comparison"), mean_of="mcd_db",
     ),
     Metric(
         key="similarity", name="similarity to the speaker", short="similarity", better="higher",
-        places=("page", "sentence", "card", "comparison"), headlines=("speech.synthesized",), mean_of="similarity",
+        places=("voice", "sentence", "card", "comparison"), headlines=("speech.synthesized",), mean_of="similarity",
     ),
     Metric(
         key="similarity_others", name="similarity to other speakers", short="to other speakers", better="lower",
-        places=("page", "card"), mean_of="similarity_others",
+        places=("voice", "card"), mean_of="similarity_others",
     ),
     Metric(
         key="similarity_reference", name="similarity to the reference", better="higher",
-        mean_of="similarity_reference",
+        places=("cloning",), mean_of="similarity_reference",
+    ),
+    Metric(
+        key="likeness", name="likeness", decimals=2, better="higher", places=("cloning", "comparison"),
+        headlines=("cloning.synthesized",),
+    ),
+    Metric(
+        key="identified", name="identified among all test speakers", short="identified", unit="%", decimals=1,
+        better="higher", places=("voice", "card", "comparison"), mean_of="identified",
     ),
     Metric(
         key="verification_eer", name="verification EER", unit="%", decimals=1, better="lower",
-        places=("page", "card"),
+        places=("voice", "card"),
     ),
     Metric(
         key="aligned", name="diagonal attention", unit="%", decimals=1, better="higher",
@@ -94,6 +129,7 @@ PARTS = (
     PartLabel(key="parent", name="synthesized before"),
     PartLabel(key="synthesized", name="synthesized"),
     PartLabel(key="same_speaker", name="the speaker's own recordings"),
+    PartLabel(key="same_sex", name="recordings of others of the same sex"),
     PartLabel(key="other_speakers", name="other speakers' recordings"),
     PartLabel(key="cloning", name="unseen speakers"),
     PartLabel(key="lengths", name="sentences of all lengths"),

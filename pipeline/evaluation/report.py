@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation import metrics
-from pipeline.evaluation.cloning import OTHER_SPEAKERS, SAME_SPEAKER, ClonedVoice
+from pipeline.evaluation.cloning import OTHER_SPEAKERS, SAME_SEX, SAME_SPEAKER, SEX_LIMIT_HZ, ClonedVoice
 from pipeline.evaluation.config import SYNTHETIC_CORPUS, EvaluateConfig
 from pipeline.evaluation.gate import Check
 from pipeline.evaluation.measures import Measurement
 from pipeline.evaluation.sentences import ROWS, Overview
 
-CLONING_ROWS = (SAME_SPEAKER, "synthesized", "parent", OTHER_SPEAKERS)
+CLONING_ROWS = (SAME_SPEAKER, "synthesized", "parent", SAME_SEX, OTHER_SPEAKERS)
 """Rows of cloned voices, the upper bound first."""
 NETWORKS = {
     "tacotron2": "Tacotron 2", "non_attentive": "Non-Attentive Tacotron", "griffin_lim": "Griffin-Lim",
@@ -129,7 +129,10 @@ def render(content: ReportContent) -> str:
         labels=labels,
         row_names=rows,
         cloning_names=cloning,
-        page_columns=lambda speech: labels.at("page", *(speech[row] for row in rows)),
+        cloning_columns=labels.at("cloning", *(content.metrics["cloning"][row] for row in cloning)) if cloning else [],
+        row_columns=lambda place, speech: labels.at(place, *(speech[row] for row in rows)),
+        place_on_scale=_place_on_scale,
+        sex_limit_hz=SEX_LIMIT_HZ,
         sentence_columns=labels.at("sentence", *map(vars, content.measurements)),
     )
 
@@ -144,6 +147,11 @@ def row_names(vocoder_arch: str) -> dict[str, str]:
 def sentence_case(text: str) -> str:
     """Begin a text with a capital."""
     return text[:1].upper() + text[1:]
+
+
+def _place_on_scale(likeness: float) -> float:
+    """Return where a likeness is on the page's scale, which reaches from -0.5 to 1.25, in %."""
+    return round(100 * (min(max(likeness, -0.5), 1.25) + 0.5) / 1.75, 1)
 
 
 def _base64(data: bytes) -> str:

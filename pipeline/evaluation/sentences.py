@@ -160,6 +160,18 @@ def choose_sentences(overview: Overview, config: SpeechTestConfig, seed: int) ->
     return in_turn[: config.n_sentences]
 
 
+def choose_bystanders(
+    overview: Overview, sentences: Sequence[Sentence], config: SpeechTestConfig
+) -> list[tuple[str, ...]]:
+    """Choose utterances of each test speaker of whom no sentence is spoken: whom a clone must not be taken for."""
+    spoken = {sentence.speaker_id for sentence in sentences}
+    by_speaker: dict[str, list[str]] = {}
+    for row in overview.test:
+        if row["speaker_id"] not in spoken:
+            by_speaker.setdefault(row["speaker_id"], []).append(row["utterance_id"])
+    return [tuple(names[: config.n_enrolment]) for _, names in sorted(by_speaker.items())]
+
+
 def _sentence(order: list[dict[str, Any]], place: int, config: SpeechTestConfig, is_seen: bool) -> Sentence:
     own, *others = order[place:] + order[:place]
     n_references, heard_s = 0, 0.0

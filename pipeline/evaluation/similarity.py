@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from peewee_model.audio.clip import resample
 from peewee_model.audio.mel import MelConfig, mel_filter_bank
+from pipeline.evaluation.judges.models import RESEMBLYZER
 
 _MEL = MelConfig(
     sample_rate=16_000, n_fft=400, win_length=400, hop_length=160, n_mels=40, f_min=0.0, f_max=8_000.0, log_floor=1e-9
@@ -20,16 +21,20 @@ _PARTIALS_PER_S, _MIN_COVERAGE = 1.3, 0.75
 
 def verifier_is_installed() -> bool:
     """Return whether Resemblyzer is installed, without importing it."""
-    return importlib.util.find_spec("resemblyzer") is not None
+    return importlib.util.find_spec(RESEMBLYZER.package) is not None
 
 
 class Verifier:
     """Embeds utterances exactly as `resemblyzer.VoiceEncoder.embed_utterance` does.
 
     Its mel is computed here: Resemblyzer's comes from librosa, whose first call compiles for 17 s.
+
+    Raises:
+        JudgeError: If its weights are not the expected ones.
     """
 
     def __init__(self) -> None:
+        RESEMBLYZER.find()
         from resemblyzer import VoiceEncoder
 
         self._encoder: Any = VoiceEncoder(device="cpu", verbose=False)

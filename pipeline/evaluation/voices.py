@@ -25,6 +25,8 @@ class Heard:
     """The recordings that each sentence's voice was taken from."""
     enrolments: Embedding
     """Embeddings of the speaker's further recordings, which gave no voice to the models."""
+    bystanders: Embedding
+    """Voices of the test speakers of whom no sentence was spoken. (P, 256)"""
 
 
 def blend(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embedding:
@@ -38,12 +40,18 @@ def blend(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embeddin
     return np.asarray(mean / max(float(np.sqrt(np.einsum("e,e->", mean, mean))), 1e-9), dtype=np.float32)
 
 
-def hear(spoken: Sequence[Spoken], recordings: Mapping[str, bytes], sample_rate: int) -> Heard:
+def hear(
+    spoken: Sequence[Spoken],
+    bystanders: Sequence[Sequence[str]],
+    recordings: Mapping[str, bytes],
+    sample_rate: int,
+) -> Heard:
     """Embed every row of every sentence, and the recordings beside them.
 
     Args:
         spoken: The sentences.
-        recordings: FLAC of references and enrolments, by utterance_id.
+        bystanders: Utterances of each further test speaker.
+        recordings: FLAC of references, enrolments and bystanders, by utterance_id.
         sample_rate: Of the rows, in Hz.
     """
     verifier = Verifier()
@@ -63,13 +71,14 @@ def hear(spoken: Sequence[Spoken], recordings: Mapping[str, bytes], sample_rate:
         },
         references=np.stack([mean_of(item.sentence.reference_ids) for item in spoken]),
         enrolments=np.stack([mean_of(item.sentence.enrolment_ids) for item in spoken]),
+        bystanders=np.stack([mean_of(names) for names in bystanders]) if bystanders else np.zeros((0, 256), np.float32),
     )
 
 
 def judge_voices(
     measurements: Sequence[Measurement], spoken: Sequence[Spoken], heard: Heard
 ) -> tuple[list[Measurement], dict[Row, float]]:
-    """Add to measurements the similarity of each row to its speaker and to others.
+    """Add to measurements the similarity of each row to its speaker and to others, and whether it is identified.
 
     Returns:
         The measurements with their similarities, and for each row the EER over all pairs of a sentence and the
@@ -83,6 +92,7 @@ def judge_voices(
     for row, voices in heard.rows.items():
         cosine = np.einsum("ie,je->ij", voices, heard.enrolments, dtype=np.float64)
         to_reference = np.einsum("ie,ie->i", voices, heard.references, dtype=np.float64)
+        nearest = _nearest_other(voices, speakers, heard)
         for index, item in enumerate(spoken):
             key = (item.sentence.utterance_id, row)
             judged[key] = replace(
@@ -90,8 +100,22 @@ def judge_voices(
                 similarity=float(cosine[index, index]),
                 similarity_reference=float(to_reference[index]),
                 similarity_others=float(cosine[index, others[index]].mean()) if others[index].any() else None,
+                identified=bool(cosine[index, index] > nearest[index]) if np.isfinite(nearest[index]) else None,
             )
         if others.any():
             trials = own | others
             rates[row] = equal_error_rate(cosine[trials], own[trials])[0]
     return list(judged.values()), rates
+
+
+def _nearest_other(voices: Embedding, speakers: NDArray[np.str_], heard: Heard) -> NDArray[np.float64]:
+    """Return the greatest cosine of each voice with another test speaker; minus infinity if there is none. (N,)"""
+    people = sorted(set(speakers.tolist()))
+    known = [
+        blend(list(enrolled), [1.0] * len(enrolled))
+        for enrolled in (heard.enrolments[speakers == person] for person in people)
+    ]
+    cosine = np.einsum("ie,je->ij", voices, np.stack([*known, *heard.bystanders]), dtype=np.float64)
+    for place, person in enumerate(people):
+        cosine[speakers == person, place] = -np.inf
+    return np.asarray(cosine.max(axis=1))

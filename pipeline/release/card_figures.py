@@ -41,26 +41,43 @@ def figures(metrics: Mapping[str, Any], params: Mapping[str, Any], labels: Label
         *(f"| {name} | {' | '.join(_cell(label, figures) for label in columns)} |" for name, figures in rows.items()),
         "",
     ]
-    notes = _notes({label.key for label in columns}, speech, params)
+    notes = _notes({label.key for label in columns}, speech, params, metrics.get("judges") or {})
     notes += _cloning_lines(metrics.get("cloning") or {}, labels) + _length_lines(metrics.get("lengths") or {}, labels)
     return [*lines, *notes, "More, with audio and plots: `reports/index.html`, `reports/metrics.json`, `samples/`."]
 
 
-def _notes(columns: Set[str], speech: Mapping[str, Any], params: Mapping[str, Any]) -> list[str]:
+def _judge(described: Any, otherwise: str) -> str:
+    """Name a model that judges, with the beginning of its hash, if the release has them."""
+    if not isinstance(described, Mapping):
+        return otherwise
+    return f"{described.get('title', otherwise)} (`{str(described.get('sha256', ''))[:12]}`)"
+
+
+def _notes(
+    columns: Set[str], speech: Mapping[str, Any], params: Mapping[str, Any], judges: Mapping[str, Any]
+) -> list[str]:
     """Write notes that explain the columns of the table."""
     config = (params.get("evaluate") or {}).get("speech") or {}
     notes = []
     if columns & {"cer", "wer"}:
+        named = _judge(judges.get("recognizer"), str(config.get("recognizer") or "a recogniser"))
+        notes.append(f"CER and WER are those of {named}: compare them with those of the recording.")
+    if used := [_judge(judges.get(name), name) for name in ("dnsmos", "distill_mos") if name in columns]:
         notes.append(
-            f"CER and WER are those of {config.get('recognizer', 'a recogniser')}: compare them with those of the "
+            f"{' and '.join(used)} estimate how listeners would rate the speech, from 1 to 5: compare it with the "
             "recording."
+        )
+    if "f0_deviation" in columns:
+        notes.append(
+            "F0 deviation is that of a sentence's melody, in semitones; harmonic ripple is how far the harmonics stand "
+            "out of the spectrum's envelope. Both are right where they are those of the recording."
         )
     if any(key.startswith("similarity") for key in columns):
         notes.append(
             f"Similarity is the cosine with other recordings of the speaker by {config.get('verifier', 'a verifier')}, "
-            "which had no part in making the voice; the verification EER is how often it errs about whose voice it "
-            "is. MCD is the distance to the recording, coverage the share of the text's symbols that the attention "
-            "dwells on."
+            "which had no part in making the voice; identified is the share of sentences whose speaker is the nearest "
+            "of all test speakers; the verification EER is how often it errs about whose voice it is. MCD is the "
+            "distance to the recording, coverage the share of the text's symbols that the attention dwells on."
         )
     if speech.get("parent"):
         notes.append(
@@ -87,11 +104,18 @@ def _cloning_lines(cloning: Mapping[str, Any], labels: Labels) -> list[str]:
         labels.text(key, cloning[row][key]) for row in ("synthesized", "same_speaker", "other_speakers")
     )
     low, high = (labels.text(key, cloning["synthesized"][f"{key}_{end}"]) for end in ("low", "high"))
-    return [
+    lines = [
         f"Voices of {cloning['n_speakers']} unseen speakers: similarity to the recordings that a voice was taken from "
-        f"is {clone} (95 % interval {low} to {high}), between that of the speaker's own recordings, {own}, and of "
-        f"other speakers', {other}."
+        f"is {clone} (95 % interval {low} to {high}). That of the speaker's own recordings is {own}, of other "
+        f"speakers' {other}."
     ]
+    label, figures = labels.find("likeness"), cloning["synthesized"]
+    if label and figures.get("likeness") is not None:
+        lines.append(
+            f"Likeness is {label.text(figures['likeness'])}{_interval(label, figures)} on the scale from another "
+            "person of the same sex, 0, to the same person's other recording, 1."
+        )
+    return lines
 
 
 def _length_lines(lengths: Mapping[str, Any], labels: Labels) -> list[str]:

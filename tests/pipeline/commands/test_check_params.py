@@ -55,11 +55,15 @@ BROKEN = {
     ),
     "the_recognizer_knows_the_language": (
         [(("text", "language"), "de")],
-        "evaluate.speech.recognizer is pocketsphinx, which knows English, but the text's language is 'de'",
+        "evaluate.speech.recognizer is moonshine, which knows English, but the text's language is 'de'",
     ),
     "the_gate_asks_for_what_is_measured": (
         [(("evaluate", "speech", "verifier"), "none"), (("gate", "speech.synthesized.similarity"), {"min": 0.5})],
-        "gate names speech.synthesized.similarity, but evaluate.speech.verifier is none, so that it is never measured",
+        "gate names speech.synthesized.similarity, but evaluate.speech.verifier names nothing that measures it",
+    ),
+    "the_judges_are_installed": (
+        [(("evaluate", "speech", "recognizer"), {"name": "whisper", "model": "no-such-folder", "sha256": "0" * 64})],
+        "no-such-folder: evaluate.speech.recognizer.model has no file config.json; name a model's folder",
     ),
     "the_language_can_be_spoken": (
         [(("text", "units"), "phonemes"), (("text", "language"), "en-zz")],
@@ -83,6 +87,24 @@ def test_rule_between_sections_is_held(rule):
     assert str(refused.value).startswith("params.yaml: ")
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("metric", "key", "value"),
+    [
+        ("speech.synthesized.cer_ratio", "recognizer", "none"),
+        ("speech.synthesized.dnsmos", "naturalness", ["distill_mos"]),
+        ("speech.unseen.synthesized.distill_mos", "naturalness", []),
+        ("speech.synthesized.harmonic_ripple", "pitch", "none"),
+        ("cloning.synthesized.likeness", "verifier", "none"),
+    ],
+)
+def test_gate_on_what_no_judge_measures_is_refused(metric, key, value):
+    """Every figure of a judge; with the judges of the shipped parameters each can be asked for."""
+    gate = (("gate", metric), {"min": 0.0})
+    check(changed(gate))
+    with pytest.raises(ConfigError, match=f"gate names {metric}, but evaluate.speech.{key} names nothing"):
+        check(changed(gate, (("evaluate", "speech", key), value)))
 
 
 def test_every_broken_rule_is_named_at_once():

@@ -9,13 +9,17 @@ from peewee_model.cloning import cloner
 from peewee_model.errors import ConfigError
 from peewee_model.store.store import open_store
 from pipeline.commands import release_check
-from pipeline.commands.release_check import SENTENCES, UTTERANCES, main
+from pipeline.commands.listening_test import SENTENCES, UTTERANCES
+from pipeline.commands.release_check import main
+from pipeline.evaluation.config import RecognizerConfig
+from pipeline.evaluation.judges.models import MOONSHINE
 from tests.peewee_model.releases import ACOUSTIC_MEL, write_manifest, write_release
 from tests.servers import fault_proxy
 from tests.servers.fault_proxy import Fault
 
 SPOKEN = []
 SAMPLE = "samples/u_ground_truth.flac"
+OWN = {"name": "whisper", "model": "no-such-folder", "sha256": "0" * 64}
 
 
 class Voice:
@@ -39,10 +43,10 @@ def released(tmp_path, monkeypatch):
     SPOKEN.clear()
     monkeypatch.setenv("PEEWEE_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(cloner.VoiceCloner, "load", lambda reference: Voice())
-    monkeypatch.setattr(release_check, "_cer", lambda sentences, spoken: 0.4)
+    monkeypatch.setattr(release_check, "_cer", lambda sentences, recognizer, spoken: 0.4)
     store = open_store(str(tmp_path / "store"))
 
-    def release(cer, recording=True, language="en-us", recognizer="pocketsphinx", read_aloud=None):
+    def release(cer, recording=True, language="en-us", recognizer="pocketsphinx", read_aloud=None, judges=None):
         config = {"mel": ACOUSTIC_MEL, "text": {"units": "graphemes", "language": language}}
         (folder / "synthesizer/config.json").write_text(json.dumps(config))
         (folder / "reports/plots").mkdir(exist_ok=True)
@@ -55,6 +59,8 @@ def released(tmp_path, monkeypatch):
             (folder / SAMPLE).write_bytes(encode_flac(np.zeros(16_000, dtype=np.float32), 16_000))
         (folder / "MODEL_CARD.md").write_text(f"{cer}\n")
         metrics = {} if cer is None else {"speech": {"synthesized": {"cer": cer}}}
+        if judges:
+            metrics["judges"] = judges
         params = {"evaluate": {"speech": {"recognizer": recognizer, "min_length_ratio": 0.5, "max_length_ratio": 2.0}}}
         version = write_manifest(folder, metrics=metrics, params=params)
         store.publish(folder, "stable", "gate passed")
@@ -167,7 +173,7 @@ def test_release_without_sentences_of_its_language_is_not_judged(released, capsy
 
 @pytest.mark.parametrize(
     ("recognizer", "why"),
-    [("none", "evaluated without a recogniser"), ("whisper", "'whisper', which is not at hand")],
+    [("none", "evaluated without a recogniser"), ("vosk", "'vosk', which is not at hand"), (OWN, "no-such-folder")],
 )
 def test_recogniser_of_the_evaluation_is_the_one_that_judges(released, capsys, recognizer, why):
     """Another one has other error rates: then nothing is recognized."""
@@ -176,6 +182,20 @@ def test_recogniser_of_the_evaluation_is_the_one_that_judges(released, capsys, r
     assert verdict["passed"] is True
     assert why in verdict["judged_by"]
     assert list(SENTENCES) == SPOKEN
+
+
+@pytest.mark.parametrize(("sha256", "is_same"), [(MOONSHINE.sha256, True), ("0" * 64, False)])
+def test_other_model_of_the_same_recogniser_does_not_judge(released, capsys, sha256, is_same):
+    """A release records which files judged it; others have other error rates."""
+    released(0.3, recognizer="moonshine", judges={"recognizer": {"name": "moonshine", "sha256": sha256}})
+    verdict = check(capsys)[1]
+    assert verdict["passed"] is True
+    assert (verdict["cer"] is not None) == is_same
+    assert verdict["judged_by"] == (
+        "level and moonshine"
+        if is_same
+        else "level and length alone: the release was evaluated with another model of moonshine"
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,7 +221,7 @@ def test_store_that_is_lost_midway_rolls_nothing_back(moto, moto_bucket, capsys,
     """A real server, behind a proxy that drops connections: for good, or once, so that a rollback could be written."""
     address = f"s3://{moto_bucket}/store"
     monkeypatch.setattr(cloner.VoiceCloner, "load", load_and_speak)
-    monkeypatch.setattr(release_check, "_cer", lambda sentences, spoken: 0.4)
+    monkeypatch.setattr(release_check, "_cer", lambda sentences, recognizer, spoken: 0.4)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name in ("first", "second"):
         folder = tmp_path / name
@@ -298,4 +318,5 @@ def test_recognizer_understands_nothing_in_noise():
     """Its figure is one that can fail a release."""
     rng = np.random.default_rng(1)
     noise = rng.standard_normal(48_000).astype(np.float32) * np.float32(0.1)
-    assert release_check._cer(SENTENCES, [(noise, 24_000)] * len(SENTENCES)) > 0.6
+    moonshine = RecognizerConfig(name="moonshine")
+    assert release_check._cer(SENTENCES, moonshine, [(noise, 24_000)] * len(SENTENCES)) > 0.6

@@ -1,7 +1,6 @@
-import numpy as np
 import pytest
 
-from pipeline.evaluation.recognition import PocketSphinx, plain_words, transcription_error_rates
+from pipeline.evaluation.recognition import compared_words, plain_words, transcription_error_rates
 
 
 def test_words_are_compared_without_case_and_punctuation():
@@ -22,14 +21,9 @@ def test_nothing_heard_is_all_wrong():
     assert transcription_error_rates(["go on"], [""]) == (1.0, 1.0)
 
 
-def test_recognizer_hears_each_utterance_as_if_it_were_the_first():
-    """If the decoder adapted to earlier utterances, results would depend on order and on the number of workers."""
-    rng = np.random.default_rng(0)
-    t = np.arange(24_000) / 24_000
-    buzz = (0.3 * np.sign(np.sin(2 * np.pi * 150 * t)) * (1 + np.sin(8 * t)) * rng.random(24_000)).astype(np.float32)
-    hiss = (0.2 * rng.normal(size=24_000)).astype(np.float32)
-    fresh = PocketSphinx().recognize(buzz, 24_000)
-    decoder = PocketSphinx()
-    decoder.recognize(hiss, 24_000)
-    assert decoder.recognize(buzz, 24_000) == fresh
-    assert decoder.recognize(np.zeros(0, dtype=np.float32), 24_000) == ""
+def test_numbers_are_compared_as_they_are_said():
+    """A recogniser may write digits where the text has words, and the other way round."""
+    assert compared_words("He's bought 40 pounds!") == "he's bought forty pounds"
+    assert transcription_error_rates(["forty pounds in ten days"], ["40 pounds in 10 days."]) == (0.0, 0.0)
+    assert compared_words("40 Tage", "de") == "40 tage"
+    assert compared_words("...") == ""

@@ -147,7 +147,7 @@ def test_cloning_stands_between_its_bounds_and_lengths_are_summed_up():
     lengths = {"n_sentences": 40, "max_words": 30, "stop_failures": 0.025, "aligned": 0.98}
     text = card(metrics={"speech": speech(), "cloning": cloning, "lengths": lengths})
     assert "10 unseen speakers" in text and "0.700 (95 % interval 0.600 to 0.900)" in text
-    assert "own recordings, 0.800, and of other speakers', 0.500." in text
+    assert "own recordings is 0.800, of other speakers' 0.500." in text
     assert "Of 40 sentences of 1 to 30 words, 2.5 % ended too early" in text and "in 98.0 % the attention" in text
     silent = {
         "cloning": {"not_measured": "nobody"},

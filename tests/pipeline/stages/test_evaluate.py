@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import re
@@ -31,8 +32,8 @@ from pipeline.commands.summary import summary
 from pipeline.evaluation import held_out_speech
 from pipeline.evaluation import metrics as table
 from pipeline.evaluation.config import EvaluationError
+from pipeline.evaluation.judges.models import MODELS, MOONSHINE, JudgeError
 from pipeline.evaluation.metrics import Metric
-from pipeline.evaluation.similarity import verifier_is_installed
 from pipeline.release.card_figures import figures
 from pipeline.stages.evaluate import evaluate
 from tests.peewee_model.releases import write_manifest, write_release
@@ -47,7 +48,8 @@ EVALUATE = {
     "n_samples": 2,
     "speaker": {"n_trials": 1000, "n_bootstrap": 20, "target_prior": 0.05, "n_map_utterances": 100},
     "speech": {
-        "n_sentences": 5, "reference_s": 0.0, "n_enrolment": 2, "recognizer": "none", "verifier": "none",
+        "n_sentences": 5, "reference_s": 0.0, "n_enrolment": 2, "recognizer": "none", "naturalness": [],
+        "pitch": "none", "verifier": "none",
         "griffin_lim": {"n_iterations": 20, "momentum": 0.99, "n_inversion_updates": 16}, "n_bootstrap": 50,
         "min_diagonality": 0.5, "stop_threshold": 0.9, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
         "max_length_ratio": 2.0,
@@ -303,17 +305,56 @@ def test_recognizer_of_another_language_is_refused():
         evaluate()
 
 
-def test_error_rates_and_similarity_are_measured_alike_for_all_rows():
-    """Recording, copy and clone."""
-    write_params(speech__recognizer="pocketsphinx", speech__verifier="resemblyzer", speech__n_sentences=4)
+@pytest.mark.system
+def test_all_judges_measure_all_rows_alike():
+    """Recording, copy and clone: error rates, naturalness, prosody, likeness; in metrics, gate and page."""
+    write_params(
+        speech__recognizer="moonshine",
+        speech__naturalness=["dnsmos", "distill_mos"],
+        speech__pitch="swift_f0",
+        speech__verifier="resemblyzer",
+        speech__n_sentences=3,
+        gate={"speech.synthesized.dnsmos": {"min": 1.0}, "cloning.synthesized.likeness": {"min": 9.0}},
+    )
     evaluate()
-    speech = json.loads(Path("reports/metrics.json").read_text())["speech"]
+    found = metrics()
     for row in ("ground_truth", "copy_synthesis", "synthesized"):
-        assert speech[row]["cer"] > 0 and speech[row]["wer"] > 0  # signals say nothing
-        assert ("similarity" in speech[row]) == verifier_is_installed()
-    if verifier_is_installed():
-        assert speech["ground_truth"]["similarity"] > speech["ground_truth"]["similarity_others"]
-        assert speech["ground_truth"]["similarity"] > speech["synthesized"]["similarity"]
+        figures = found["speech"][row]
+        assert figures["cer"] > 0 and figures["wer"] > 0  # signals say nothing
+        for key in ("dnsmos", "distill_mos", "pace", "voiced"):
+            assert figures[f"{key}_low"] <= figures[key] <= figures[f"{key}_high"]
+        assert 0 <= figures["identified"] <= 1
+    recorded = found["speech"]["ground_truth"]
+    assert recorded["harmonic_ripple"] > 0 and recorded["f0_deviation"] > 0
+    assert recorded["similarity"] > recorded["similarity_others"]
+    assert recorded["similarity"] > found["speech"]["synthesized"]["similarity"]
+    assert found["speech"]["n_people"] == found["cloning"]["n_speakers"] == 3
+    assert found["judges"]["recognizer"]["sha256"] == MOONSHINE.sha256
+    assert found["judges"].keys() == {"recognizer", "dnsmos", "distill_mos", "swift_f0", "verifier"}
+    checks = {check["metric"]: check["passed"] for check in json.loads(Path("reports/gate.json").read_text())["checks"]}
+    assert checks == {"speech.synthesized.dnsmos": True, "cloning.synthesized.likeness": False}
+    text = Page(Path("reports/index.html").read_text()).text
+    for said in ("DNSMOS, overall", "Distill-MOS", "Harmonic ripple is", "another of the same sex", "Moonshine tiny"):
+        assert said in text, said
+    assert MOONSHINE.sha256[:12] in text
+
+
+def test_page_says_what_was_not_measured():
+    """A sentence for each kind of judge that the parameters do not name."""
+    evaluate()
+    text = Page(Path("reports/index.html").read_text()).text
+    for kind in ("Error rates were", "Naturalness was", "Prosody was"):
+        assert f"{kind} not measured" in text
+    assert metrics()["judges"] == {}
+
+
+def test_missing_judge_is_an_error_before_anything_is_spoken(monkeypatch):
+    """No silent fallback: params.yaml asks for figures that the metrics would lack."""
+    monkeypatch.setitem(MODELS, "dnsmos", dataclasses.replace(MODELS["dnsmos"], package="no_such_package"))
+    write_params(speech__naturalness=["dnsmos"])
+    with pytest.raises(JudgeError, match=r"asks for dnsmos, .* `pip install 'peewee-tts\[judges\]'`"):
+        evaluate()
+    assert not Path("reports/metrics.json").exists()
 
 
 def test_absent_verifier_is_said_on_the_page(monkeypatch):
