@@ -18,6 +18,8 @@ NO_MIRROR = {
     "dags/test_airflow_end_to_end.py": "the whole of Airflow, from a request to a cloned voice",
     "dags/test_airflow_faults.py": "the whole of Airflow, with what can be killed in it",
     "peewee_model/cli/test_closed_pipe.py": "every command, whose reader goes away",
+    "peewee_model/text/test_cases.py": "the whole way of a text, by kinds of cases",
+    "peewee_model/text/normalize/test_generated_texts.py": "the same, of texts that are put together at random",
     "pipeline/commands/test_mistakes.py": "every command, where users make mistakes",
 }
 """Files below a package's folder that are the tests of no single module."""
