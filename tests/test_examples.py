@@ -124,8 +124,8 @@ def test_encoder_tells_held_out_people_apart(cloner, shared_data):
 
 
 @pytest.mark.system
-def test_it_is_understood_nearly_as_well_as_recordings(cloner, shared_data, held_out):
-    """CER of sentences that nothing was trained on: at most 1.5 times that of their recordings by the same vocoder."""
+def test_it_is_understood(cloner, shared_data, held_out):
+    """CER of sentences that nothing was trained on; Moonshine found 8.7 %, and 6.3 % in copies by the same vocoder."""
     texts = [text for text, _ in held_out]
     speeches = cloner.clone_many(texts, [shared_data / "references" / "kathleen.flac"])
     folder, _ = open_store(str(STORE)).fetch("stable")
@@ -140,5 +140,5 @@ def test_it_is_understood_nearly_as_well_as_recordings(cloner, shared_data, held
     copied = [recognizer.recognize(samples, mel.sample_rate) for samples in copies]
     assert not any(speech.truncated for speech in speeches)
     synthesized_cer, copied_cer = (transcription_error_rates(texts, found)[0] for found in (heard, copied))
-    assert copied_cer <= 0.40
-    assert synthesized_cer <= 1.5 * copied_cer
+    assert copied_cer <= 0.08
+    assert synthesized_cer <= 0.12
