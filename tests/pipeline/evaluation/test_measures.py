@@ -17,7 +17,7 @@ def test_error_rate_is_held_against_that_of_copy_synthesis():
         [
             row("ground_truth", "abcd efgh", cer=0.0),
             row("copy_synthesis", "abcd efgx", cer=1 / 9),
-            synthesized("abcd xxxh", 3 / 9, aligned=False, stop_failure=True),
+            synthesized("abcd oooh", 3 / 9, aligned=False, stop_failure=True),
             synthesized("abcd efgh", 0.0),
         ],
         {}, n_bootstrap=500, seed=1,

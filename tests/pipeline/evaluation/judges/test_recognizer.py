@@ -15,23 +15,23 @@ NAMES = ("moonshine", "whisper", "pocketsphinx")
 
 @pytest.fixture(scope="module", params=NAMES)
 def recognizer(request):
-    return Recognizer(RecognizerConfig(name=request.param))
+    found = Recognizer(RecognizerConfig(name=request.param))
+    found.name = request.param
+    return found
 
 
-def test_person_is_understood():
-    """All but a few characters by the good ones; at every rate, and louder than full scale."""
-    for name in ("moonshine", "whisper"):
-        found = Recognizer(RecognizerConfig(name=name))
-        for samples, rate in ((recording(), 16_000), (np.repeat(recording(), 3), 48_000), (4 * recording(), 16_000)):
-            cer, _ = transcription_error_rates([TEXT], [found.recognize(samples, rate)])
-            assert cer <= 0.03, (name, rate)
+def test_person_is_understood(recognizer):
+    """All but a few characters by the good ones, and nearly half by pocketsphinx; also louder than full scale."""
+    loud = np.repeat(4 * recording(), 3)
+    cer, _ = transcription_error_rates([TEXT], [recognizer.recognize(loud, 48_000)])
+    assert cer <= (0.7 if recognizer.name == "pocketsphinx" else 0.03)
 
 
 def test_each_utterance_is_recognized_as_if_it_were_the_first(recognizer):
     """If a recogniser adapted to earlier utterances, results would depend on order and on the number of workers."""
-    speech = recording()[:48_000]
+    speech = recording()[:24_000]
     first = recognizer.recognize(speech, 16_000)
-    recognizer.recognize(buzz(150), 16_000)
+    recognizer.recognize(buzz(150, 1.0), 16_000)
     assert recognizer.recognize(speech, 16_000) == first
 
 
@@ -46,14 +46,15 @@ def test_few_samples_are_no_error(recognizer):
     recognizer.recognize(0.1 * np.ones(256, dtype=np.float32), 24_000)
 
 
-@pytest.mark.parametrize("model", [MOONSHINE, WHISPER], ids=str)
+@pytest.mark.parametrize("model", [MOONSHINE, WHISPER], ids=lambda model: model.name)
 def test_model_in_a_folder_is_used_by_its_hash(tmp_path, model):
     """A user's own; other files are refused before any is opened."""
     folder = tmp_path / "model"
     shutil.copytree(model.find(), folder)
     own = RecognizerConfig(name=model.name, model=folder, sha256=model.sha256)
-    cer, _ = transcription_error_rates([TEXT], [Recognizer(own).recognize(recording(), 16_000)])
-    assert cer <= 0.03
+    packaged = RecognizerConfig(name=model.name)
+    texts = [Recognizer(config).recognize(recording()[:40_000], 16_000) for config in (own, packaged)]
+    assert texts[0] == texts[1] != ""
     (folder / sorted(model.files)[0]).write_bytes(b"other")
     with pytest.raises(JudgeError, match=r"evaluate\.speech\.recognizer\.sha256"):
         Recognizer(own)
