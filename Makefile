@@ -65,7 +65,8 @@ airflow: setup setup-airflow  ## Airflow with our DAGs and a local S3 server, un
 
 faults: setup setup-airflow  ## the proofs under faults in full, for docs/reliability.md; long
 	@OMP_NUM_THREADS=1 FAULTS=full pytest --numprocesses auto --dist loadfile -rP \
-		tests/faults tests/pipeline/commands/test_worker_faults.py tests/dags/test_airflow_faults.py
+		tests/faults tests/pipeline/commands/test_worker_faults.py tests/dags/test_airflow_faults.py \
+		tests/peewee_model/text/normalize/test_generated_texts.py
 
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	@infra/lock.sh
