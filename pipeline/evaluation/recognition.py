@@ -30,6 +30,9 @@ def transcription_error_rates(
 ) -> tuple[float, float]:
     """Character and word error rates: edits over all utterances divided by the references' length.
 
+    An utterance has as many edits as its text is long, at most: a recogniser that repeats a sentence over and over, as
+    Moonshine and Whisper do where they understand nothing, would else weigh more than all others.
+
     Args:
         references: The intended texts. None of them is empty.
         hypotheses: The recognized texts.
@@ -39,4 +42,13 @@ def transcription_error_rates(
 
     said = [compared_words(text, language) for text in references]
     recognized = [compared_words(text, language) for text in hypotheses]
-    return float(jiwer.cer(said, recognized)), float(jiwer.wer(said, recognized))
+    pairs = list(zip(said, recognized, strict=True))
+    characters, words = [len(text) for text in said], [len(text.split()) for text in said]
+    return (
+        _capped([jiwer.cer(*pair) for pair in pairs], characters),
+        _capped([jiwer.wer(*pair) for pair in pairs], words),
+    )
+
+
+def _capped(rates: Sequence[float], lengths: Sequence[int]) -> float:
+    return float(sum(min(1.0, rate) * length for rate, length in zip(rates, lengths, strict=True)) / sum(lengths))

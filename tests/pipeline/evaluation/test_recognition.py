@@ -27,3 +27,11 @@ def test_numbers_are_compared_as_they_are_said():
     assert transcription_error_rates(["forty pounds in ten days"], ["40 pounds in 10 days."]) == (0.0, 0.0)
     assert compared_words("40 Tage", "de") == "40 tage"
     assert compared_words("...") == ""
+
+
+def test_an_utterance_that_is_not_understood_weighs_as_much_as_its_text():
+    """What a recogniser invents beyond it does not count."""
+    invented = "the world is the world " * 20
+    assert transcription_error_rates(["go on"], [invented]) == (1.0, 1.0)
+    cer, wer = transcription_error_rates(["go on", "go on then"], [invented, "go on then"])
+    assert (cer, wer) == (5 / 15, 2 / 5)
