@@ -135,7 +135,7 @@ def test_it_is_understood(cloner, shared_data, held_out):
         vocoder.synthesize(torch.from_numpy(log_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel)))
         for _, clip in held_out
     ]
-    recognizer = Recognizer(RecognizerConfig(name="moonshine"))
+    recognizer = Recognizer(RecognizerConfig(name="moonshine"), "en-us")
     heard = [recognizer.recognize(speech.samples, speech.sample_rate) for speech in speeches]
     copied = [recognizer.recognize(samples, mel.sample_rate) for samples in copies]
     assert not any(speech.truncated for speech in speeches)

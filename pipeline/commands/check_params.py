@@ -24,7 +24,7 @@ from pipeline.commands.entry import command
 from pipeline.corpora.sources import CorpusConfig
 from pipeline.evaluation.config import EvaluateConfig, check_recognizer
 from pipeline.evaluation.gate import GateConfig
-from pipeline.evaluation.judges.panel import check_judges
+from pipeline.evaluation.judges.panel import describe_judges
 from pipeline.ingest.prepare import IngestConfig
 from pipeline.params.params import PARAMS_FILE, parse
 from pipeline.params.yaml_file import read_yaml
@@ -132,7 +132,7 @@ def the_gate_asks_for_what_is_measured(params: Params) -> None:
 
 def the_judges_are_installed(params: Params) -> None:
     """`evaluate`: the models that judge speech are at hand, before a training of days is to be judged by them."""
-    check_judges(params.evaluate.speech)
+    describe_judges(params.evaluate.speech)
 
 
 def the_language_can_be_spoken(params: Params) -> None:

@@ -36,6 +36,8 @@ class ListeningTest:
     """The recording of the voice to clone: a person's, from the release's samples."""
     sentences: tuple[str, ...]
     """In the language of the release."""
+    language: str
+    """Of the release, as espeak-ng names it."""
     s_per_character: float
     """How fast people read the release's held-out sentences."""
     recognizer: RecognizerConfig | None
@@ -65,6 +67,7 @@ def read_listening_test(store: Store, version: str, manifest: Manifest) -> Liste
     return ListeningTest(
         recording=store.read_file(version, names[0]),
         sentences=sentences,
+        language=language,
         s_per_character=sum(read.values()) / sum(map(len, read)) if read else S_PER_CHARACTER,
         recognizer=None if why_not else recognizer,
         judged_by=f"level and length alone: {why_not}" if why_not else f"level and {recognizer}",

@@ -14,7 +14,6 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -108,7 +107,7 @@ def _judge_by_recognition(
     recognizer: RecognizerConfig,
     spoken: list[tuple[np.ndarray, int]],
 ) -> None:
-    verdict.cer = _cer(test.sentences, recognizer, spoken)
+    verdict.cer = _cer(test, recognizer, spoken)
     verdict.max_cer = max_cer(manifest)
     if verdict.cer > verdict.max_cer:
         raise BadReleaseError(
@@ -179,11 +178,11 @@ def main(arguments: list[str]) -> int:
     raise BadReleaseError(f"release {verdict.version} is bad: {verdict.reason}; {now}")
 
 
-def _cer(sentences: Sequence[str], config: RecognizerConfig, spoken: list[tuple[np.ndarray, int]]) -> float:
-    recognizer = Recognizer(config)
+def _cer(test: ListeningTest, config: RecognizerConfig, spoken: list[tuple[np.ndarray, int]]) -> float:
+    recognizer = Recognizer(config, test.language)
     recognized = [recognizer.recognize(samples, sample_rate) for samples, sample_rate in spoken]
-    logger.info("said=%s recognized=%s", json.dumps(sentences), json.dumps(recognized))
-    return transcription_error_rates(sentences, recognized)[0]
+    logger.info("said=%s recognized=%s", json.dumps(test.sentences), json.dumps(recognized))
+    return transcription_error_rates(test.sentences, recognized, test.language)[0]
 
 
 def _check_machine() -> None:

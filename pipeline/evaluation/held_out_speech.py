@@ -15,7 +15,7 @@ from pipeline.evaluation import outputs, plots
 from pipeline.evaluation.cloning import ClonedVoice, cloned_voices, summarize_cloning
 from pipeline.evaluation.config import EvaluateConfig, check_recognizer
 from pipeline.evaluation.judges.models import RESEMBLYZER
-from pipeline.evaluation.judges.panel import check_judges, describe_judges
+from pipeline.evaluation.judges.panel import describe_judges
 from pipeline.evaluation.lengths import ReadSentence, Voice, make_sentences, read_lengths, summarize_lengths
 from pipeline.evaluation.measures import Measurement, measure, summarize
 from pipeline.evaluation.parent import Parent
@@ -115,7 +115,7 @@ def speak_sentences(
     sentences = choose_sentences(overview, config.speech, config.seed)
     speaker = Speaker(sources.synthesizer, sources.vocoder, config.speech, config.seed, device)
     check_recognizer(config.speech.recognizer, speaker.language)
-    check_judges(config.speech)
+    judges = describe_judges(config.speech)  # before minutes of work, if one is missing
     bystanders = choose_bystanders(overview, sentences, config.speech)
     material = _read_material(sources, overview, sentences, bystanders, speaker.mel.n_mels)
     before = Parent(parent, config.speech, config.seed, device) if parent else None
@@ -131,7 +131,7 @@ def speak_sentences(
             "speech": _speech_metrics(sentences, verdict, config, speaker.language),
             "cloning": _cloning_metrics(verdict, config),
             "lengths": summarize_lengths(lengths) if lengths else {"not_measured": _NO_LENGTHS},
-            "judges": describe_judges(config.speech) | verdict.judge,
+            "judges": judges | verdict.judge,
         },
         measurements=verdict.measurements,
         voices=verdict.voices,

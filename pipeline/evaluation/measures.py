@@ -152,7 +152,7 @@ def summarize(
 ) -> dict[Row, dict[str, float]]:
     """Each row's figures over all sentences; what was not measured is left out.
 
-    Error rates are all edits divided by the length of all texts. The other figures are means and shares: the entries of
+    Error rates are `transcription_error_rates`. The other figures are means and shares: the entries of
     `METRICS` with a `mean_of`. The character error rate and the entries with `has_interval` have a 95 % interval, from
     drawing sentences with replacement. `cer_ratio` is the character error rate divided by that of copy-synthesis, for
     rows made from text.

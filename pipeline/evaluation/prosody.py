@@ -11,7 +11,8 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from peewee_model.audio.mel import MelConfig, log_mel
-from pipeline.evaluation.judges.pitch import HOP, SAMPLE_RATE
+from pipeline.evaluation.judges.models import SAMPLE_RATE
+from pipeline.evaluation.judges.pitch import HOP
 from pipeline.evaluation.recognition import plain_words
 
 _MEL = MelConfig(
@@ -29,7 +30,7 @@ def prosody(text: str, samples: NDArray[np.float32], f0_hz: NDArray[np.float64])
 
     Args:
         text: What is said.
-        samples: Mono at `pitch.SAMPLE_RATE`; not empty.
+        samples: Mono at `models.SAMPLE_RATE`; not empty.
         f0_hz: F0 of each frame, NaN where it is not voiced. (T,)
 
     Returns:

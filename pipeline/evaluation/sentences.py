@@ -163,7 +163,7 @@ def choose_sentences(overview: Overview, config: SpeechTestConfig, seed: int) ->
 def choose_bystanders(
     overview: Overview, sentences: Sequence[Sentence], config: SpeechTestConfig
 ) -> list[tuple[str, ...]]:
-    """Choose utterances of each test speaker of whom no sentence is spoken: whom a clone must not be taken for."""
+    """Choose utterances of each test speaker without a spoken sentence. A clone must not be taken for one of them."""
     spoken = {sentence.speaker_id for sentence in sentences}
     by_speaker: dict[str, list[str]] = {}
     for row in overview.test:

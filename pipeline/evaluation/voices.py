@@ -26,7 +26,7 @@ class Heard:
     enrolments: Embedding
     """Embeddings of the speaker's further recordings, which gave no voice to the models."""
     bystanders: Embedding
-    """Voices of the test speakers of whom no sentence was spoken. (P, 256)"""
+    """Voices of the test speakers without a spoken sentence. (P, 256)"""
 
 
 def blend(embeddings: Sequence[Embedding], weights: Sequence[float]) -> Embedding:

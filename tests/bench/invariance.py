@@ -4,7 +4,7 @@
 
 ENCODER is a folder with an encoder (`models/encoder`, or `encoder` of a release). People are those of the recordings
 and of the corpus's validation and test splits. Of each, one half of the speech is the reference that is changed, and
-the other half is what others are told apart by. For each change: the mean cosine of the embedding to that of the
+the other half is compared with all changed halves. For each change: the mean cosine of the embedding to that of the
 untouched half, the least one, and how often the person's other half is the nearest of all people's.
 """
 
@@ -134,8 +134,8 @@ def run(encoder_folder, recordings, corpus=None):
     """Measure each change.
 
     Returns:
-        By change: mean cosine, least cosine, share of people who are told apart, and how many were refused; and the
-        number of people.
+        By change: mean cosine, least cosine, share of people whose own half is the nearest, and how many were
+        refused. And the number of people.
     """
     encoder = load_encoder(encoder_folder)
     people = halves(recordings, corpus)

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SAMPLE_RATE = 16_000
+from peewee_model.networks.device import flush_denormals
+from pipeline.evaluation.judges.models import SAMPLE_RATE
+
 _WINDOW = 122_880
 """Samples that the network receives: 7.68 s."""
 _N_FFT, _HOP = 320, 160
@@ -25,6 +27,7 @@ class DistillMos:
     """Estimates the quality of an utterance."""
 
     def __init__(self, folder: Path) -> None:
+        flush_denormals()  # a worker is a process of its own
         weights = torch.load(folder / "distill_mos_v7.pt", map_location="cpu", weights_only=True)["model"]
         self._network = _Network()
         self._network.load_state_dict(weights)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
 _WINDOW = 144_160
 """Samples that the network receives: 9.01 s."""
 _OVERALL = (-0.06766283, 1.11546468, 0.04602535)
@@ -36,7 +35,7 @@ class Dnsmos:
         second: on 16 recordings that took 4 times as long, and no score moved by more than 0.06, their mean by 0.001.
 
         Args:
-            samples: Mono at `SAMPLE_RATE`, in [-1, 1]; not empty.
+            samples: Mono at `models.SAMPLE_RATE`, in [-1, 1]; not empty.
         """
         if len(samples) < _WINDOW:
             samples = np.resize(samples, _WINDOW)

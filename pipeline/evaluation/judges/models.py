@@ -12,6 +12,8 @@ from pathlib import Path
 
 from pipeline.evaluation.config import EvaluationError
 
+SAMPLE_RATE = 16_000
+"""Of the speech that every model receives, in Hz."""
 _BLOCK = 1 << 20
 
 

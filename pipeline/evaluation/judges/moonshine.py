@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from pipeline.evaluation.judges.models import SAMPLE_RATE
+
 OWN_FILES = ("decoder_model_merged.ort", "encoder_model.ort", "tokenizer.bin")
 """The files of a model, for a user's own."""
 _BASE_DIM = 416  # width of the base model; tiny has 288

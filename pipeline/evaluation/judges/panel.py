@@ -12,7 +12,7 @@ from pipeline.evaluation.config import NaturalnessName, RecognizerConfig, Speech
 from pipeline.evaluation.judges import models
 from pipeline.evaluation.judges.dnsmos import Dnsmos
 from pipeline.evaluation.judges.pitch import PitchTracker
-from pipeline.evaluation.judges.recognizer import SAMPLE_RATE, Recognizer, find_recognizer, recognizer_sha256
+from pipeline.evaluation.judges.recognizer import Recognizer, find_recognizer, recognizer_sha256
 from pipeline.evaluation.prosody import prosody
 from pipeline.evaluation.recognition import transcription_error_rates
 
@@ -56,7 +56,10 @@ class Panel:
             from pipeline.evaluation.judges.distill_mos import DistillMos  # here, so that torch is not imported for it
 
             self._scorers["distill_mos"] = DistillMos(models.DISTILL_MOS.find())
-        self._pitch = PitchTracker(models.SWIFT_F0.find()) if config.pitch != "none" else None
+        self._pitch = None
+        if config.pitch != "none":
+            models.SWIFT_F0.find()
+            self._pitch = PitchTracker()
 
     def judge(self, text: str, samples: NDArray[np.float32], sample_rate: int) -> dict[str, Any]:
         """Judge one row.
@@ -75,7 +78,7 @@ class Panel:
             found["cer"], found["wer"] = transcription_error_rates([text], [found["recognized"]], self._language)
         if not len(samples):
             return found
-        at_16k = resample(samples, sample_rate, SAMPLE_RATE)
+        at_16k = resample(samples, sample_rate, models.SAMPLE_RATE)
         at_16k = at_16k / np.float32(max(1.0, float(np.abs(at_16k).max())))
         found |= {name: scorer.score(at_16k) for name, scorer in self._scorers.items()}
         if self._pitch:
@@ -87,11 +90,6 @@ class Panel:
 def load_panel(config: PanelConfig) -> Panel:
     """Load the models once a process: that takes seconds, and a worker has many tasks."""
     return Panel(config)
-
-
-def check_judges(config: SpeechTestConfig) -> None:
-    """Raise a JudgeError if a model of the parameters is not installed, before anything is measured."""
-    describe_judges(config)
 
 
 def describe_judges(config: SpeechTestConfig) -> dict[str, Any]:

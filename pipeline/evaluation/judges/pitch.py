@@ -2,16 +2,16 @@
 
 It needs 0.015 s a second of speech and 0.2 s to start. librosa's pYIN, which is locked anyhow, agrees with it (a median
 of 0.16 semitones apart on 8 recordings, 1 % of frames more than two), but needs 0.15 s, and 46 s to compile at first.
-Praat (parselmouth) is GPL, and WORLD finds no voicing of its own.
+Praat (parselmouth) is GPL. WORLD was not tried.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from pipeline.evaluation.judges.models import SAMPLE_RATE
+
 HOP = 256
 """Samples from frame to frame."""
 MIN_HZ, MAX_HZ = 55.0, 550.0
@@ -23,7 +23,7 @@ _VOICED = 0.5
 class PitchTracker:
     """Finds the F0 of each frame."""
 
-    def __init__(self, _folder: Path) -> None:
+    def __init__(self) -> None:
         from swift_f0 import SwiftF0
 
         self._detector: Any = SwiftF0(threads=1, spin=False)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000
+from pipeline.evaluation.judges.models import SAMPLE_RATE
 
 
 class PocketSphinx:

@@ -13,8 +13,6 @@ from pipeline.evaluation.judges.moonshine import Moonshine
 from pipeline.evaluation.judges.pocket_sphinx import PocketSphinx
 from pipeline.evaluation.judges.whisper import Whisper
 
-SAMPLE_RATE = 16_000
-"""Of all recognisers, in Hz."""
 SILENCE = 1e-3
 """Peak of full scale, -60 dB, below which nothing is said; recognisers invent a word for it."""
 _OWN_FILES = {"moonshine": moonshine.OWN_FILES, "whisper": whisper.OWN_FILES}
@@ -24,7 +22,7 @@ class _Engine(Protocol):
     """Recognizes an utterance."""
 
     def recognize(self, samples: NDArray[np.float32]) -> str:
-        """Recognize one utterance, mono at `SAMPLE_RATE`, in [-1, 1]."""
+        """Recognize one utterance, mono at `models.SAMPLE_RATE`, in [-1, 1]."""
         ...
 
 
@@ -39,14 +37,14 @@ class Recognizer:
         JudgeError: If it is not installed, or its files are not the expected ones.
     """
 
-    def __init__(self, config: RecognizerConfig, language: str = "en-us") -> None:
+    def __init__(self, config: RecognizerConfig, language: str) -> None:
         self._engine = _engine(config, find_recognizer(config), language)
 
     def recognize(self, samples: NDArray[np.float32], sample_rate: int) -> str:
         """Recognize one utterance, mono; an empty text for silence."""
         if not len(samples) or float(np.abs(samples).max()) < SILENCE:
             return ""
-        at_16k = resample(samples, sample_rate, SAMPLE_RATE)
+        at_16k = resample(samples, sample_rate, models.SAMPLE_RATE)
         return self._engine.recognize(at_16k / max(1.0, float(np.abs(at_16k).max())))
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peewee_model.audio.mel import MelConfig, mel_filter_bank
+from pipeline.evaluation.judges.models import SAMPLE_RATE
 
-SAMPLE_RATE = 16_000
 OWN_FILES = ("config.json", "model.bin", "vocabulary.*")
 """The files of a model, for a user's own."""
 _WINDOW_S = 30

@@ -9,7 +9,7 @@ from peewee_model.cloning import cloner
 from peewee_model.errors import ConfigError
 from peewee_model.store.store import open_store
 from pipeline.commands import release_check
-from pipeline.commands.listening_test import SENTENCES, UTTERANCES
+from pipeline.commands.listening_test import SENTENCES, UTTERANCES, ListeningTest
 from pipeline.commands.release_check import main
 from pipeline.evaluation.config import RecognizerConfig
 from pipeline.evaluation.judges.models import MOONSHINE
@@ -319,4 +319,5 @@ def test_recognizer_understands_nothing_in_noise():
     rng = np.random.default_rng(1)
     noise = rng.standard_normal(48_000).astype(np.float32) * np.float32(0.1)
     moonshine = RecognizerConfig(name="moonshine")
-    assert release_check._cer(SENTENCES, moonshine, [(noise, 24_000)] * len(SENTENCES)) > 0.6
+    test = ListeningTest(b"", SENTENCES, "en-us", 0.07, moonshine, "")
+    assert release_check._cer(test, moonshine, [(noise, 24_000)] * len(SENTENCES)) > 0.6

@@ -91,7 +91,7 @@ def test_others_of_the_same_sex_are_those_of_like_pitch():
 
 
 def test_sentence_is_identified_if_no_other_test_speaker_is_nearer():
-    """Also among speakers of whom no sentence was spoken, and by the mean of each speaker's enrolments."""
+    """Also among speakers without a spoken sentence, and by the mean of each speaker's enrolments."""
     items = spoken("a", "a", "b")
     measured = [
         Measurement(item.sentence.utterance_id, item.sentence.speaker_id, False, "synthesized", "text", 1.0, 1.0)

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.judges.models import SWIFT_F0
 from pipeline.evaluation.judges.pitch import HOP, PitchTracker
 from tests.pipeline.evaluation.judges.speech import recording
 
 
 @pytest.fixture(scope="module")
 def tracker():
-    return PitchTracker(SWIFT_F0.find())
+    return PitchTracker()
 
 
 @pytest.mark.parametrize("pitch", [90.0, 140.0, 260.0])

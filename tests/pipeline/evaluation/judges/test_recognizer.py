@@ -15,7 +15,7 @@ NAMES = ("moonshine", "whisper", "pocketsphinx")
 
 @pytest.fixture(scope="module", params=NAMES)
 def recognizer(request):
-    found = Recognizer(RecognizerConfig(name=request.param))
+    found = Recognizer(RecognizerConfig(name=request.param), "en-us")
     found.name = request.param
     return found
 
@@ -53,11 +53,11 @@ def test_model_in_a_folder_is_used_by_its_hash(tmp_path, model):
     shutil.copytree(model.find(), folder)
     own = RecognizerConfig(name=model.name, model=folder, sha256=model.sha256)
     packaged = RecognizerConfig(name=model.name)
-    texts = [Recognizer(config).recognize(recording()[:40_000], 16_000) for config in (own, packaged)]
+    texts = [Recognizer(config, "en-us").recognize(recording()[:40_000], 16_000) for config in (own, packaged)]
     assert texts[0] == texts[1] != ""
     (folder / sorted(model.files)[0]).write_bytes(b"other")
     with pytest.raises(JudgeError, match=r"evaluate\.speech\.recognizer\.sha256"):
-        Recognizer(own)
+        Recognizer(own, "en-us")
 
 
 def test_recognizer_is_named_in_a_word_or_as_a_folder(tmp_path):
@@ -86,7 +86,7 @@ def test_good_recognizers_understand_a_reader_far_better(kathleen):
     clips, texts = kathleen
     rates = {}
     for name in NAMES:
-        found = Recognizer(RecognizerConfig(name=name))
+        found = Recognizer(RecognizerConfig(name=name), "en-us")
         recognized = [found.recognize(clip.samples, clip.sample_rate) for clip in clips]
         rates[name], _ = transcription_error_rates(texts, recognized)
     assert rates["moonshine"] <= 0.03 and rates["whisper"] <= 0.04
