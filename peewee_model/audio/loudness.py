@@ -54,12 +54,6 @@ def loudness(samples: Float32Array, sample_rate: int) -> float:
     return round(float(_lufs(loud.mean())), 2)
 
 
-def gain_to(target_lufs: float, samples: Float32Array, sample_rate: int) -> float:
-    """Return the factor that gives samples a loudness; 1 where they have none. (S,)"""
-    found = loudness(samples, sample_rate)
-    return float(10 ** ((target_lufs - found) / 20)) if np.isfinite(found) else 1.0
-
-
 def level(samples: Float32Array, sample_rate: int, target_lufs: float) -> Float32Array:
     """Give samples a loudness, and turn down the moments whose peaks would be too high.
 
@@ -71,7 +65,10 @@ def level(samples: Float32Array, sample_rate: int, target_lufs: float) -> Float3
     Returns:
         At most 0.95 at any sample; as they were where they have no loudness. (S,)
     """
-    louder = samples * np.float32(gain_to(target_lufs, samples, sample_rate))
+    found = loudness(samples, sample_rate)
+    if not np.isfinite(found):
+        return samples
+    louder = samples * np.float32(10 ** ((target_lufs - found) / 20))
     size = np.abs(louder)
     if float(size.max(initial=0.0)) <= _PEAK:
         return louder

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from peewee_model.cloning.sound_file import format_of, known
+from peewee_model.cloning.sound_file import LOUDNESS_LUFS, format_of, known
 from peewee_model.errors import PeeweeError
 
 COMMANDS_GROUP = "peewee_tts.commands"
@@ -29,7 +29,7 @@ def clone(
     out: Annotated[Path, typer.Option(help=f"The file to write ({known()}), or - for WAV on stdout.")],
     release: Annotated[str, typer.Option(help="STORE@CHANNEL or STORE@VERSION.")] = "store@stable",
     seed: Annotated[int, typer.Option(help="The same gives the same samples; another one, another timing.")] = 0,
-    loudness: Annotated[float, typer.Option(help="Of every sentence, in LUFS.")] = -23.0,
+    loudness: Annotated[float, typer.Option(help="Of every sentence, in LUFS.")] = LOUDNESS_LUFS,
 ) -> None:
     """Say a text in the voice of a recording."""
     from peewee_model.cloning.cloner import VoiceCloner

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from peewee_model import environment
 from peewee_model.audio.clip import Clip
 from peewee_model.audio.loudness import level
 from peewee_model.cloning.reference import Reference, embed_reference
-from peewee_model.cloning.sound_file import encode, format_of
+from peewee_model.cloning.sound_file import LOUDNESS_LUFS, encode, format_of
 from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError, PeeweeError, TextError
@@ -32,7 +32,7 @@ from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import Vocoder, load_vocoder
 
 PAUSE_S = 0.25  # between sentences
-LOUDNESS_LUFS = -23.0  # EBU R 128
+MAX_STRETCH = 0.25  # of a symbol, where a seed varies the durations
 
 Float32Array = npt.NDArray[np.float32]
 
@@ -183,8 +183,7 @@ class VoiceCloner:
             TextError: If there is nothing to say, or a character has no symbol.
             AudioError: If a recording is silent, too short, too long or unreadable.
         """
-        speech = self._clone([self._lines(text, seed)], [self.embed_voice(reference)])[0]
-        return replace(speech, unspoken=tuple(unspoken(text)))
+        return self._clone([text], [self._lines(text, seed)], [self.embed_voice(reference)], seed)[0]
 
     def clone_many(self, texts: Sequence[str], references: Sequence[Reference], seed: int = 0) -> list[Speech]:
         """Say many texts, in one voice or each in its own: much faster than one after the other.
@@ -216,26 +215,32 @@ class VoiceCloner:
             except TextError as error:
                 raise TextError(f"text {number}: {error}") from None
         voices = [self.embed_voice(reference) for reference in references]
-        speeches = self._clone(lines, voices if len(voices) == len(texts) else voices * len(texts))
-        return [replace(speech, unspoken=tuple(unspoken(text))) for speech, text in zip(speeches, texts, strict=True)]
+        return self._clone(texts, lines, voices if len(voices) == len(texts) else voices * len(texts), seed)
 
-    def _clone(self, texts: Sequence[Sequence[Line]], voices: Sequence[Tensor]) -> list[Speech]:
+    def _clone(
+        self, texts: Sequence[str], lines: Sequence[Sequence[Line]], voices: Sequence[Tensor], seed: int
+    ) -> list[Speech]:
         """Speak texts, each as lines, each in its voice (E,)."""
         spoken = iter(
             self._speaker.speak(
-                [line for lines in texts for line in lines],
-                [voice for lines, voice in zip(texts, voices, strict=True) for _ in lines],
+                [line for own in lines for line in own],
+                [voice for own, voice in zip(lines, voices, strict=True) for _ in own],
+                MAX_STRETCH if seed else 0.0,
             )
         )
-        return [self._join([line.text for line in lines], list(islice(spoken, len(lines)))) for lines in texts]
+        return [self._join(text, own, list(islice(spoken, len(own)))) for text, own in zip(texts, lines, strict=True)]
 
-    def _join(self, sentences: Sequence[str], spoken: Sequence[Spoken]) -> Speech:
+    def _join(self, text: str, lines: Sequence[Line], spoken: Sequence[Spoken]) -> Speech:
         pause = np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32)
         levelled = [level(sentence.samples, self.sample_rate, self._loudness_lufs) for sentence in spoken]
         joined = np.concatenate([piece for samples in levelled for piece in (pause, samples)][1:])
-        alignments = tuple(sentence.alignment for sentence in spoken)
         return Speech(
-            joined, self.sample_rate, " ".join(sentences), alignments, any(sentence.truncated for sentence in spoken)
+            samples=joined,
+            sample_rate=self.sample_rate,
+            text=" ".join(line.text for line in lines),
+            alignment=tuple(sentence.alignment for sentence in spoken),
+            truncated=any(sentence.truncated for sentence in spoken),
+            unspoken=tuple(unspoken(text)),
         )
 
     def embed_voice(self, reference: Reference) -> Tensor:
@@ -248,7 +253,7 @@ class VoiceCloner:
 
     def _lines(self, text: str, seed: int) -> list[Line]:
         return [
-            Line(sentence, tuple(self._tokenizer.encode(sentence)), _line_seed(seed, number), seed != 0)
+            Line(sentence, tuple(self._tokenizer.encode(sentence)), _line_seed(seed, number))
             for number, sentence in enumerate(spoken_sentences(text))
         ]
 

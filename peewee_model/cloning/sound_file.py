@@ -1,4 +1,4 @@
-"""Writes speech as a file of sound, in the format that its name asks for."""
+"""How speech is delivered: its loudness, and a file of sound in the format that its name asks for."""
 
 import io
 from pathlib import Path
@@ -9,6 +9,8 @@ from peewee_model.errors import ConfigError
 if TYPE_CHECKING:  # the command line asks for the formats, and must start soon
     from peewee_model.audio.clip import Float32Array
 
+LOUDNESS_LUFS = -23.0
+"""Of every sentence, unless the caller says otherwise: EBU R 128's."""
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
     ".flac": ("FLAC", "PCM_16"),

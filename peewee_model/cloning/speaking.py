@@ -17,7 +17,6 @@ from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.vocoder.factory import Vocoder
 
 MAX_SECONDS_PER_SYMBOL = 0.25  # slow speech has 0.1; a synthesizer that needs more has lost its place in the text
-MAX_STRETCH = 0.25  # of a symbol, where a seed varies the durations
 MAX_SENTENCES = 32
 MAX_SYMBOLS = 4096  # padding included, so that long sentences take no more memory than short ones
 
@@ -30,8 +29,6 @@ class Line:
     tokens: tuple[int, ...]
     seed: int
     """Seed of all random numbers for this sentence. 63 bits."""
-    varied: bool
-    """Whether durations are drawn too; the same for all lines of a call."""
 
 
 @dataclass(frozen=True)
@@ -83,24 +80,25 @@ class SentenceSpeaker:
         self._config, self._vocoder = synthesizer.config, vocoder
         self._infer = synthesizer.packed(precision)
 
-    def speak(self, lines: Sequence[Line], voices: Sequence[Tensor]) -> list[Spoken]:
+    def speak(self, lines: Sequence[Line], voices: Sequence[Tensor], max_stretch: float) -> list[Spoken]:
         """Say sentences, in batches.
 
         Args:
             lines: The sentences.
             voices: The speaker embedding of each. (E,)
+            max_stretch: As `InferOptions` has it.
 
         Returns:
             One for each, in their order.
         """
         spoken: dict[int, Spoken] = {}
         for batch in batches([len(line.tokens) for line in lines]):
-            said = self._say([lines[index] for index in batch], [voices[index] for index in batch])
+            said = self._say([lines[index] for index in batch], [voices[index] for index in batch], max_stretch)
             spoken |= zip(batch, said, strict=True)
         return [spoken[index] for index in range(len(lines))]
 
     @torch.inference_mode()
-    def _say(self, lines: Sequence[Line], voices: Sequence[Tensor]) -> list[Spoken]:
+    def _say(self, lines: Sequence[Line], voices: Sequence[Tensor], max_stretch: float) -> list[Spoken]:
         config, device = self._config, voices[0].device
         tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(line.tokens) for line in lines], batch_first=True)
         frames_per_s = config.mel.sample_rate / config.mel.hop_length
@@ -112,7 +110,7 @@ class SentenceSpeaker:
             max_frames=torch.tensor(limits, device=device),
             options=InferOptions(
                 generator=[torch.Generator(device).manual_seed(line.seed) for line in lines],
-                max_stretch=MAX_STRETCH if lines[0].varied else 0.0,
+                max_stretch=max_stretch,
             ),
         )
         said = []
