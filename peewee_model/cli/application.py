@@ -47,7 +47,7 @@ def clone(
     if speech.unspoken:
         shown = "".join(dict.fromkeys(character for character in speech.unspoken if character.isprintable()))
         typer.echo(
-            f"left out of the text, because no reader says it: {len(speech.unspoken)} characters {shown}".rstrip(),
+            f"left out of the text, because no reader says it: {shown} ({len(speech.unspoken)} in all)",
             err=True,
         )
     if speech.truncated:
