@@ -8,6 +8,7 @@ of the value there.
 """
 
 import logging
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Self
 
@@ -74,6 +75,11 @@ class SpeakerMelConfig(MelConfig):
     loudness_lufs: float | None
     """The recording's mean is taken off, and it is brought to this loudness first: a quiet recording is the same voice.
     LUFS. None for neither, as in releases before 2026-12."""
+
+    @staticmethod
+    def in_present_form(mel: Mapping[str, Any]) -> dict[str, Any]:
+        """Say of an older release's settings what they do not: it takes recordings as they are."""
+        return {"loudness_lufs": None, **mel}
 
 
 def mel_frequencies(n_bands: int, f_min: float, f_max: float) -> Float64Array:

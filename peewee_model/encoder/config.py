@@ -137,7 +137,7 @@ class EncoderConfig(_Hearing):
     @field_validator("mel", mode="before")
     @classmethod
     def _of_an_older_release(cls, mel: Any) -> Any:
-        return {"loudness_lufs": None} | mel if isinstance(mel, dict) else mel
+        return SpeakerMelConfig.in_present_form(mel) if isinstance(mel, dict) else mel
 
     @model_validator(mode="after")
     def _has_the_sizes_of_its_network(self) -> Self:

@@ -1,8 +1,10 @@
 """A profile that starts from a release: finds the release, and takes the settings that must equal the release's."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from peewee_model.audio.mel import SpeakerMelConfig
 from peewee_model.release.manifest import Manifest
 from peewee_model.store.reference import Reference, parse_reference
 from peewee_model.store.store import open_store
@@ -45,7 +47,14 @@ def params_of(manifest: Manifest) -> dict[str, Any]:
     synthesizer = params.get("synthesizer")
     if isinstance(synthesizer, dict) and "architecture" in synthesizer:
         params["synthesizer"] = synthesizer | {"architecture": in_sections(synthesizer["architecture"])}
+    mel = params.get("mel")
+    if isinstance(mel, dict):
+        params["mel"] = _mel_in_present_form(mel)
     return params
+
+
+def _mel_in_present_form(mel: Mapping[str, Any]) -> dict[str, Any]:
+    return {**mel, "speaker": SpeakerMelConfig.in_present_form(mel["speaker"])}
 
 
 def _of_release(manifest: Manifest) -> dict[str, Any]:
@@ -62,7 +71,7 @@ def _of_release(manifest: Manifest) -> dict[str, Any]:
     weight = params.get("synthesizer", {}).get("training", {}).get("adversarial", {}).get("weight", 0.0)
     judge = {"training": {"adversarial": {"weight": weight, "from_step": 0}}}
     return {
-        "mel": manifest.mel,
+        "mel": _mel_in_present_form(manifest.mel),
         "text": synthesizer["text"],
         "encoder": {"architecture": {name: value for name, value in encoder.items() if value is not None}},
         "synthesizer": {

@@ -68,7 +68,7 @@ def merge(document: Any, overlay: Any) -> None:
     for key, value in overlay.items():
         if isinstance(value, dict) and isinstance(document.get(key), dict) and not _replaced_whole(key):
             merge(document[key], value)
-        elif document.get(key) != value:  # otherwise its comments would be lost
+        elif key not in document or document[key] != value:  # an equal one keeps its comments
             document[key] = value
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from peewee_model.audio.mel import SpeakerMelConfig
+from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
 from peewee_model.synthesizer.architecture import SynthesizerArchitecture
 from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.text.symbols.tokenizer import Tokenizer
@@ -14,6 +16,7 @@ from pipeline.params.params import read
 from pipeline.profiles.from_release import params_of, pin, start_from
 from pipeline.profiles.overlay import apply, load_overlay
 from pipeline.stages.train_synthesizer import Params
+from pipeline.training.loop.starting_weights import check_same_model
 from pipeline.training.synthesizer.settings import synthesizer_config
 from tests.closure import ROOT
 
@@ -40,6 +43,22 @@ def test_training_from_a_release_asks_for_the_release_s_own_synthesizer(version,
     width = released.speaker_embedding_dim
     assert synthesizer_config(released.mel, width, params.synthesizer, params.text) == released
     assert Tokenizer(params.text).n_symbols == released.n_symbols
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("profile", ["adapt", "further", "the release's own"])
+def test_the_encoder_is_asked_to_take_recordings_as_the_release_does(version, profile):
+    """These releases are older than `loudness_lufs`; with the shipped one, their encoder would be refused."""
+    if profile == "the release's own":
+        command(release=f"{STORE}@{version}")
+    else:
+        overlay = load_overlay(profile)
+        start_from(overlay, pin(f"{STORE}@{version}"))
+        apply(overlay)
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    mel = SpeakerMelConfig.model_validate(document["mel"]["speaker"])
+    architecture = EncoderArchitecture.model_validate(document["encoder"]["architecture"])
+    check_same_model(STORE / "releases" / version / "encoder", EncoderConfig.of(architecture, mel))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
