@@ -16,7 +16,7 @@ def inference_device() -> str:
 
 
 def flush_denormals() -> None:
-    """Let the CPU take numbers below 1.2e-38, in which it computes up to a hundred times slower, for zero.
+    """Let the CPU take numbers below 1.2e-38, with which some CPUs compute many times slower, for zero.
 
     It holds for this thread and for those that it starts from now on, so it is called before the first large
     computation, which starts PyTorch's threads. A CPU that can't do it is left as it is.
