@@ -11,15 +11,17 @@ from torch import Tensor
 from peewee_model.networks.weights import load_config, load_weights
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig
+from peewee_model.vocoder.source_filter import SourceFilter, SourceFilterConfig
 
-VocoderConfig = Annotated[GriffinLimConfig | HiFiGanConfig, Field(discriminator="arch")]
+AnyVocoderConfig = GriffinLimConfig | SourceFilterConfig | HiFiGanConfig
+VocoderConfig = Annotated[AnyVocoderConfig, Field(discriminator="arch")]
 
 
 class Vocoder(Protocol):
     """Turns log-mels into samples."""
 
     @property
-    def config(self) -> GriffinLimConfig | HiFiGanConfig:
+    def config(self) -> AnyVocoderConfig:
         """Its settings; `mel` describes the mels that it accepts."""
 
     def synthesize(self, mel: Tensor) -> NDArray[np.float32]:
@@ -40,12 +42,14 @@ class _AnyConfig(RootModel[VocoderConfig]):
     """`config.json` of any vocoder."""
 
 
-def make_vocoder(config: GriffinLimConfig | HiFiGanConfig) -> GriffinLim | HiFiGan:
-    """Make the vocoder that a config describes; HiFi-GAN's weights are drawn at random."""
-    return GriffinLim(config) if isinstance(config, GriffinLimConfig) else HiFiGan(config)
+def make_vocoder(config: AnyVocoderConfig) -> GriffinLim | SourceFilter | HiFiGan:
+    """Make the vocoder that a config describes; weights that are trained are drawn at random."""
+    if isinstance(config, GriffinLimConfig):
+        return GriffinLim(config)
+    return HiFiGan(config) if isinstance(config, HiFiGanConfig) else SourceFilter(config)
 
 
-def load_vocoder(folder: Path) -> GriffinLim | HiFiGan:
+def load_vocoder(folder: Path) -> GriffinLim | SourceFilter | HiFiGan:
     """Load a vocoder, ready for inference, from a folder with `config.json` and `model.safetensors`.
 
     Raises:

@@ -50,21 +50,22 @@ def overlay(base: PinnedRelease, archive: Path, speech: Speech, wanted: Wanted, 
     merge(
         found,
         {
-            "base": {"parts": ["encoder", "synthesizer", "vocoder"]},
             "ingest": {"split": {"within": within}},
             "synthesizer": {"training": training},
             "publish": {"channel": wanted.channel},
         },
     )
     if wanted.vocoder_steps:
-        if found["vocoder"]["arch"] != "hifi_gan":
+        arch = found["vocoder"]["arch"]
+        if arch == "griffin_lim":
             raise ConfigError(
                 f"--vocoder-steps {wanted.vocoder_steps}: the vocoder of {base.reference} is "
-                f"{found['vocoder']['arch']}, which needs no training; leave the option out"
+                f"{arch}, which needs no training; leave the option out"
             )
-        vocoder = found["vocoder"]["hifi_gan"]["training"]
+        vocoder = found["vocoder"][arch]["training"]
         merge(vocoder, {"schedule": _schedule(wanted.vocoder_steps)})
-        vocoder["mel_loss_f_max"] = min(vocoder["mel_loss_f_max"], found["mel"]["acoustic"]["sample_rate"] / 2)
+        if arch == "hifi_gan":
+            vocoder["mel_loss_f_max"] = min(vocoder["mel_loss_f_max"], found["mel"]["acoustic"]["sample_rate"] / 2)
     return found
 
 

@@ -33,7 +33,8 @@ from pipeline.stages.publish import PublishParams
 from pipeline.training.encoder.learner import EncoderParams
 from pipeline.training.loop.loop import Schedule
 from pipeline.training.synthesizer.settings import SynthesizerParams
-from pipeline.training.vocoder.learner import VocoderParams, check_loss_mel
+from pipeline.training.vocoder.learner import check_loss_mel
+from pipeline.training.vocoder.settings import VocoderParams
 from pipeline.warm_start import Part, WarmStartConfig
 
 STAGES = Path(pipeline.__file__).parent / "stages"
@@ -77,6 +78,8 @@ def a_model_that_is_not_trained_comes_from_a_release(params: Params) -> None:
     }
     if params.vocoder.arch == "hifi_gan":
         schedules["vocoder"] = params.vocoder.hifi_gan.training.schedule
+    elif params.vocoder.arch == "source_filter":
+        schedules["vocoder"] = params.vocoder.source_filter.training.schedule
     for part, schedule in schedules.items():
         if schedule.steps == 0 and part not in params.base.parts:
             raise ConfigError(

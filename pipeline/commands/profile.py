@@ -19,7 +19,7 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="[NAME=]PATH",
-            help="For local, multi-speaker, further, single-voice: a .tar.gz in LibriTTS's layout; may be given again.",
+            help="For profiles of your own speech: a .tar.gz in LibriTTS's layout; may be given again.",
         ),
     ] = None,
     licence: Annotated[
@@ -27,7 +27,9 @@ def command(
     ] = "as stated by the archives' owner",
     base: Annotated[
         str | None,
-        typer.Option(help="STORE@CHANNEL or STORE@VERSION: the release that further and single-voice go on from."),
+        typer.Option(
+            help="STORE@CHANNEL or STORE@VERSION: the release that further, single-voice and vocoder start from."
+        ),
     ] = None,
     release: Annotated[
         str | None, typer.Option(help="STORE@CHANNEL or STORE@VERSION, in place of NAME: to train that release again.")

@@ -19,7 +19,7 @@ CLONING_ROWS = (SAME_SPEAKER, "synthesized", "parent", SAME_SEX, OTHER_SPEAKERS)
 """Rows of cloned voices, the upper bound first."""
 NETWORKS = {
     "tacotron2": "Tacotron 2", "non_attentive": "Non-Attentive Tacotron", "griffin_lim": "Griffin-Lim",
-    "hifi_gan": "HiFi-GAN",
+    "hifi_gan": "HiFi-GAN", "source_filter": "source and filter",
 }  # fmt: skip
 """Names by `arch` in a model's config. An `arch` that is not here is an acronym in capitals: LSTM, TDNN, ECAPA-TDNN."""
 

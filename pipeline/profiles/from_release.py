@@ -37,7 +37,10 @@ def pin(reference: str) -> PinnedRelease:
 
 def start_from(overlay: dict[str, Any], base: PinnedRelease) -> None:
     """Change an overlay, in place, to start from a release: name it, and take the settings that must be equal."""
-    merge(overlay, _of_release(base.manifest))
+    settings = _of_release(base.manifest)
+    if "vocoder" not in overlay["base"]["parts"]:
+        del settings["vocoder"]  # the overlay's own is trained anew
+    merge(overlay, settings)
     merge(overlay, {"base": {"release": base.reference}})
 
 

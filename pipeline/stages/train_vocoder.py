@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.networks.device import inference_device
@@ -13,13 +14,16 @@ from peewee_model.networks.weights import WeightsConfig, WeightType, save_model
 from peewee_model.vocoder.factory import make_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig, add_weight_norm, remove_weight_norm
+from peewee_model.vocoder.source_filter import SourceFilter, SourceFilterConfig
 from pipeline import tables
 from pipeline.params.params import Section, read
 from pipeline.training.loop.checkpoints import ROOT, fingerprint, forget
 from pipeline.training.loop.loop import train, write_history
 from pipeline.training.loop.ragged import Ragged
 from pipeline.training.loop.starting_weights import check_same_model, keep_weights, start_from
-from pipeline.training.vocoder.learner import HiFiGanLearner, VocoderParams, validation_rows
+from pipeline.training.vocoder.learner import HiFiGanLearner, validation_rows
+from pipeline.training.vocoder.pitch_learner import PitchLearner
+from pipeline.training.vocoder.settings import VocoderParams
 from pipeline.training.vocoder.teacher_forcing import teacher_forced_mels
 from pipeline.warm_start import WarmStartConfig
 
@@ -48,13 +52,20 @@ def train_vocoder() -> None:
     start = params.base.weights_of("vocoder")
     if params.vocoder.arch == "griffin_lim":
         _write_griffin_lim(params.vocoder, start, params.weights.dtype)
-    elif params.vocoder.hifi_gan.training.schedule.steps == 0:
-        config = HiFiGanConfig(
-            arch="hifi_gan", mel=tables.mel_config(MELS, MelConfig), **params.vocoder.hifi_gan.generator.model_dump()
-        )
+        return
+    mel = tables.mel_config(MELS, MelConfig)
+    config: HiFiGanConfig | SourceFilterConfig
+    if params.vocoder.arch == "hifi_gan":
+        schedule, train_it = params.vocoder.hifi_gan.training.schedule, _train_hifi_gan
+        config = HiFiGanConfig(arch="hifi_gan", mel=mel, **params.vocoder.hifi_gan.generator.model_dump())
+    else:
+        schedule, train_it = params.vocoder.source_filter.training.schedule, _train_source_filter
+        sizes = params.vocoder.source_filter.model_dump(include={"pitch", "filter"})
+        config = SourceFilterConfig(arch="source_filter", mel=mel, **sizes)
+    if schedule.steps == 0:
         keep_weights(start, MODEL, make_vocoder(config), config, params.weights.dtype)
     else:
-        _train_hifi_gan(params.vocoder, start, params.weights.dtype)
+        train_it(params.vocoder, start, params.weights.dtype)
 
 
 def _write_griffin_lim(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
@@ -86,13 +97,13 @@ def _train_hifi_gan(params: VocoderParams, start: Path | None, dtype: WeightType
     training = params.hifi_gan.training
     inputs = [CORPUS, MELS, *([SYNTHESIZER, EMBEDDINGS] if training.fine_tune_steps else [])]
     inputs += [start] if start else []
-    run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim'}), inputs)}"
+    run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim', 'source_filter'}), inputs)}"
     device = inference_device()
 
     def forced_mels(split: str) -> Ragged:
         return teacher_forced_mels(CORPUS, MELS, EMBEDDINGS, SYNTHESIZER, split, training.schedule.seed, device)
 
-    learner = HiFiGanLearner(CORPUS, MELS, forced_mels, params)
+    learner = HiFiGanLearner(CORPUS, MELS, forced_mels, params.hifi_gan, params.n_validation)
     generator: Any = learner.modules["generator"]
     if start:  # a release has no discriminators: they are trained from random weights
         _start_generator(start, generator, learner.config)
@@ -100,6 +111,37 @@ def _train_hifi_gan(params: VocoderParams, start: Path | None, dtype: WeightType
     assert isinstance(generator, HiFiGan)
     remove_weight_norm(generator)
     save_model(MODEL, generator, learner.config, dtype)
+    write_history(MODEL / "training.jsonl", history)
+    forget(ROOT / run)
+
+
+def _train_source_filter(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
+    settings = params.source_filter
+    training, seed = settings.training, settings.training.schedule.seed
+    inputs = [
+        CORPUS,
+        MELS,
+        *([SYNTHESIZER, EMBEDDINGS] if training.predicted_share else []),
+        *([start] if start else []),
+    ]
+    run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim', 'hifi_gan'}), inputs)}"
+    device = inference_device()
+
+    def forced_mels(split: str, rows: NDArray[np.int64]) -> Ragged:
+        return teacher_forced_mels(CORPUS, MELS, EMBEDDINGS, SYNTHESIZER, split, seed, device, rows)
+
+    config = SourceFilterConfig(
+        arch="source_filter", mel=tables.mel_config(MELS, MelConfig), pitch=settings.pitch, filter=settings.filter
+    )
+    learner = PitchLearner(CORPUS, MELS, forced_mels, settings, params.n_validation)
+    vocoder = SourceFilter(config)
+    if start:
+        start_from(start, vocoder, config)
+        learner.modules["pitch"].load_state_dict(vocoder.pitch.state_dict())
+    pitch = learner.modules["pitch"]
+    history = train(learner, training.schedule, run, warm=start is not None)
+    vocoder.pitch.load_state_dict(pitch.state_dict())
+    save_model(MODEL, vocoder, config, dtype)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -14,8 +14,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
-from peewee_model.errors import ConfigError, PeeweeError
-from peewee_model.vocoder.griffin_lim import GriffinLimSettings
+from peewee_model.errors import ConfigError
 from peewee_model.vocoder.hifi_gan import GeneratorArchitecture, HiFiGan, HiFiGanConfig, add_weight_norm
 from peewee_model.vocoder.log_mel import LogMel
 from pipeline.params.params import Section
@@ -29,7 +28,7 @@ from pipeline.training.vocoder.discriminators import (
     discriminator_loss,
     feature_loss,
 )
-from pipeline.training.vocoder.recordings import Recordings
+from pipeline.training.vocoder.recordings import NoRecordingsError, Recordings
 
 
 class HiFiGanTraining(Section):
@@ -82,21 +81,6 @@ class HiFiGanParams(Section):
     training: HiFiGanTraining
 
 
-class VocoderParams(Section):
-    """`vocoder` in params.yaml."""
-
-    arch: Literal["griffin_lim", "hifi_gan"]
-    """The vocoder that makes the samples: one of the two below."""
-    n_validation: int = Field(ge=1)
-    """Utterances of validation speakers that are measured, evenly over the table."""
-    griffin_lim: GriffinLimSettings
-    hifi_gan: HiFiGanParams
-
-
-class NoRecordingsError(PeeweeError):
-    """A split holds nothing to train on or to measure."""
-
-
 def check_loss_mel(training: HiFiGanTraining, sample_rate: int) -> None:
     """Raise a ConfigError if the loss asks for mels above half the sample rate."""
     if training.mel_loss_f_max > sample_rate / 2:
@@ -120,7 +104,8 @@ class HiFiGanLearner:
         corpus: Folder of the corpus, for its audio.
         mels: Folder of the acoustic mels.
         forced_mels: Gives a split's teacher-forced mels; called only if the last steps use them.
-        params: `vocoder` in params.yaml.
+        params: `vocoder.hifi_gan` in params.yaml.
+        n_validation: Utterances of validation speakers that are measured.
 
     Raises:
         NoRecordingsError: If a split is empty.
@@ -129,18 +114,20 @@ class HiFiGanLearner:
 
     candidates_from = 0
 
-    def __init__(self, corpus: Path, mels: Path, forced_mels: Callable[[str], Ragged], params: VocoderParams) -> None:
-        self._training = training = params.hifi_gan.training
+    def __init__(
+        self, corpus: Path, mels: Path, forced_mels: Callable[[str], Ragged], params: HiFiGanParams, n_validation: int
+    ) -> None:
+        self._training = training = params.training
         self._train, self._validation = Recordings(corpus, mels, "train"), Recordings(corpus, mels, "validation")
         mel = self._train.config
         torch.manual_seed(training.schedule.seed)
-        self.config = HiFiGanConfig(arch="hifi_gan", mel=mel, **params.hifi_gan.generator.model_dump())
+        self.config = HiFiGanConfig(arch="hifi_gan", mel=mel, **params.generator.model_dump())
         generator = HiFiGan(self.config)  # before the long work below, so that contradicting sizes raise at once
         add_weight_norm(generator)
         check_loss_mel(training, mel.sample_rate)
         if not len(self._train):
             raise NoRecordingsError(f"{corpus} holds no training utterances; lower ingest.split's fractions")
-        self._rows = validation_rows(self._validation.mels, params.n_validation)
+        self._rows = validation_rows(self._validation.mels, n_validation)
         tuned = training.fine_tune_steps > 0
         self._forced = {split: forced_mels(split) for split in ("train", "validation")} if tuned else {}
         # The best weights are chosen by the mels that the vocoder will receive in use.
@@ -149,7 +136,7 @@ class HiFiGanLearner:
         loss_mel = {"f_max": training.mel_loss_f_max, "log_floor": training.mel_loss_floor}
         self._loss_mel = LogMel(mel.model_validate(mel.model_dump() | loss_mel))
         self._own_mel = LogMel(mel)
-        discriminators = Discriminators(params.hifi_gan.discriminators)
+        discriminators = Discriminators(params.discriminators)
         self.modules: dict[str, nn.Module] = {"generator": generator, "discriminators": discriminators}
         self.optimizers: dict[str, Optimizer] = {
             name: AdamW(module.parameters(), training.learning_rate, training.betas, weight_decay=training.weight_decay)

@@ -9,8 +9,13 @@ from numpy.typing import NDArray
 
 from peewee_model.audio.clip import decode_flac, quantize, resample
 from peewee_model.audio.mel import MelConfig
+from peewee_model.errors import PeeweeError
 from pipeline import tables
 from pipeline.training.loop.ragged import Ragged
+
+
+class NoRecordingsError(PeeweeError):
+    """A split holds nothing to train on or to measure."""
 
 
 class Recordings:

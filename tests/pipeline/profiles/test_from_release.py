@@ -32,7 +32,7 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("profile", ["adapt", "further"])
+@pytest.mark.parametrize("profile", ["adapt", "further", "vocoder"])
 def test_training_from_a_release_asks_for_the_release_s_own_synthesizer(version, profile):
     """Field by field, so that its weights fit."""
     overlay = load_overlay(profile)
@@ -43,6 +43,18 @@ def test_training_from_a_release_asks_for_the_release_s_own_synthesizer(version,
     width = released.speaker_embedding_dim
     assert synthesizer_config(released.mel, width, params.synthesizer, params.text) == released
     assert Tokenizer(params.text).n_symbols == released.n_symbols
+
+
+@pytest.mark.parametrize(("profile", "arch"), [("adapt", "griffin_lim"), ("vocoder", "source_filter")])
+def test_the_vocoder_is_the_release_s_only_where_it_is_kept(profile, arch):
+    """The profile `vocoder` trains a new one, and keeps the other two models."""
+    overlay = load_overlay(profile)
+    start_from(overlay, pin(f"{STORE}@36d8c5be708e0df1"))
+    apply(overlay)
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    assert document["vocoder"]["arch"] == arch
+    steps = {part: document[part]["training"]["schedule"]["steps"] for part in ("encoder", "synthesizer")}
+    assert (steps["encoder"], steps["synthesizer"] == 0) == (0, profile == "vocoder")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
