@@ -46,7 +46,7 @@ def not_asked_for(split, rows):
 
 
 def test_network_learns_the_pitch_of_unheard_voices(speech):
-    """After 150 steps the pitch of the validation speakers is right to 1.5 semitones, and their voicing in 9 of 10 frames."""
+    """After 150 steps pitch is right to 1.5 semitones, and voicing in 9 of 10 frames."""
     learner = PitchLearner(*speech, not_asked_for, settings(), n_validation=2)
     fabric = Fabric(accelerator="cpu", devices=1)
     learner.modules["pitch"] = fabric.setup_module(learner.modules["pitch"])
