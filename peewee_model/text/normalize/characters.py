@@ -48,18 +48,22 @@ _SILENT = ("So", "Sk", "Cf", "Me")
 """Unicode's categories of emoji, their modifiers, marks of format and of direction, and enclosing marks."""
 
 
-def fold(text: str) -> str:
+def fold(text: str, marks: str = "") -> str:
     """Write a text in ASCII letters, digits, punctuation and the signs that the readers know.
 
     Accents are dropped, typographic quotes, dashes and spaces become plain ones, and so does what nobody says:
     `unspoken` lists it.
+
+    Args:
+        text: As written.
+        marks: Characters that are kept besides.
 
     Raises:
         TextError: If a character is left that no English text is written with: another script, a control. All of them
             are named.
     """
     folded = _decomposed(text)
-    unknown = set(folded) - _PLAIN
+    unknown = set(folded).difference(_PLAIN, marks)
     if unknown:
         folded = "".join(" " if _is_silent(character) else character for character in folded)
         unknown = {character for character in unknown if not _is_silent(character)}

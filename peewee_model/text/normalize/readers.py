@@ -21,7 +21,7 @@ from peewee_model.text.normalize.money import read_money
 from peewee_model.text.normalize.places import WRITTEN_SHORT, read_state
 from peewee_model.text.normalize.ratios import read_fraction, read_range, read_ratio
 from peewee_model.text.normalize.romans import read_roman
-from peewee_model.text.normalize.sentence import Reader, Sentence
+from peewee_model.text.normalize.sentence import DASH, PRIVATE, Reader, Sentence
 from peewee_model.text.normalize.signs import read_bare_digits, read_sign, read_signed_letters
 from peewee_model.text.normalize.streets import read_street
 from peewee_model.text.normalize.times import read_time
@@ -49,7 +49,7 @@ _SPECIAL = re.compile(
     "govt|assn|mgmt|mins|hrs|yrs|incl|avg|https?|ftp|mailto|localhost|[A-Za-z]|Ala|Ga|Pa|Me|Md|Va|Vt|Mo|La|Ky|Nos|figs|v|pH|ft)"
 )
 _CUT_SHORT = ABBREVIATIONS.union(WRITTEN_SHORT)
-_PAUSES = frozenset("()–")
+_MARK = re.compile(f"[{DASH}{PRIVATE}]")
 _MARKS = frozenset("!,.:;?")
 _QUOTES = frozenset("\"'")
 
@@ -87,8 +87,10 @@ def _read_at(sentence: Sentence, position: int, said: list[str]) -> int:
     if letter and (match := _WORD.match(text, position)):
         said += (" ", match[0].lower())
         return match.end()
-    if character in _PAUSES:
+    if character in "()":
         said.append(", ")
+    elif _MARK.match(character):
+        said.append(f"{character} ")
     elif character in _MARKS:
         said.append(character)
     else:

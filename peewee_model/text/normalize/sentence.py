@@ -8,6 +8,13 @@ from typing import NamedTuple
 _WORD_BEFORE = re.compile(r"([A-Za-z][A-Za-z'.]*|\d[\d,.]*|[^\sA-Za-z\d])\.?[\"'(]*[ -]?$")
 _WORD_AFTER = re.compile(r"[\s\"'(-]{0,4}([A-Za-z][A-Za-z']*)")
 _CAPITAL_WORD = re.compile(r"(?<![A-Za-z])[A-Z]{2,}(?![A-Za-z])")
+DASH = "–"
+"""What a dash between words is said as: a pause, as a comma is, but a longer one."""
+ELLIPSIS = "…"
+"""The same of three dots."""
+PRIVATE = "\ue000-\uf8ff"
+"""Unicode's characters for private use, as a range of a pattern: marks of a caller, where it has put them."""
+
 _WINDOW = 40  # no pattern looks further back, so that a text without spaces takes no quadratic time
 
 

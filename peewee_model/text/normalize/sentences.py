@@ -16,10 +16,11 @@ from peewee_model.text.normalize.abbreviations import (
 )
 from peewee_model.text.normalize.calendar_names import is_calendar
 from peewee_model.text.normalize.places import WRITTEN_SHORT
+from peewee_model.text.normalize.sentence import DASH, ELLIPSIS, PRIVATE
 from peewee_model.text.normalize.word_lists import words
 
 _END = re.compile(r"""(?:[!?]+[!?.]*|\.{1,8})["')]*(?=\s|$)""")
-_CLAUSE_END = re.compile(r"[,;:](?=\s)|(?<=\s)–(?=\s)")
+_CLAUSE_END = re.compile(rf"[,;:{DASH}{ELLIPSIS}{PRIVATE}](?=\s)")
 _NEXT = re.compile(r"\s{0,8}[\"'(]{0,4}\s{0,8}([A-Za-z]+(?:'[a-z]+)?|\d+|.)?")
 _SAID = re.compile(
     r"\s?(?:[A-Z][a-z]+|I) (?:said|says|asked|asks|cried|yelled|shouted|called|whispered|replied|answered|added|"
@@ -101,7 +102,7 @@ def _ends_sentence(text: str, match: re.Match[str]) -> bool:
         # "Stop!" she said.
         return not (quoted and (after[:1].islower() or _SAID.match(text, match.end())))
     if match[0].startswith(".."):
-        return not after[:1].islower()
+        return not (after[:1].islower() or after in _ALWAYS_CAPITAL)
     if quoted and after[:1].islower():
         return False
     # One dot may belong to the word before it. Without the window, a text without spaces would be searched again and
@@ -156,6 +157,8 @@ def _letter_ends(word: str, after: str, before: str, starts: bool) -> bool:
     return starts and after not in ("A", "I") and bool(before) and not before.endswith(".")
 
 
+_ALWAYS_CAPITAL = ("I", "I'm", "I'd", "I'll", "I've")
+"""Three dots before them are a pause: "I... I don't know". Their capital shows no new sentence."""
 _DOTTED_LETTERS = re.compile(r"(?:[A-Za-z]{1,2}\.)+[A-Za-z]{1,2}")
 _NUMERAL = re.compile("[IVXLC]+|[A-Z]")
 _COMMON = words("in is me may man sun miss mass long box cat lot art ill")

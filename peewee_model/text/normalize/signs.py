@@ -4,7 +4,7 @@ import re
 
 from peewee_model.text.normalize.calendar_names import is_calendar
 from peewee_model.text.normalize.number_words import cardinal, digits, ordinal
-from peewee_model.text.normalize.sentence import Reading, Sentence
+from peewee_model.text.normalize.sentence import DASH, Reading, Sentence
 from peewee_model.text.normalize.units import AFTER_SLASH
 
 _COMPARED = {
@@ -106,8 +106,8 @@ def _minus(sentence: Sentence, start: int) -> Reading | None:
         right = re.match(r" (?:[A-Za-z]\b|\d|\()", sentence.ahead(start + 1))
         if left and right and (sentence.has_equation or (text[start - 2].isdigit() and text[start + 2].isdigit())):
             return Reading("minus", start + 1)
-        return Reading(",", start + 1)
-    return Reading("," if after == "-" or before == "-" or (after == " " and before == " ") else "", start + 1)
+        return Reading(DASH, start + 1)
+    return Reading(DASH if "-" in (after, before) or (after == " " and before == " ") else "", start + 1)
 
 
 def read_signed_letters(sentence: Sentence, start: int) -> Reading | None:

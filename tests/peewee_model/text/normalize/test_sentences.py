@@ -21,6 +21,7 @@ from peewee_model.text.normalize.sentences import shorten, split_sentences
         ("It was I. Then we left.", ["It was I.", "Then we left."]),
         ('"Stop!" she said. (Really?) Yes.', ['"Stop!" she said.', "(Really?)", "Yes."]),
         ("Well... maybe. Well... No.", ["Well... maybe.", "Well...", "No."]),
+        ("I ... I don't. Then … I'll go. So... In a day", ["I ... I don't.", "Then … I'll go.", "So...", "In a day"]),
         ("See example.com now. Go.", ["See example.com now.", "Go."]),
         ("  One.\n\nTwo. ", ["One.", "Two."]),
         ("", []),
