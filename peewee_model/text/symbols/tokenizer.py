@@ -1,7 +1,7 @@
 """The symbols that a synthesizer reads, and the conversion of a normalised text to their numbers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from peewee_model.errors import TextError, describe_characters
 from peewee_model.text.symbols.config import TextConfig
@@ -25,7 +25,18 @@ PHONEMES = (
     *"\u02b2\u02c8\u02cc\u02d0\u0303\u0329\u032a",  # palatal, stress, second stress, long, nasal, syllabic, dental
 )
 
-_CLAUSE = re.compile(r"([!,.:;?])")
+MARKS = "!,.:;?"
+"""The punctuation that separates clauses. A text has as many of them as its symbols have."""
+
+_CLAUSE = re.compile(f"([{MARKS}])")
+_TAUGHT = re.compile(r"\{([^{}]+)\}('s)?")
+_STRESS = "\u02c8\u02cc"
+_VOWELS = "aeiou\u00e6\u0250\u0251\u0252\u0254\u0259\u025a\u025b\u025c\u026a\u0289\u028a\u028c\u1d7b"
+_STAND_INS = {False: "zuvo", True: "ozuvo"}
+"""Words that no text has: of a taught pronunciation that begins with a consonant, and of one that begins with a vowel.
+espeak-ng says the words beside it as it should: "a", "an", "the", "to"."""
+_HISSING = "sz\u0283\u0292"
+_VOICELESS = "fkpt\u03b8"
 _LETTER = re.compile(r"(?<![A-Za-z'])[A-Z](?![A-Za-z])")
 _LETTER_A = re.compile(r"(?<![A-Za-z'])A(?!'?[A-Za-z])")
 """The name of the letter a; in a plural, "A's", espeak-ng says it by itself."""
@@ -55,6 +66,8 @@ class Tokenizer:
             ConfigError: If phonemes are asked for in a language that espeak-ng does not have.
         """
         if self.config.units == "graphemes":
+            if taught := _TAUGHT.search(normalized_text):
+                raise TextError(f"{taught[0]} is in phonemes, and this voice reads letters; write it as a word")
             units = _LETTER.sub(lambda letter: letter[0].lower(), normalized_text)
         else:
             units = pronounce(normalized_text, self.config.language)
@@ -67,9 +80,18 @@ class Tokenizer:
             )
         return [self._numbers[unit] for unit in units]
 
+    def marks(self, tokens: Sequence[int]) -> list[int]:
+        """Find the places of the `MARKS` in what `encode` returned."""
+        numbers = {self._numbers[mark] for mark in MARKS}
+        return [place for place, token in enumerate(tokens) if token in numbers]
+
 
 def phonemes(sentences: Iterable[str], language: str = "en-us") -> str:
     """Say how normalised sentences are pronounced, as one string of the symbols that a synthesizer reads.
+
+    Args:
+        sentences: As `spoken_sentences` gives them; what a lexicon taught by phonemes is in braces.
+        language: A language of espeak-ng.
 
     Raises:
         ConfigError: If espeak-ng has no such language.
@@ -80,15 +102,47 @@ def phonemes(sentences: Iterable[str], language: str = "en-us") -> str:
 def pronounce(normalized_text: str, language: str) -> str:
     """Return the IPA of a text, with the punctuation that espeak-ng removes.
 
-    A capital is a letter's name. espeak-ng says every single letter by its name but the a, which is the article.
+    A capital is a letter's name. espeak-ng says every single letter by its name but the a, which is the article. What
+    is in braces is in IPA already.
     """
-    from peewee_model.text.symbols.espeak import phonemize
-
     spoken = ""
     text = _LETTER.sub(lambda letter: letter[0].lower(), _LETTER_A.sub("eigh", normalized_text))
     for part in _CLAUSE.split(text):
         if _CLAUSE.fullmatch(part):
             spoken += part
         elif part.strip():
-            spoken += " " + phonemize(part, language)
+            spoken += " " + _phonemize(part, language)
     return spoken.strip()
+
+
+def _phonemize(part: str, language: str) -> str:
+    """Return the IPA of a part without punctuation. Words stand in for what is in braces, and are then replaced."""
+    from peewee_model.text.symbols.espeak import phonemize
+
+    taught = list(_TAUGHT.finditer(part))
+    if not taught:
+        return phonemize(part, language)
+    stand_ins = [_STAND_INS[one[1].lstrip(_STRESS)[:1] in _VOWELS] for one in taught]
+    in_turn = iter(stand_ins)
+    words = phonemize(_TAUGHT.sub(lambda _: next(in_turn), part), language).split(" ")
+    sounds = [_plain(phonemize(word, language)) for word in stand_ins]
+    places = [place for place, word in enumerate(words) if _plain(word) in sounds]
+    if [_plain(words[place]) for place in places] != sounds:  # espeak-ng joined one of them with another word
+        rest = [phonemize(between, language) for between in _TAUGHT.sub("\0", part).split("\0")]
+        pairs = zip(rest, [*map(_sounds, taught), ""], strict=True)
+        return " ".join(word for pair in pairs for word in pair if word)
+    for place, one in zip(places, taught, strict=True):
+        words[place] = _sounds(one)
+    return " ".join(words)
+
+
+def _plain(word: str) -> str:
+    return word.translate(dict.fromkeys(map(ord, _STRESS)))
+
+
+def _sounds(taught: re.Match[str]) -> str:
+    """Return what is in braces, with the ending of a possessive."""
+    ipa, ending = taught[1], taught[2]
+    if not ending:
+        return ipa
+    return ipa + ("\u1d7bz" if ipa[-1] in _HISSING else "s" if ipa[-1] in _VOICELESS else "z")

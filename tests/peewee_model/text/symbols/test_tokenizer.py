@@ -4,7 +4,7 @@ import pytest
 
 from peewee_model.errors import ConfigError, TextError
 from peewee_model.text.symbols.config import TextConfig
-from peewee_model.text.symbols.tokenizer import Tokenizer, symbols_for
+from peewee_model.text.symbols.tokenizer import MARKS, Tokenizer, pronounce, symbols_for
 
 LETTERS = TextConfig(units="graphemes", language="en-us")
 SOUNDS = TextConfig(units="phonemes", language="en-us")
@@ -31,6 +31,36 @@ def test_phonemes_are_espeaks_and_keep_the_punctuation():
     """Pauses come from it."""
     numbers = Tokenizer(SOUNDS).encode("hello there, mister smith. now?")
     assert "".join(symbols_for(SOUNDS)[number] for number in numbers) == "həlˈoʊ ðˈɛɹ, mˈɪstɚ smˈɪθ. nˈaʊ?"
+
+
+@pytest.mark.parametrize("config", [LETTERS, SOUNDS])
+def test_marks_of_a_text_are_found_among_its_numbers(config):
+    """As many as the text has, whatever is between them."""
+    text = "well, it's one: two; three, four? yes."
+    tokenizer = Tokenizer(config)
+    numbers = tokenizer.encode(text)
+    symbols = symbols_for(config)
+    assert [symbols[numbers[place]] for place in tokenizer.marks(numbers)] == [mark for mark in text if mark in MARKS]
+
+
+@pytest.mark.parametrize(
+    ("text", "sounds"),
+    [
+        ("a {kæt}, an {ˈæpəl}.", "ɐ kæt, ɐn ˈæpəl."),
+        ("the {kæt} to the {ˈæpəl}'s, {kæt}'s, {bʌʃ}'s", "ðə kæt tə ðɪ ˈæpəlz, kæts, bʌʃᵻz"),
+        ("{kæt} {kæt}", "kæt kæt"),
+        ("zuvo {kæt} is", "zjˈuːvoʊ kæt ɪz"),
+    ],
+)
+def test_phonemes_in_braces_are_said_as_they_are(text, sounds):
+    """The words beside them are said as beside any word."""
+    assert pronounce(text, "en-us") == sounds
+
+
+def test_phonemes_in_braces_have_no_letters():
+    """A network that reads letters can't say them."""
+    with pytest.raises(TextError, match=r"{kæt} is in phonemes, and this voice reads letters; write it as a word"):
+        Tokenizer(LETTERS).encode("a {kæt}.")
 
 
 @pytest.mark.parametrize("config", [LETTERS, SOUNDS])
