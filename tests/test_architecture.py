@@ -15,7 +15,7 @@ FLOORS = {
         ("cloning",),
         ("store",),
         ("release",),
-        ("encoder", "synthesizer", "vocoder"),
+        ("encoder", "synthesizer", "vocoder", "script"),
         ("text", "audio"),
         ("networks",),
         ("entry", "environment", "errors", "files", "metric_labels", "public_text"),

@@ -5,7 +5,7 @@ from typing import Any
 
 _HOMES = {
     "phonemes": "peewee_model.text.symbols.tokenizer",
-    "spoken_sentences": "peewee_model.text.normalize.normalizer",
+    "spoken_sentences": "peewee_model.script.script",
 }
 
 __all__ = ["phonemes", "spoken_sentences"]
