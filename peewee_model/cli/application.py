@@ -30,15 +30,20 @@ def clone(
     release: Annotated[str, typer.Option(help="STORE@CHANNEL or STORE@VERSION.")] = "store@stable",
     seed: Annotated[int, typer.Option(help="The same gives the same samples; another one, another timing.")] = 0,
     loudness: Annotated[float, typer.Option(help="Of every sentence, in LUFS.")] = LOUDNESS_LUFS,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Words that are taught, one a line: the word, a tab, a spelling or {phonemes}.")
+    ] = None,
 ) -> None:
     """Say a text in the voice of a recording."""
     from peewee_model.cloning.cloner import VoiceCloner
+    from peewee_model.script.lexicon import Lexicon
 
     to_stdout = out == Path("-")
     if not to_stdout:
         format_of(out)  # refused before minutes of work
+    taught = Lexicon.of(lexicon)
     cloner = VoiceCloner.load(release, loudness_lufs=loudness)
-    speech = cloner.clone(text, reference=list(reference), seed=seed)
+    speech = cloner.clone(text, reference=list(reference), seed=seed, lexicon=taught)
     if to_stdout:
         sys.stdout.buffer.write(speech.encode())
     else:

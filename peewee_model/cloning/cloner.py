@@ -1,6 +1,5 @@
 """VoiceCloner: reference clips and a text in, a waveform out."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -12,26 +11,26 @@ from torch import Tensor, nn
 
 from peewee_model import environment
 from peewee_model.audio.clip import Clip
-from peewee_model.audio.loudness import level
+from peewee_model.cloning.joining import join
+from peewee_model.cloning.lines import Lines, write_lines
 from peewee_model.cloning.reference import Reference, embed_reference
 from peewee_model.cloning.sound_file import LOUDNESS_LUFS, encode, format_of
-from peewee_model.cloning.speaking import Line, SentenceSpeaker, Spoken
+from peewee_model.cloning.speaking import SentenceSpeaker, Spoken
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError, PeeweeError, TextError
 from peewee_model.networks.device import flush_denormals
 from peewee_model.release.manifest import read_manifest
 from peewee_model.release.verification import verify_release
+from peewee_model.script.lexicon import Lexicon, LexiconSource
+from peewee_model.script.pauses import PAUSES, Pauses
 from peewee_model.store.reference import parse_reference
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.factory import load_synthesizer
 from peewee_model.synthesizer.synthesizer import Synthesizer
-from peewee_model.text.normalize.characters import unspoken
-from peewee_model.text.normalize.normalizer import spoken_sentences
 from peewee_model.text.symbols.config import TextConfig
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import Vocoder, load_vocoder
 
-PAUSE_S = 0.25  # between sentences
 MAX_STRETCH = 0.25  # of a symbol, where a seed varies the durations
 
 Float32Array = npt.NDArray[np.float32]
@@ -46,7 +45,7 @@ class Speech:
     sample_rate: int
     """Hz."""
     text: str
-    """As it was spoken: numbers and abbreviations written out, letters as capitals."""
+    """As it was spoken: numbers and abbreviations written out, letters as capitals, taught phonemes in braces."""
     alignment: tuple[Float32Array, ...]
     """For each sentence, the share of each token in each decoder step. (T', L)"""
     truncated: bool
@@ -169,23 +168,42 @@ class VoiceCloner:
         """The sample rate of the speech, in Hz."""
         return self._vocoder.config.mel.sample_rate
 
-    def clone(self, text: str, reference: Reference, seed: int = 0) -> Speech:
+    def clone(
+        self,
+        text: str,
+        reference: Reference,
+        seed: int = 0,
+        lexicon: LexiconSource | None = None,
+        pauses: Pauses = PAUSES,
+    ) -> Speech:
         """Say a text in the voice of a reference.
 
         Args:
-            text: Of any length; spoken a sentence at a time, several sentences at once.
+            text: Of any length; spoken a sentence at a time, several sentences at once. `<break time="500ms"/>` in it
+                is a pause.
             reference: Recordings of one voice: files, their content, or `Clip`s. 1 s to 10 min of speech, at any rate.
             seed: The same seed gives the same samples. With 0, a network timed by durations takes those that it
                 predicts; with another, each symbol lasts up to a quarter longer, or a fifth shorter. A Tacotron 2
                 draws its dropout by every seed.
+            lexicon: Words that are taught: a mapping from words to spellings or {phonemes}, or the path of a file.
+            pauses: How long each kind is.
 
         Raises:
             TextError: If there is nothing to say, or a character has no symbol.
             AudioError: If a recording is silent, too short, too long or unreadable.
+            ConfigError: If an entry of the lexicon can't be used; names it.
         """
-        return self._clone([text], [self._lines(text, seed)], [self.embed_voice(reference)], seed)[0]
+        lines = write_lines(text, self._tokenizer, seed, Lexicon.of(lexicon), pauses)
+        return self._clone([lines], [self.embed_voice(reference)], seed)[0]
 
-    def clone_many(self, texts: Sequence[str], references: Sequence[Reference], seed: int = 0) -> list[Speech]:
+    def clone_many(
+        self,
+        texts: Sequence[str],
+        references: Sequence[Reference],
+        seed: int = 0,
+        lexicon: LexiconSource | None = None,
+        pauses: Pauses = PAUSES,
+    ) -> list[Speech]:
         """Say many texts, in one voice or each in its own: much faster than one after the other.
 
         The random numbers of a sentence depend on the seed and on the sentence's place in its text alone. So the same
@@ -196,6 +214,8 @@ class VoiceCloner:
             texts: Each as for `clone`.
             references: One for all texts, `[["me.wav"]]`, or one for each; each is a recording or a list of them.
             seed: As for `clone`, of each text.
+            lexicon: As for `clone`.
+            pauses: As for `clone`.
 
         Returns:
             One for each text, in their order.
@@ -208,39 +228,34 @@ class VoiceCloner:
         if isinstance(references, str | bytes | Path | Clip) or len(references) not in (1, len(texts)):
             n_references = "no list of" if isinstance(references, str | bytes | Path | Clip) else len(references)
             raise ConfigError(f"{n_references} references for {len(texts)} texts; give a list of one, or one for each")
-        lines = []
+        lines, taught = [], Lexicon.of(lexicon)
         for number, text in enumerate(texts, 1):
             try:
-                lines.append(self._lines(text, seed))
+                lines.append(write_lines(text, self._tokenizer, seed, taught, pauses))
             except TextError as error:
                 raise TextError(f"text {number}: {error}") from None
         voices = [self.embed_voice(reference) for reference in references]
-        return self._clone(texts, lines, voices if len(voices) == len(texts) else voices * len(texts), seed)
+        return self._clone(lines, voices if len(voices) == len(texts) else voices * len(texts), seed)
 
-    def _clone(
-        self, texts: Sequence[str], lines: Sequence[Sequence[Line]], voices: Sequence[Tensor], seed: int
-    ) -> list[Speech]:
-        """Speak texts, each as lines, each in its voice (E,)."""
+    def _clone(self, texts: Sequence[Lines], voices: Sequence[Tensor], seed: int) -> list[Speech]:
+        """Speak texts, each in its voice (E,)."""
         spoken = iter(
             self._speaker.speak(
-                [line for own in lines for line in own],
-                [voice for own, voice in zip(lines, voices, strict=True) for _ in own],
+                [line for text in texts for line in text.lines],
+                [voice for text, voice in zip(texts, voices, strict=True) for _ in text.lines],
                 MAX_STRETCH if seed else 0.0,
             )
         )
-        return [self._join(text, own, list(islice(spoken, len(own)))) for text, own in zip(texts, lines, strict=True)]
+        return [self._join(text, list(islice(spoken, len(text.lines)))) for text in texts]
 
-    def _join(self, text: str, lines: Sequence[Line], spoken: Sequence[Spoken]) -> Speech:
-        pause = np.zeros(round(PAUSE_S * self.sample_rate), dtype=np.float32)
-        levelled = [level(sentence.samples, self.sample_rate, self._loudness_lufs) for sentence in spoken]
-        joined = np.concatenate([piece for samples in levelled for piece in (pause, samples)][1:])
+    def _join(self, text: Lines, spoken: Sequence[Spoken]) -> Speech:
         return Speech(
-            samples=joined,
+            samples=join(text.lines, spoken, self.sample_rate, self._loudness_lufs, text.after_s),
             sample_rate=self.sample_rate,
-            text=" ".join(line.text for line in lines),
+            text=" ".join(line.text for line in text.lines),
             alignment=tuple(sentence.alignment for sentence in spoken),
             truncated=any(sentence.truncated for sentence in spoken),
-            unspoken=tuple(unspoken(text)),
+            unspoken=text.unspoken,
         )
 
     def embed_voice(self, reference: Reference) -> Tensor:
@@ -250,17 +265,6 @@ class VoiceCloner:
             AudioError: As `clone`.
         """
         return embed_reference(self._encoder, reference)
-
-    def _lines(self, text: str, seed: int) -> list[Line]:
-        return [
-            Line(sentence, tuple(self._tokenizer.encode(sentence)), _line_seed(seed, number))
-            for number, sentence in enumerate(spoken_sentences(text))
-        ]
-
-
-def _line_seed(seed: int, number: int) -> int:
-    """Derive the seed of one sentence from the text's seed and the sentence's number: 63 bits of their hash."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:8]) >> 1
 
 
 def _check_fit(encoder: SpeakerEncoder, synthesizer: Synthesizer, vocoder: Vocoder, tokenizer: Tokenizer) -> None:

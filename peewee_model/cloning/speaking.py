@@ -1,6 +1,5 @@
 """Turns sentences into samples, several at a time."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,9 +8,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peewee_model.audio.clip import trim_silence
-from peewee_model.cloning.reference import MARGIN_S, SILENCE_DB
-from peewee_model.errors import AudioError
 from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.synthesizer import Synthesizer
 from peewee_model.vocoder.factory import Vocoder
@@ -29,6 +25,10 @@ class Line:
     tokens: tuple[int, ...]
     seed: int
     """Seed of all random numbers for this sentence. 63 bits."""
+    before_s: float = 0.0
+    """Seconds of silence before it."""
+    pauses: tuple[tuple[int, float], ...] = ()
+    """Tokens that are a pause within it, and its seconds."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Spoken:
     """The speech of one sentence."""
 
     samples: NDArray[np.float32]
-    """(S,)"""
+    """With the silence that the network puts around it. (S,)"""
+    samples_per_step: int
+    """Of a decoder step."""
     alignment: NDArray[np.float32]
     """(T', L)"""
     truncated: bool
@@ -114,11 +116,10 @@ class SentenceSpeaker:
             ),
         )
         said = []
+        samples_per_step = config.mel.hop_length * config.reduction_factor
         for item, (line, n_frames) in enumerate(zip(lines, output.mel_lengths.tolist(), strict=True)):
             n_steps = -(-n_frames // config.reduction_factor)
             samples = self._vocoder.synthesize(output.mel[item, :, :n_frames])
-            with contextlib.suppress(AudioError):  # silence alone: the user gets the samples as they are
-                samples, _ = trim_silence(samples, config.mel.sample_rate, top_db=SILENCE_DB, margin_s=MARGIN_S)
             alignment = output.alignment[item, :n_steps, : len(line.tokens)].cpu().numpy()
-            said.append(Spoken(samples, alignment, bool(output.truncated[item])))
+            said.append(Spoken(samples, samples_per_step, alignment, bool(output.truncated[item])))
         return said
