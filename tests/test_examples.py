@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from peewee_model import VoiceCloner
 from peewee_model.audio.clip import encode_flac, read_clip, resample
 from peewee_model.audio.mel import log_mel
+from peewee_model.script.pauses import PAUSES
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.flat_form import in_sections
 from peewee_model.vocoder.factory import load_vocoder
@@ -23,6 +24,7 @@ from pipeline.evaluation.recognition import transcription_error_rates
 from pipeline.profiles import overlay as profile
 from pipeline.verification import all_pairs, equal_error_rate
 from tests.peewee_model.cloning.test_cloner import voice
+from tests.peewee_model.cloning.test_joining import gaps
 
 STORE = Path(__file__).parents[1] / "examples" / "store"
 MAX_BYTES = 25_000_000
@@ -142,3 +144,24 @@ def test_it_is_understood(cloner, shared_data, held_out):
     synthesized_cer, copied_cer = (transcription_error_rates(texts, found)[0] for found in (heard, copied))
     assert copied_cer <= 0.08
     assert synthesized_cer <= 0.12
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("The boat lay at the old pier. The morning was cold and grey.", PAUSES.sentence_s),
+        ("The boat lay at the old pier.\n\nThe morning was cold and grey.", PAUSES.paragraph_s),
+        ("He came -- at last the door was open.", PAUSES.dash_s),
+        ("Wait ... what?", PAUSES.ellipsis_s),
+        ('It is done. <break time="2s"/> Go home.', 2.0),
+    ],
+)
+def test_pauses_are_as_long_as_they_should_be_and_have_no_click(cloner, held_out, text, seconds):
+    """Within 20 ms, from sound to sound; steps are smaller than in speech; and neither silent nor heard."""
+    speech = cloner.clone(text, held_out[0][1])
+    found, start, end = max(gaps(speech.samples, speech.sample_rate))
+    assert found == pytest.approx(seconds, abs=0.02)
+    steps, edge = np.abs(np.diff(speech.samples)), speech.sample_rate // 20
+    assert max(steps[start - edge // 10 : start + edge].max(), steps[end - edge : end + edge // 10].max()) < steps.max()
+    level = 10 * np.log10(np.mean(np.square(speech.samples[start + edge : end - edge])))
+    assert -90 < level < -50

@@ -125,9 +125,7 @@ def _silence(samples: Float32Array, mark: Sequence[int], sample_rate: int, sound
     """The longest silence at a mark; where there is none, the quietest place, twice."""
     levels = _levels(samples, sample_rate)
     hop, reach = round(_HOP_S * sample_rate), round(_REACH_S * sample_rate)
-    changes = (
-        np.flatnonzero(np.diff(np.concatenate([[True], levels > sound, [True]]).astype(np.int8))).reshape(-1, 2) * hop
-    )
+    changes = _runs(~_is_sound(levels, sound)) * hop
     near = [
         (int(start), int(end))
         for start, end in changes
@@ -203,9 +201,23 @@ def _sound_level(samples: Float32Array, sample_rate: int) -> float:
     return max(float(loudest) - SILENCE_DB, _SOUND_DBFS)
 
 
+def _is_sound(levels: NDArray[np.float64], sound: float) -> NDArray[np.bool_]:
+    """Whether there is sound in each hop. What is shorter than a frame is noise above the level by chance. (N,)"""
+    loud = levels > sound
+    for start, end in _runs(loud):
+        if end - start < _FRAME_S / _HOP_S:
+            loud[start:end] = False
+    return loud
+
+
+def _runs(values: NDArray[np.bool_]) -> NDArray[np.int_]:
+    """Where each run of true values begins and ends. (N, 2)"""
+    return np.flatnonzero(np.diff(np.concatenate([[False], values, [False]]).astype(np.int8))).reshape(-1, 2)
+
+
 def _edges(samples: Float32Array, sample_rate: int, sound: float) -> tuple[int, int]:
     """Where sound begins and ends; everything, where there is none."""
-    loud = np.flatnonzero(_levels(samples, sample_rate) > sound)
+    loud = np.flatnonzero(_is_sound(_levels(samples, sample_rate), sound))
     if not len(loud):
         return 0, len(samples)
     hop = round(_HOP_S * sample_rate)
