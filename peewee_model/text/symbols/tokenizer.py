@@ -25,6 +25,23 @@ PHONEMES = (
     *"\u02b2\u02c8\u02cc\u02d0\u0303\u0329\u032a",  # palatal, stress, second stress, long, nasal, syllabic, dental
 )
 
+_NEAREST = str.maketrans(
+    {
+        # Consonants: çcɟq ɲɳɱ ʎɭ βɸʋʙ ɣħʝ ʀʁɥ ʂʐɕʑ ʈɖ
+        "\u00e7": "k", "c": "k", "\u025f": "\u0261", "q": "k",
+        "\u0272": "nj", "\u0273": "n", "\u0271": "m", "\u028e": "lj", "\u026d": "l",
+        "\u03b2": "b", "\u0278": "f", "\u028b": "v", "\u0299": "b",
+        "\u0263": "\u0261", "\u0127": "h", "\u029d": "j", "\u0280": "\u0279", "\u0281": "\u0279", "\u0265": "w",
+        "\u0282": "\u0283", "\u0290": "\u0292", "\u0255": "\u0283", "\u0291": "\u0292", "\u0288": "t", "\u0256": "d",
+        # Vowels: yʏɯ øœɶ ɨɘɵɤɞ
+        "y": "u", "\u028f": "\u028a", "\u026f": "u",
+        "\u00f8": "\u025c", "\u0153": "\u025c", "\u0276": "\u00e6",
+        "\u0268": "\u026a", "\u0258": "\u0259", "\u0275": "\u0259", "\u0264": "\u028c", "\u025e": "\u025c",
+    }
+)  # fmt: skip
+"""Sounds that English words do not have. espeak-ng says some names with them ("Utrecht"); an English reader says the
+nearest that he has."""
+
 MARKS = "!,.:;?"
 """The punctuation that separates clauses. A text has as many of them as its symbols have."""
 
@@ -112,7 +129,7 @@ def pronounce(normalized_text: str, language: str) -> str:
             spoken += part
         elif part.strip():
             spoken += " " + _phonemize(part, language)
-    return spoken.strip()
+    return spoken.strip().translate(_NEAREST)
 
 
 def _phonemize(part: str, language: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from peewee_model.errors import ConfigError, TextError
 from peewee_model.text.symbols.config import TextConfig
-from peewee_model.text.symbols.tokenizer import MARKS, Tokenizer, pronounce, symbols_for
+from peewee_model.text.symbols.tokenizer import _NEAREST, MARKS, PHONEMES, Tokenizer, pronounce, symbols_for
 
 LETTERS = TextConfig(units="graphemes", language="en-us")
 SOUNDS = TextConfig(units="phonemes", language="en-us")
@@ -81,3 +81,17 @@ def test_language_that_espeak_lacks_is_an_error():
     """It is found before the training."""
     with pytest.raises(ConfigError, match="no language 'tlh'"):
         Tokenizer(TextConfig(units="phonemes", language="tlh")).encode("hello.")
+
+
+@pytest.mark.parametrize(("text", "sound"), [("utrecht.", "k"), ("the union of utrecht.", "k")])
+def test_sounds_that_english_does_not_have_are_said_by_the_nearest(text, sound):
+    """espeak-ng ends Utrecht with the sound of German ich; it had no symbol, and stopped a training."""
+    tokenizer = Tokenizer(TextConfig(units="phonemes", language="en-us"))
+    assert tokenizer.encode(text)
+    assert sound in pronounce(text, "en-us")
+
+
+def test_every_nearest_sound_has_a_symbol():
+    """One that has none would only be another error."""
+    assert set("".join(_NEAREST.values())) <= set(PHONEMES)
+    assert not {chr(code) for code in _NEAREST} & set(PHONEMES)
