@@ -52,7 +52,7 @@ EVALUATE = {
         "n_sentences": 5, "reference_s": 0.0, "n_enrolment": 2, "recognizer": "none", "naturalness": [],
         "pitch": "none", "verifier": "none",
         "griffin_lim": {"n_iterations": 20, "momentum": 0.99, "n_inversion_updates": 16}, "n_bootstrap": 50,
-        "min_diagonality": 0.5, "stop_threshold": 0.9, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
+        "min_diagonality": 0.5, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
         "max_length_ratio": 2.0,
     },
     "lengths": {"n_sentences": 3, "max_words": 9, "slack_s": 0.5},
@@ -116,7 +116,9 @@ def write_models():
         attention_location_kernel_size=3, attention_dropout=0.1, decoder_rnn_dim=8, decoder_dropout=0.1,
         postnet_n_convolutions=2, postnet_channels=8, postnet_kernel_size=3, postnet_dropout=0.5, reduction_factor=2,
     )  # fmt: skip
-    save_model(Path("models/synthesizer"), Tacotron2(synthesizer), synthesizer)
+    model = Tacotron2(synthesizer)
+    torch.nn.init.constant_(model.decoder.stop_projection.bias, -2.0)  # or it would stop at once
+    save_model(Path("models/synthesizer"), model, synthesizer)
     vocoder = GriffinLimConfig(arch="griffin_lim", n_iterations=20, momentum=0.99, n_inversion_updates=16, mel=MEL)
     save_model(Path("models/vocoder"), GriffinLim(vocoder), vocoder)
     history = [{"step": step, "split": "train", "loss": 1 / step} for step in (10, 20, 30)]
