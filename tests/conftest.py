@@ -22,9 +22,10 @@ LONGEST = (
     "tests/dags/test_airflow_end_to_end.py",
     "tests/dags/test_kubeflow_local.py",
     "tests/pipeline/commands/test_worker.py",
-    "tests/test_dvc.py",
     "tests/pipeline/stages/test_evaluate.py",
-    "tests/pipeline/stages/test_train_vocoder.py",
+    "tests/test_dvc.py",
+    "tests/pipeline/evaluation/judges/test_recognizer.py",
+    "tests/pipeline/training/synthesizer/test_learner.py",
 )
 """Files that take longest: they begin first, so that at the end no processor waits for one of them."""
 
@@ -38,9 +39,9 @@ def pytest_collection_modifyitems(items):
     refuse_unmarked(items)
 
 
-def pytest_xdist_auto_num_workers():
-    """One more than there are processors: a test of Airflow mostly waits for its scheduler."""
-    return (os.cpu_count() or 1) + 1
+def pytest_xdist_auto_num_workers(config):
+    """One a processor; one more for whole systems, whose tests mostly wait. Each takes 20 s to import all tests."""
+    return (os.cpu_count() or 1) + (config.option.markexpr == "system")
 
 
 @pytest.fixture(autouse=True)

@@ -188,15 +188,6 @@ def test_files_and_functions_stay_readable():
     assert functions == LONG_FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize("statement", ["import peewee_model", "from peewee_model import VoiceCloner"])
-def test_consumer_loads_nothing_of_the_pipeline(statement):
-    """What makes releases is not what uses them."""
-    code = f"{statement}; import sys; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    heavy = {"dvc", "pandas", "pyarrow", "lightning_fabric", "matplotlib", "sklearn", "yaml", "pipeline", "dags"}
-    assert heavy.isdisjoint(loaded.split())
-
-
 def test_command_line_starts_without_heavy_imports():
     """`peewee-tts --help` is there at once: no torch, no librosa."""
     code = "import peewee_model.cli.main, sys; print(*sys.modules)"

@@ -145,15 +145,19 @@ def rerun(project):
 def would_rerun(reproduced):
     """`would_rerun()` asks DVC which stages have changed, and which its graph has after them."""
     from dvc.repo import Repo
-    from networkx import ancestors
+    from networkx import ancestors, topological_sort
 
     with Repo(str(reproduced)) as repo:
         graph = repo.index.graph  # from a stage to what it depends on
+        upstream_first = list(topological_sort(graph))[::-1]
 
         def ask():
+            reached = set()
             with repo.lock:  # only here: a real `dvc repro` below takes it too
-                changed = {stage for stage in graph if stage.changed()}
-            return {stage.name for stage in changed.union(*(ancestors(graph, stage) for stage in changed))}
+                for stage in upstream_first:
+                    if stage not in reached and stage.changed():
+                        reached |= {stage} | ancestors(graph, stage)
+            return {stage.name for stage in reached}
 
         assert ask() == ALWAYS
         yield ask

@@ -1,6 +1,5 @@
 """Feature tables are read where they are published, by tools that know nothing of us, and in part."""
 
-import duckdb
 import fsspec
 import numpy as np
 import pandas as pd
@@ -117,6 +116,8 @@ def test_pyarrow_reads_only_what_it_is_asked_for(table, swift):
 
 def test_duckdb_reads_only_what_it_is_asked_for(table):
     """Through fsspec: DuckDB's own reader of S3, the extension httpfs, is a download that tests can't make."""
+    import duckdb
+
     files = fsspec.filesystem("s3", endpoint_url=table.endpoint, default_cache_type="none", skip_instance_cache=True)
     with duckdb.connect(config={"autoinstall_known_extensions": "false"}) as database:
         database.register_filesystem(files)

@@ -108,7 +108,7 @@ def test_test_of_a_whole_system_is_a_system_test(run, fixture):
 
 def test_a_run_without_tests_fails(run):
     """A wrong marker or folder would otherwise look like success; so in parallel."""
+    assert run("").returncode == pytest.ExitCode.NO_TESTS_COLLECTED
     for arguments in ((), PARALLEL):
-        assert run("", *arguments).returncode == pytest.ExitCode.NO_TESTS_COLLECTED
         nothing = run("def test_it():\n    pass\n", "-m", "system", *arguments)
         assert nothing.returncode == pytest.ExitCode.NO_TESTS_COLLECTED

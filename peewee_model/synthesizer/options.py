@@ -27,7 +27,8 @@ class InferOptions(NamedTuple):
     timed by durations: for `max_stretch`. With one generator for each text, its speech does not depend on the other
     texts, up to rounding."""
     stop_threshold: float = 0.5
-    """Tacotron 2: a text ends at the first step whose stop probability is above it."""
+    """Tacotron 2: a text ends at the first step whose stop probability is above it. Evaluation and users of a release
+    have this one."""
     max_stretch: float = 0.0
     """Networks timed by durations: a random factor of each token's duration is between 1 / (1 + this) and 1 + this; 0
     for the durations as predicted."""

@@ -89,8 +89,6 @@ class SpeechTestConfig(Section):
     """Behind the figures of prosody, and behind the sex of a voice; needs the extra `judges`."""
     verifier: Literal["resemblyzer", "none"]
     """Independent speaker verifier; its figures are absent where it is not installed."""
-    stop_threshold: float
-    """Probability at which the synthesizer's stop prediction ends an utterance."""
     griffin_lim: GriffinLimSettings
     """Griffin-Lim, which copy-synthesis by a trained vocoder is compared with."""
     n_bootstrap: int = Field(ge=1)

@@ -110,7 +110,6 @@ class Speaker:
             max_frames=math.ceil((1 + self._config.max_s_per_symbol * tokens.shape[1]) * frames_per_s),
             options=InferOptions(
                 generator=torch.Generator(self._device).manual_seed(zlib.crc32(f"{self._seed} {name}".encode())),
-                stop_threshold=self._config.stop_threshold,
             ),
         )
         n_frames = int(output.mel_lengths[0])

@@ -53,6 +53,10 @@ def params_of(manifest: Manifest) -> dict[str, Any]:
     mel = params.get("mel")
     if isinstance(mel, dict):
         params["mel"] = _mel_in_present_form(mel)
+    evaluate = params.get("evaluate")
+    if isinstance(evaluate, dict) and "speech" in evaluate:
+        speech = {key: value for key, value in evaluate["speech"].items() if key != "stop_threshold"}
+        params["evaluate"] = evaluate | {"speech": speech}  # the threshold is the synthesizer's own since 2026-11-29
     return params
 
 

@@ -7,7 +7,6 @@ import sys
 
 import pytest
 import yaml
-from kfp.local import placeholder_utils
 
 from dags import graph, kubeflow_pipeline
 from dags.graph import Needs, load_graph
@@ -53,6 +52,8 @@ def needs():
 
 def command_line(container, step):
     """What Kubeflow starts, its placeholders replaced by Kubeflow's own code."""
+    from kfp.local import placeholder_utils
+
     inputs = {name: json.loads(VALUES[name]) if name == "overrides" else VALUES[name] for name in step_inputs(step)}
     files = {name: {"outputFile": f"/outputs/{name}"} for name in ("commit", "version")}
     given = {"inputs": {"parameterValues": inputs}, "outputs": {"parameters": files, "outputFile": ""}}

@@ -440,27 +440,45 @@ def test_speech_that_can_not_be_saved_names_the_path(speaker, clip, tmp_path):
         speech.save(tmp_path / "no/such/folder.wav")
 
 
-def test_import_pulls_in_no_pipeline_dependency(repository):
-    """A consumer has not installed them."""
-    code = "import peewee_model, sys; print(*sys.modules); from peewee_model import VoiceCloner; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
-    bare, full = (set(line.split()) for line in done.stdout.splitlines())
-    assert {"torch", "numpy", "pydantic"}.isdisjoint(bare)
-    heavy = {"dvc", "pandas", "pyarrow", "lightning_fabric", "matplotlib", "sklearn", "boto3", "pipeline", "yaml"}
-    assert heavy.isdisjoint(full)
-    assert "torch" in full
+LOADED = """
+import sys, peewee_model
+print(*sys.modules)
+from peewee_model import VoiceCloner
+print(*sys.modules)
+VoiceCloner.load(sys.argv[1]).clone("Hello.", [sys.argv[2]])
+print(*sys.modules)
+"""
 
 
-def test_cloning_needs_neither_librosa_nor_numba(store, tmp_path, repository):
-    """numba writes a cache where it is installed or at home, and stops with a traceback where it can write neither."""
+@pytest.fixture
+def loaded(store, tmp_path, repository):
+    """What a process has loaded after `import peewee_model`, after `VoiceCloner`, and after a text is spoken."""
     soundfile.write(tmp_path / "me.wav", voice(1.5, 44100), 44100)
-    code = (
-        "import sys; from peewee_model import VoiceCloner; "
-        "VoiceCloner.load(sys.argv[1]).clone('Hello.', [sys.argv[2]]); print(*sys.modules)"
-    )
-    command = [sys.executable, "-c", code, store[0], str(tmp_path / "me.wav")]
+    command = [sys.executable, "-c", LOADED, store[0], str(tmp_path / "me.wav")]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=repository)
-    assert {"librosa", "numba", "llvmlite"}.isdisjoint(done.stdout.split())
+    return [set(line.split()) for line in done.stdout.splitlines()]
+
+
+def test_cloning_loads_nothing_that_it_does_not_need(loaded):
+    """A consumer has not installed what the pipeline needs. numba writes a cache where it is installed or at home, and
+    stops with a traceback where it can write neither."""
+    bare, imported, spoken = loaded
+    assert {"torch", "numpy", "pydantic"}.isdisjoint(bare)
+    assert "torch" in imported
+    heavy = {
+        "dvc",
+        "pandas",
+        "pyarrow",
+        "lightning_fabric",
+        "matplotlib",
+        "sklearn",
+        "boto3",
+        "pipeline",
+        "dags",
+        "yaml",
+    }
+    assert heavy.isdisjoint(imported)
+    assert {"librosa", "numba", "llvmlite"}.isdisjoint(spoken)
 
 
 def test_name_that_the_package_does_not_have_is_an_attribute_error():
@@ -472,16 +490,21 @@ def test_name_that_the_package_does_not_have_is_an_attribute_error():
     assert {"VoiceCloner", "Speech", "Clip", "PeeweeError"} <= set(dir(peewee_model))
 
 
-def test_speech_on_stdout_is_a_wav_file(store, tmp_path):
+def test_speech_on_stdout_is_a_wav_file(store, tmp_path, monkeypatch, capsysbinary):
     """And what is said to the user goes to stderr."""
     soundfile.write(tmp_path / "me.wav", voice(1.5), 16000)
-    arguments = ["clone", "--release", store[0], "--reference", tmp_path / "me.wav", "--text", "Hello.", "--out", "-"]
-    done = subprocess.run([sys.executable, "-m", "peewee_model.cli.main", *arguments], capture_output=True, check=True)
-    assert soundfile.info(io.BytesIO(done.stdout)).format == "WAV"
-    assert done.stderr.decode().startswith("-: ")
-    arguments[-1] = tmp_path / "hello.m4a"
-    refused = subprocess.run(
-        [sys.executable, "-m", "peewee_model.cli.main", *arguments], capture_output=True, text=True
-    )
-    assert refused.returncode == 2
-    assert "use one of .wav, .flac, .mp3, .ogg, .opus" in refused.stderr
+    arguments = ["clone", "--release", store[0], "--reference", str(tmp_path / "me.wav"), "--text", "Hello.", "--out"]
+
+    def run(out):
+        monkeypatch.setattr(sys, "argv", ["peewee-tts", *arguments, out])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code or 0, *capsysbinary.readouterr()
+
+    code, out, err = run("-")
+    assert code == 0
+    assert soundfile.info(io.BytesIO(out)).format == "WAV"
+    assert err.decode().startswith("-: ")
+    code, out, err = run(str(tmp_path / "hello.m4a"))
+    assert (code, out) == (2, b"")
+    assert b"use one of .wav, .flac, .mp3, .ogg, .opus" in err

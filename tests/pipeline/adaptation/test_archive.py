@@ -23,7 +23,7 @@ def project(tmp_path, monkeypatch):
 
 def archive_of(path, members):
     """A .tar.gz of other people's making."""
-    with tarfile.open(path, "w:gz") as tar:
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
@@ -33,11 +33,11 @@ def archive_of(path, members):
 
 def libritts(n, seconds, speakers=("7",), text=True):
     """Members in LibriTTS's layout, of the speakers by turns."""
-    members = {}
+    members, speech = {}, recording(seconds)
     for number in range(n):
         speaker = speakers[number % len(speakers)]
         path = f"LibriTTS/mine/{speaker}/1/{speaker}_1_{number:06d}_000000"
-        members[f"{path}.wav"] = recording(seconds)
+        members[f"{path}.wav"] = speech
         if text:
             members[f"{path}.normalized.txt"] = b"hello there"
     return members

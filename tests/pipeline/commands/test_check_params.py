@@ -1,15 +1,13 @@
 """params.yaml as a whole: what contradicts between sections is found before the first stage runs."""
 
 import copy
-import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from peewee_model.errors import ConfigError
-from pipeline.commands.check_params import RULES, Params, check
+from pipeline.commands.check_params import RULES, Params, check, main
 from pipeline.commands.worker import check_params
 from pipeline.graph.stages import load_stages
 from pipeline.params.yaml_file import dump_yaml, read_yaml
@@ -109,10 +107,10 @@ def test_gate_on_what_no_judge_measures_is_refused(metric, key, value):
 
 def test_every_broken_rule_is_named_at_once():
     """Who corrects one need not start again to learn of the next."""
-    (first, told), (second, told_too) = BROKEN["the_channel_has_a_name"], BROKEN["held_out_subsets_are_read"]
+    (first, message), (second, other) = BROKEN["the_channel_has_a_name"], BROKEN["held_out_subsets_are_read"]
     with pytest.raises(ConfigError) as refused:
         check(changed(*first, *second))
-    assert told in str(refused.value) and told_too in str(refused.value)
+    assert message in str(refused.value) and other in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -149,16 +147,13 @@ def test_the_whole_is_what_the_stages_read():
     assert set(Params.__dataclass_fields__) == read
 
 
-def test_command_ends_with_one_line(tmp_path):
+def test_command_ends_with_one_line(tmp_path, monkeypatch, capsys):
     """As `make repro` and a worker's plan run it."""
     changes, message = BROKEN["upsampling_is_the_hop"]
     (tmp_path / "params.yaml").write_bytes(dump_yaml(changed(*changes)))
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.commands.check_params"], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"params: params.yaml: {message}\n"
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 2
+    assert capsys.readouterr() == ("", f"params: params.yaml: {message}\n")
 
 
 def test_make_repro_checks_before_it_runs():

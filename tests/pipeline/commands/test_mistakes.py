@@ -1,6 +1,7 @@
 """Every command, where a user makes the usual mistakes: one line that names the file, and exit code 2."""
 
 import os
+import runpy
 import subprocess
 import sys
 
@@ -26,11 +27,30 @@ TWICE = "mel: {}\nmel: {}\n"
 
 
 def run(folder, module, *arguments):
-    """As a user runs it, with nothing set."""
+    """As a user runs it, with nothing set, in a process."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PEEWEE")}
     env |= {"PYTHONPATH": str(ROOT), "PEEWEE_REMOTE": str(folder / "remote")}
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+
+
+@pytest.fixture
+def run_here(monkeypatch, capsys):
+    """`run_here(folder, module, *arguments)` does the same in this process, which has imported torch already."""
+
+    def run_here(folder, module, *arguments):
+        for name in [name for name in os.environ if name.startswith("PEEWEE")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("PEEWEE_REMOTE", str(folder / "remote"))
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        monkeypatch.delitem(sys.modules, module, raising=False)  # run_module would warn
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__")
+        return subprocess.CompletedProcess(module, ended.value.code, *capsys.readouterr())
+
+    return run_here
 
 
 def check(done, word):
@@ -42,9 +62,9 @@ def check(done, word):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_outside_a_project(command, tmp_path):
+def test_outside_a_project(command, tmp_path, run_here):
     """No params.yaml, no dvc.yaml, no store, no repository."""
-    check(run(tmp_path, *COMMANDS[command]), "; " if command != "plan" else "git")
+    check(run_here(tmp_path, *COMMANDS[command]), "; " if command != "plan" else "git")
 
 
 @pytest.mark.parametrize("command", ["profile", "stage"])

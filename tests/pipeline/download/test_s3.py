@@ -2,7 +2,6 @@
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from pipeline.download import fetch as download
 from pipeline.download.answer import RefusedError, UnreachableError
@@ -15,6 +14,8 @@ URL = "s3://corpora/slr60/a b.tar.gz"
 
 @pytest.fixture(scope="module")
 def endpoint():
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

@@ -9,7 +9,7 @@ from pipeline.evaluation.sentences import Reading
 SPEECH = SpeechTestConfig(
     n_sentences=1, reference_s=1.0, n_enrolment=1, recognizer="none", naturalness=(), pitch="none", verifier="none",
     griffin_lim={"n_iterations": 1, "momentum": 0.0, "n_inversion_updates": 1}, n_bootstrap=10, min_diagonality=0.8,
-    stop_threshold=0.5, max_s_per_symbol=0.25, min_length_ratio=0.5, max_length_ratio=2.0,
+    max_s_per_symbol=0.25, min_length_ratio=0.5, max_length_ratio=2.0,
 )  # fmt: skip
 TEXTS = ["the cat, it sat.", "a dog ran home!", "why? nobody knows.", "we go on: slowly, on."]
 FRAME_S = 0.01

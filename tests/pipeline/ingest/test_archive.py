@@ -82,13 +82,22 @@ def million_members():
 
 @functools.cache
 def bomb():
-    """Write 1 GB of zeros, in members of allowed sizes, as 1 MB."""
-    press = zlib.compressobj(4, wbits=31)
-    out = []
+    """Write 1 GB of zeros, in members of allowed sizes, as 1 MB. Blocks of zeros are alike, and are packed once."""
+    zeros, check, out = bytes(MAX_MEMBER_BYTES), 0, [gzip.compress(b"")[:10]]
+
+    def block(data, mode=zlib.Z_FULL_FLUSH):
+        press = zlib.compressobj(4, wbits=-15)
+        return press.compress(data) + press.flush(mode)
+
+    packed_zeros = block(zeros)
     for number in range(64):
-        out.append(press.compress(info(f"LibriTTS/{number}.wav", size=MAX_MEMBER_BYTES).tobuf(tarfile.USTAR_FORMAT)))
-        out.append(press.compress(bytes(MAX_MEMBER_BYTES)))
-    return b"".join([*out, press.compress(bytes(1024)), press.flush()])
+        header = info(f"LibriTTS/{number}.wav", size=MAX_MEMBER_BYTES).tobuf(tarfile.USTAR_FORMAT)
+        check = zlib.crc32(zeros, zlib.crc32(header, check))
+        out += [block(header), packed_zeros]
+    end = bytes(1024)
+    size = 64 * (512 + MAX_MEMBER_BYTES) + len(end)
+    trailer = struct.pack("<II", zlib.crc32(end, check), size % (1 << 32))
+    return b"".join([*out, block(end, zlib.Z_FINISH), trailer])
 
 
 def packed(raw):
@@ -190,18 +199,20 @@ from pipeline.ingest.prepare import IngestConfig
 from pipeline.corpora.sources import Source
 from pipeline.corpora.exclusions import Exclusions
 from pipeline.ingest.corpus_table import ingest_corpus
-config = IngestConfig.model_validate_json(sys.argv[2])
-source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sys.argv[1], licence="none")
-start = time.process_time()
-try:
-    ingest_corpus([source], config, Exclusions(), archives=Path("archives"), corpus=Path("corpus"),
-                  utterances=Path("utterances.parquet"), rejected=Path("rejected.parquet"),
-                  summary=Path("summary.json"), scratch=Path("scratch"), workers=1)
-except ArchiveError as error:
-    seconds = time.process_time() - start
-    # Not ru_maxrss: a process inherits that of the one that started it.
-    peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-    print(error.kind, seconds, peak / 1024, error)
+config = IngestConfig.model_validate_json(sys.argv[1])
+for sha256 in sys.argv[2:]:
+    source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sha256, licence="none")
+    inside = Path(sha256)
+    start = time.process_time()
+    try:
+        ingest_corpus([source], config, Exclusions(), archives=inside / "archives", corpus=inside / "corpus",
+                      utterances=inside / "utterances.parquet", rejected=inside / "rejected.parquet",
+                      summary=inside / "summary.json", scratch=inside / "scratch", workers=1)
+    except ArchiveError as error:
+        seconds = time.process_time() - start
+        # Not ru_maxrss: a process inherits that of the one that started it.
+        peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+        print(error.kind, seconds, peak / 1024, error)
 """
 CONFIG = """{"min_duration_s": 0.5, "max_duration_s": 20, "min_sample_rate": 16000, "silence_db": 40,
 "trim_margin_s": 0.05, "min_characters_per_s": 2, "max_characters_per_s": 40,
@@ -219,35 +230,40 @@ def test_hostile_archive_is_a_named_error_and_writes_nothing(hostile):
             pass
     assert caught.value.kind == kind, str(caught.value)
     assert str(path) in str(caught.value)
-    assert time.process_time() - start < 10
+    assert time.process_time() - start < MOST_S
     assert [found for found in root.rglob("*") if found.is_file()] == [path]
 
 
+MOST_S = 60
+"""Seconds of a processor's time; the slowest takes 4. What is not bounded takes hours."""
 HEAVY = ("bomb", "million members", "header bloat", "symlink", "parent")
 
 
-@pytest.mark.parametrize("name", HEAVY)
-def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(name, tmp_path):
-    """The whole stage, alone in a process, so that its peak of memory can be measured, and its seconds of processor
-    time."""
-    kind, make = HOSTILE[name]
-    data = make()
-    inside = tmp_path / "inside"
-    (inside / "archives").mkdir(parents=True)
-    (inside / "archives/evil-train.tar.gz").write_bytes(data)
-    command = [sys.executable, "-c", INGEST, hashlib.sha256(data).hexdigest(), CONFIG]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(tmp_path):
+    """The whole stage, in a process of its own, so that its peak of memory can be measured, and its seconds of
+    processor time."""
+    expected, written = [], []
+    for name in HEAVY:
+        kind, make = HOSTILE[name]
+        data = make()
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = tmp_path / sha256 / "archives/evil-train.tar.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data)
+        expected.append((kind, sha256))
+        written.append(path)
     done = subprocess.run(
-        command, cwd=inside, env=environment, capture_output=True, text=True, timeout=120, check=False
-    )
+        [sys.executable, "-c", INGEST, CONFIG, *(sha256 for _, sha256 in expected)],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found, seconds, mebibytes, *_ = done.stdout.split()
-    assert found == kind
-    assert float(seconds) < 10
-    assert float(mebibytes) < 300
-    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()] == [
-        Path("inside/archives/evil-train.tar.gz")
-    ]
+    for (kind, _), line in zip(expected, done.stdout.splitlines(), strict=True):
+        found, seconds, mebibytes, *_ = line.split()
+        assert found == kind
+        assert float(seconds) < MOST_S
+        assert float(mebibytes) < 300
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(written)
 
 
 def test_every_kind_of_error_is_described():

@@ -91,3 +91,10 @@ def test_parameters_without_a_synthesizer_stay_as_they_are():
     """A manifest may say less than today's."""
     manifest = pin(f"{STORE}@{VERSIONS[0]}").manifest.model_copy(update={"params": {"evaluate": {"seed": 8}}})
     assert params_of(manifest) == {"evaluate": {"seed": 8}}
+
+
+def test_stop_threshold_of_an_older_release_is_left_out():
+    """It is a default of the synthesizer now; params.yaml has no such key, and an unknown one is refused."""
+    older = {"evaluate": {"seed": 8, "speech": {"stop_threshold": 0.5, "n_sentences": 3}}}
+    manifest = pin(f"{STORE}@{VERSIONS[0]}").manifest.model_copy(update={"params": older})
+    assert params_of(manifest) == {"evaluate": {"seed": 8, "speech": {"n_sentences": 3}}}

@@ -1,3 +1,4 @@
+import copy
 import io
 import shutil
 import subprocess
@@ -7,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
 from peewee_model.errors import ConfigError
 from peewee_model.public_text import PlainLineError
 from pipeline.commands.profile import command
 from pipeline.corpora.sources import Source
+from pipeline.params.yaml_file import read_yaml
 from pipeline.profiles import archives
 from pipeline.profiles import overlay as profile
 from tests.unreadable import TEXTS
@@ -33,7 +34,7 @@ def archive(path, subset, n=1):
 
 
 def settings(path):
-    return yaml.safe_load(path.read_text())
+    return read_yaml(path)
 
 
 def overlay(name):
@@ -44,23 +45,22 @@ def overlay(name):
 
 @pytest.fixture(scope="module")
 def profiles_of(repository, tmp_path_factory):
-    """The text of params.yaml with each profile, by its name."""
+    """What params.yaml holds with each profile, by its name."""
     path, found = tmp_path_factory.mktemp("profiles") / "params.yaml", {}
     for name in profile.names():
         shutil.copy(repository / "params.yaml", path)
         profile.apply(overlay(name), path)
-        found[name] = path.read_text()
+        found[name] = settings(path)
     return found
 
 
 @pytest.mark.parametrize("name", profile.names())
-def test_profile_gives_the_same_parameters_whatever_was_there(name, profiles_of, tmp_path):
+def test_profile_gives_the_same_parameters_whatever_was_there(name, profiles_of):
     """From mini or from any other profile: what an overlay leaves unsaid would differ."""
-    path = tmp_path / "params.yaml"
-    for before, text in profiles_of.items():
-        path.write_text(text)
-        profile.apply(overlay(name), path)
-        assert settings(path) == yaml.safe_load(profiles_of[name]), f"{name} after {before}"
+    for before, document in profiles_of.items():
+        merged = copy.deepcopy(document)
+        profile.merge(merged, overlay(name))
+        assert merged == profiles_of[name], f"{name} after {before}"
 
 
 def test_repository_ships_with_profile_mini(params):

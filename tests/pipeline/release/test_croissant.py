@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlcroissant as mlc
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -87,6 +86,8 @@ def place(tmp_path, mel):
 
 def load(path):
     """Read a description; mlcroissant raises on what is an error to it."""
+    import mlcroissant as mlc
+
     dataset = mlc.Dataset(str(path))
     issues = dataset.metadata.ctx.issues
     assert not issues.errors
@@ -123,6 +124,8 @@ def test_utterances_are_read_from_the_store_and_checked(place):
 
 def test_changed_table_is_not_read(place):
     """Its hash is in the description."""
+    import mlcroissant as mlc
+
     with (place.features / "utterances.parquet").open("ab") as file:
         file.write(b"x")
     with pytest.raises(mlc.GenerationError, match=r"Download\(utterances\.parquet\)") as caught:

@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -51,7 +52,7 @@ EVALUATE = {
         "n_sentences": 5, "reference_s": 0.0, "n_enrolment": 2, "recognizer": "none", "naturalness": [],
         "pitch": "none", "verifier": "none",
         "griffin_lim": {"n_iterations": 20, "momentum": 0.99, "n_inversion_updates": 16}, "n_bootstrap": 50,
-        "min_diagonality": 0.5, "stop_threshold": 0.9, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
+        "min_diagonality": 0.5, "max_s_per_symbol": 0.02, "min_length_ratio": 0.5,
         "max_length_ratio": 2.0,
     },
     "lengths": {"n_sentences": 3, "max_words": 9, "slack_s": 0.5},
@@ -115,7 +116,9 @@ def write_models():
         attention_location_kernel_size=3, attention_dropout=0.1, decoder_rnn_dim=8, decoder_dropout=0.1,
         postnet_n_convolutions=2, postnet_channels=8, postnet_kernel_size=3, postnet_dropout=0.5, reduction_factor=2,
     )  # fmt: skip
-    save_model(Path("models/synthesizer"), Tacotron2(synthesizer), synthesizer)
+    model = Tacotron2(synthesizer)
+    torch.nn.init.constant_(model.decoder.stop_projection.bias, -2.0)  # or it would stop at once
+    save_model(Path("models/synthesizer"), model, synthesizer)
     vocoder = GriffinLimConfig(arch="griffin_lim", n_iterations=20, momentum=0.99, n_inversion_updates=16, mel=MEL)
     save_model(Path("models/vocoder"), GriffinLim(vocoder), vocoder)
     history = [{"step": step, "split": "train", "loss": 1 / step} for step in (10, 20, 30)]
@@ -134,31 +137,6 @@ def write_params(**changes):
             place = place[section]
         place[last] = value
     Path("params.yaml").write_text(yaml.safe_dump(document))
-
-
-@pytest.fixture(autouse=True)
-def workspace(tmp_path, monkeypatch):
-    """A repository's root with three held-out speakers of four utterances each."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PEEWEE_DEVICE", "cpu")
-    monkeypatch.setenv("PEEWEE_WORKERS", "1")
-    write_data("mini", {"s1": "train", "s2": "test", "s3": "test", "s4": "test"})
-    write_models()
-    write_params()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def hashes():
-    """Of every output that is hashed."""
-    return {
-        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
-        for name in HASHED
-        for path in [Path("reports", name), *sorted(Path("reports", name).rglob("*"))]
-        if path.is_file()
-    }
 
 
 class Page(HTMLParser):
@@ -187,10 +165,142 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_evaluate_leaves_figures_gate_tables_sound_and_page():
-    """All that dvc.yaml names."""
+HELD_OUT_IN_PART = ("train", "test", "test", "test")
+MINI = {"s1": "train", "s2": "test", "s3": "test", "s4": "test"}
+SMALL = {"n_samples": 1, "lengths__n_sentences": 0}
+"""For a run that is not looked at for its samples and lengths: half of its time."""
+
+
+@contextlib.contextmanager
+def workspace_in(folder):
+    """Work in a folder that has models and, of the mini corpus, three held-out speakers of four utterances each."""
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        folder.mkdir(exist_ok=True)
+        patch.chdir(folder)
+        patch.setenv("PEEWEE_DEVICE", "cpu")
+        patch.setenv("PEEWEE_WORKERS", "1")
+        write_data("mini", MINI)
+        write_models()
+        write_params()
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """The current folder."""
+    with workspace_in(tmp_path):
+        yield
+
+
+@dataclasses.dataclass(frozen=True)
+class Reports:
+    """What a run left; nobody writes there afterwards."""
+
+    folder: Path
+
+    @property
+    def metrics(self):
+        return self.json("metrics.json")
+
+    @property
+    def gate(self):
+        return self.json("gate.json")
+
+    @property
+    def page(self):
+        return Page(self.text("index.html"))
+
+    def json(self, name):
+        return json.loads(self.text(name))
+
+    def text(self, name):
+        return (self.folder / name).read_text()
+
+    def names(self, folder):
+        return {path.name for path in (self.folder / folder).iterdir()}
+
+    def hashes(self):
+        """Of every output that is hashed."""
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for name in HASHED
+            for path in [self.folder / name, *sorted((self.folder / name).rglob("*"))]
+            if path.is_file()
+        }
+
+
+def evaluated():
+    """Run the stage in the current folder."""
     evaluate()
-    metrics = json.loads(Path("reports/metrics.json").read_text())
+    return Reports(Path("reports").absolute())
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """Speakers held out as a whole, of a synthetic corpus; no judge."""
+    with workspace_in(tmp_path_factory.mktemp("usual")):
+        return evaluated()
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A corpus of people, one speaker of which is held out in part; the verifier; a gate with one miss of three."""
+    pytest.importorskip("resemblyzer")
+    with workspace_in(tmp_path_factory.mktemp("recorded")):
+        rewrite_data({"s1": HELD_OUT_IN_PART, "s2": "test", "s3": "test"})
+        met = {"speaker.eer": {"max": 1.0}, "speech.synthesized.stop_failures": {"max": 1.0}}
+        write_params(
+            **SMALL,
+            speech__verifier="resemblyzer",
+            speech__n_sentences=100,
+            release="store@0123456789abcdef",
+            parts=["encoder"],
+            gate=met | {"speech.synthesized.length_ratio": {"min": 1000.0}},
+        )
+        return evaluated()
+
+
+@pytest.fixture(scope="module")
+def one_speaker(tmp_path_factory):
+    """A corpus of one speaker, no sentences of every length, and a gate that asks for both."""
+    with workspace_in(tmp_path_factory.mktemp("one_speaker")):
+        rewrite_data({"s1": HELD_OUT_IN_PART})
+        write_params(**SMALL, gate={"speaker.eer": {"max": 0.1}, "lengths.stop_failures": {"max": 0.0}})
+        return evaluated()
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """An untrained HiFi-GAN, a verifier that is not installed, and a gate that nothing passes."""
+    with workspace_in(tmp_path_factory.mktemp("noise")), pytest.MonkeyPatch.context() as patch:
+        torch.manual_seed(0)
+        config = HiFiGanConfig(
+            arch="hifi_gan", mel=MEL, upsample_rates=[16, 8], upsample_kernel_sizes=[16, 8],
+            upsample_initial_channels=4, resblock_kernel_sizes=[3], resblock_dilations=[[1]], resblock_n_convolutions=1,
+            leaky_relu_slope=0.1,
+        )  # fmt: skip
+        vocoder = HiFiGan(config)
+        remove_weight_norm(vocoder)
+        save_model(Path("models/vocoder"), vocoder, config)
+        patch.setattr(held_out_speech, "verifier_is_installed", lambda: False)
+        gate = {"speaker.eer": {"min": 0.9}, "speech.synthesized.similarity": {"min": 0.5}}
+        write_params(**SMALL, speech__verifier="resemblyzer", gate=gate)
+        return evaluated()
+
+
+def rewrite_data(splits):
+    shutil.rmtree("data")
+    write_data("libritts", splits)
+
+
+def test_evaluate_leaves_figures_gate_tables_sound_and_page(usual):
+    """All that dvc.yaml names."""
+    metrics = usual.metrics
     assert metrics["speaker"]["n_speakers"] == 3
     assert metrics["speaker"]["n_trials"] == 12 * 11 // 2
     assert metrics["speaker"]["eer"] < 0.1
@@ -201,26 +311,21 @@ def test_evaluate_leaves_figures_gate_tables_sound_and_page():
     assert metrics["speech"]["copy_synthesis"]["mcd_db"] < 0.5 * metrics["speech"]["synthesized"]["mcd_db"]
     assert metrics["speech"]["copy_synthesis"]["length_ratio"] == pytest.approx(1, abs=0.05)
     assert 0 < metrics["speech"]["synthesized"]["diagonality"] < 1
-    gate = json.loads(Path("reports/gate.json").read_text())
-    assert gate["passed"] is True and gate["failures"] == [] and len(gate["checks"]) == 2
-    tables_written = {path.name for path in Path("reports/plots").iterdir()}
-    assert tables_written == {
+    assert usual.gate["passed"] is True and usual.gate["failures"] == [] and len(usual.gate["checks"]) == 2
+    assert usual.names("plots") == {
         "det.csv", "lengths.csv", "speaker_map.csv", "trials.csv", "utterances.csv", "training_encoder_loss_train.csv",
         "training_encoder_loss_validation.csv", "training_encoder_eer_validation.csv",
     }  # fmt: skip
-    assert Path("reports/plots/trials.csv").read_text().startswith("first,second,same_speaker,score\ns2_1_000000,s2_1")
-    assert Path("reports/plots/training_encoder_loss_train.csv").read_text().splitlines()[-1] == "30,0.033333"
-    clips = [read_clip(path) for path in Path("reports/audio").iterdir()]
+    assert usual.text("plots/trials.csv").startswith("first,second,same_speaker,score\ns2_1_000000,s2_1")
+    assert usual.text("plots/training_encoder_loss_train.csv").splitlines()[-1] == "30,0.033333"
+    clips = [read_clip(path) for path in (usual.folder / "audio").iterdir()]
     assert len(clips) == 6 and {clip.sample_rate for clip in clips} == {16000}
-    timings = json.loads(Path("reports/timings.json").read_text())
-    assert timings["real_time_factor"] > 0
+    assert usual.json("timings.json")["real_time_factor"] > 0
 
 
-def test_page_is_whole_self_contained_and_says_what_it_is():
+def test_page_is_whole_self_contained_and_says_what_it_is(usual):
     """One file that can be sent by mail."""
-    evaluate()
-    source = Path("reports/index.html").read_text()
-    page = Page(source)
+    page = usual.page
     tags = [tag for tag, _ in page.elements]
     assert tags.count("audio") == 6 and tags.count("script") == 0 and tags.count("link") == 0
     # Two a sample, the DET curve, the map, the lengths, one training.
@@ -232,53 +337,44 @@ def test_page_is_whole_self_contained_and_says_what_it_is():
     assert "Release gate passed" in page.text
     assert "Synthetic corpus" in page.text
     assert "was not measured" in page.text
-    assert not re.search(r"#0a0[bc]\w\w", source), "a stand-in colour was not replaced"
+    assert not re.search(r"#0a0[bc]\w\w", usual.text("index.html")), "a stand-in colour was not replaced"
 
 
-def test_same_inputs_give_the_same_bytes_whatever_the_workers(monkeypatch):
-    """The reports have hashes."""
-    evaluate()
-    first = hashes()
-    timings = Path("reports/timings.json").read_bytes()
-    shutil.rmtree("reports")
-    monkeypatch.setenv("PEEWEE_WORKERS", "2")
-    evaluate()
-    assert hashes() == first
-    assert len(first) == 4 + 8 + 6
-    assert Path("reports/timings.json").read_bytes() != timings
-
-
-def test_page_of_recorded_speech_does_not_call_it_synthetic():
-    """The note follows the corpus."""
-    shutil.rmtree("data")
-    write_data("libritts", {"s1": "train", "s2": "test", "s3": "test"})
-    evaluate()
-    assert "Synthetic corpus" not in Path("reports/index.html").read_text()
-
-
-def test_failed_gate_is_written_down_and_is_no_error():
-    """`publish` decides."""
-    write_params(gate={"speaker.eer": {"min": 0.9}, "speech.synthesized.similarity": {"min": 0.5}})
-    evaluate()
-    gate = json.loads(Path("reports/gate.json").read_text())
-    assert gate["passed"] is False
-    assert len(gate["failures"]) == 2
-    assert "not measured" in gate["failures"][1]
-    page = Page(Path("reports/index.html").read_text())
-    assert "Release gate not passed" in page.text and "2 of 2 thresholds are not met" in page.text
-
-
-def test_outputs_of_another_run_do_not_stay():
-    """A sample of an older model would be published."""
+def test_second_run_leaves_the_same_bytes_and_nothing_of_the_first(usual, workspace):
+    """The reports have hashes; a sample of an older model would be published."""
     stale = [Path("reports/audio/old.flac"), Path("reports/plots/old.csv")]
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("old")
-    evaluate()
+    again = evaluated()
     assert not any(path.exists() for path in stale)
+    assert again.hashes() == usual.hashes()
+    assert len(again.hashes()) == 4 + 8 + 6
+    assert again.text("timings.json") != usual.text("timings.json")
 
 
-def test_without_a_test_split_the_error_says_so():
+@pytest.mark.system
+def test_number_of_workers_changes_no_byte(usual, workspace, monkeypatch):
+    """The order of work between processes is chance."""
+    monkeypatch.setenv("PEEWEE_WORKERS", "2")
+    assert evaluated().hashes() == usual.hashes()
+
+
+def test_page_of_recorded_speech_does_not_call_it_synthetic(recorded):
+    """The note follows the corpus."""
+    assert "Synthetic corpus" not in recorded.page.text
+
+
+def test_failed_gate_is_written_down_and_is_no_error(noise):
+    """`publish` decides."""
+    assert noise.gate["passed"] is False
+    assert len(noise.gate["failures"]) == 2
+    assert "not measured" in noise.gate["failures"][1]
+    text = noise.page.text
+    assert "Release gate not passed" in text and "2 of 2 thresholds are not met" in text
+
+
+def test_without_a_test_split_the_error_says_so(workspace):
     """With the key of params.yaml."""
     shutil.rmtree("data")
     write_data("mini", {"s1": "train", "s2": "validation"})
@@ -286,7 +382,7 @@ def test_without_a_test_split_the_error_says_so():
         evaluate()
 
 
-def test_models_of_different_mels_are_refused():
+def test_models_of_different_mels_are_refused(workspace):
     """Before anything is synthesised."""
     other = MEL.model_copy(update={"hop_length": 64})
     config = GriffinLimConfig(arch="griffin_lim", n_iterations=2, momentum=0.9, n_inversion_updates=4, mel=other)
@@ -295,7 +391,7 @@ def test_models_of_different_mels_are_refused():
         evaluate()
 
 
-def test_recognizer_of_another_language_is_refused():
+def test_recognizer_of_another_language_is_refused(workspace):
     """Its error rate would be of nothing."""
     config = json.loads(Path("models/synthesizer/config.json").read_text())
     config["text"]["language"] = "de"
@@ -306,7 +402,7 @@ def test_recognizer_of_another_language_is_refused():
 
 
 @pytest.mark.system
-def test_all_judges_measure_all_rows_alike():
+def test_all_judges_measure_all_rows_alike(workspace):
     """Recording, copy and clone: error rates, naturalness, prosody, likeness; in metrics, gate and page."""
     write_params(
         speech__recognizer="moonshine",
@@ -316,8 +412,8 @@ def test_all_judges_measure_all_rows_alike():
         speech__n_sentences=3,
         gate={"speech.synthesized.dnsmos": {"min": 1.0}, "cloning.synthesized.likeness": {"min": 9.0}},
     )
-    evaluate()
-    found = metrics()
+    reports = evaluated()
+    found = reports.metrics
     for row in ("ground_truth", "copy_synthesis", "synthesized"):
         figures = found["speech"][row]
         assert figures["cer"] > 0 and figures["wer"] > 0  # signals say nothing
@@ -331,24 +427,22 @@ def test_all_judges_measure_all_rows_alike():
     assert found["speech"]["n_people"] == found["cloning"]["n_speakers"] == 3
     assert found["judges"]["recognizer"]["sha256"] == MOONSHINE.sha256
     assert found["judges"].keys() == {"recognizer", "dnsmos", "distill_mos", "swift_f0", "verifier"}
-    checks = {check["metric"]: check["passed"] for check in json.loads(Path("reports/gate.json").read_text())["checks"]}
+    checks = {check["metric"]: check["passed"] for check in reports.gate["checks"]}
     assert checks == {"speech.synthesized.dnsmos": True, "cloning.synthesized.likeness": False}
-    text = Page(Path("reports/index.html").read_text()).text
+    text = reports.page.text
     for said in ("DNSMOS, overall", "Distill-MOS", "Harmonic ripple is", "another of the same sex", "Moonshine tiny"):
         assert said in text, said
     assert MOONSHINE.sha256[:12] in text
 
 
-def test_page_says_what_was_not_measured():
+def test_page_says_what_was_not_measured(usual):
     """A sentence for each kind of judge that the parameters do not name."""
-    evaluate()
-    text = Page(Path("reports/index.html").read_text()).text
     for kind in ("Error rates were", "Naturalness was", "Prosody was"):
-        assert f"{kind} not measured" in text
-    assert metrics()["judges"] == {}
+        assert f"{kind} not measured" in usual.page.text
+    assert usual.metrics["judges"] == {}
 
 
-def test_missing_judge_is_an_error_before_anything_is_spoken(monkeypatch):
+def test_missing_judge_is_an_error_before_anything_is_spoken(workspace, monkeypatch):
     """No silent fallback: params.yaml asks for figures that the metrics would lack."""
     monkeypatch.setitem(MODELS, "dnsmos", dataclasses.replace(MODELS["dnsmos"], package="no_such_package"))
     write_params(speech__naturalness=["dnsmos"])
@@ -357,56 +451,35 @@ def test_missing_judge_is_an_error_before_anything_is_spoken(monkeypatch):
     assert not Path("reports/metrics.json").exists()
 
 
-def test_absent_verifier_is_said_on_the_page(monkeypatch):
+def test_absent_verifier_is_said_on_the_page(noise):
     """A missing figure has a reason."""
-    monkeypatch.setattr(held_out_speech, "verifier_is_installed", lambda: False)
-    write_params(speech__verifier="resemblyzer")
-    evaluate()
-    assert "Resemblyzer, is not installed" in Page(Path("reports/index.html").read_text()).text
-    assert "similarity" not in json.loads(Path("reports/metrics.json").read_text())["speech"]["ground_truth"]
+    assert "Resemblyzer, is not installed" in noise.page.text
+    assert "similarity" not in noise.metrics["speech"]["ground_truth"]
 
 
-HELD_OUT_IN_PART = ("train", "test", "test", "test")
-
-
-def metrics():
-    return json.loads(Path("reports/metrics.json").read_text())
-
-
-def rewrite_data(splits):
-    shutil.rmtree("data")
-    write_data("libritts", splits)
-
-
-def test_one_speaker_corpus_has_no_verification_and_says_why():
+def test_one_speaker_corpus_has_no_verification_and_says_why(one_speaker):
     """What can't be measured is no crash: the gate that asks for it fails and repeats the reason."""
-    rewrite_data({"s1": HELD_OUT_IN_PART})
-    evaluate()
-    found = metrics()
+    found = one_speaker.metrics
     assert found["speaker"].keys() == {"n_speakers", "n_utterances", "not_measured"}
     assert found["speaker"]["n_speakers"] == 0
     assert found["speech"]["n_sentences"] == 3 and found["speech"]["n_seen_speakers"] == 1
-    gate = json.loads(Path("reports/gate.json").read_text())
-    assert not gate["passed"]
-    assert gate["failures"] == [
+    assert not one_speaker.gate["passed"]
+    assert one_speaker.gate["failures"][1] == (
         "speaker.eer was not measured, the gate asks for <= 0.1: fewer than two speakers with two test utterances each "
         "are unknown to the encoder; to measure it, hold out speakers as a whole in ingest.split"
-    ]
-    page = Page(Path("reports/index.html").read_text())
+    )
+    page = one_speaker.page
     assert "The encoder was not measured: fewer than two speakers" in page.text
     assert "of 1 speaker: other recordings of the same voice were used in training" in page.text
     assert "Speaker s1 (seen)" in page.text and "(unseen)" not in page.text
-    assert not {"det.csv", "trials.csv", "speaker_map.csv"} & {path.name for path in Path("reports/plots").iterdir()}
+    assert not {"det.csv", "trials.csv", "speaker_map.csv"} & one_speaker.names("plots")
 
 
-def test_speakers_of_training_are_left_out_of_verification_and_told_apart():
+def test_speakers_of_training_are_left_out_of_verification_and_told_apart(recorded):
     """Known voices are easier."""
-    rewrite_data({"s1": HELD_OUT_IN_PART, "s2": "test", "s3": "test"})
-    write_params(speech__n_sentences=100)
-    evaluate()
-    found = metrics()
+    found = recorded.metrics
     assert found["speaker"]["n_speakers"] == 2 and found["speaker"]["n_utterances"] == 8
-    assert "s1_" not in Path("reports/plots/trials.csv").read_text()
+    assert "s1_" not in recorded.text("plots/trials.csv")
     speech = found["speech"]
     assert (speech["n_speakers"], speech["n_seen_speakers"], speech["n_sentences"]) == (3, 1, 11)
     assert (speech["seen"]["n_sentences"], speech["unseen"]["n_sentences"]) == (3, 8)
@@ -414,30 +487,21 @@ def test_speakers_of_training_are_left_out_of_verification_and_told_apart():
         parts = [speech[part]["synthesized"][name] for part in ("seen", "unseen")]
         assert speech["synthesized"][name] == pytest.approx((3 * parts[0] + 8 * parts[1]) / 11, abs=1e-5)
         assert parts[0] != parts[1]
-    page = Page(Path("reports/index.html").read_text())
+    page = recorded.page
     assert "2 unseen, and 1 seen, whose other recordings were used in training" in page.text
     assert "3 sentences of 1 seen speaker" in page.text and "Speaker s1 (seen)" in page.text
 
 
-def test_trained_vocoder_is_held_against_griffin_lim():
+def test_trained_vocoder_is_held_against_griffin_lim(noise):
     """HiFi-GAN without training makes noise of a mel, so that the yardstick's row is far nearer to the recording."""
-    torch.manual_seed(0)
-    config = HiFiGanConfig(
-        arch="hifi_gan", mel=MEL, upsample_rates=[16, 8], upsample_kernel_sizes=[16, 8], upsample_initial_channels=4,
-        resblock_kernel_sizes=[3], resblock_dilations=[[1]], resblock_n_convolutions=1, leaky_relu_slope=0.1,
-    )  # fmt: skip
-    vocoder = HiFiGan(config)
-    remove_weight_norm(vocoder)
-    save_model(Path("models/vocoder"), vocoder, config)
-    evaluate()
-    speech = metrics()["speech"]
+    speech = noise.metrics["speech"]
     assert speech["copy_synthesis_griffin_lim"]["mcd_db"] < 0.5 * speech["copy_synthesis"]["mcd_db"]
-    text = Page(Path("reports/index.html").read_text()).text
+    text = noise.page.text
     assert "Copy-synthesis, Griffin-Lim" in text and "Copy-synthesis, HiFi-GAN" in text
-    assert len(list(Path("reports/audio").iterdir())) == 2 * 4
+    assert len(noise.names("audio")) == 4
 
 
-def hear_with_encoder():
+def embed_with_encoder():
     """Embed the corpus with the encoder in `models`, instead of invented embeddings."""
     encoder = load_encoder(Path("models/encoder"))
     rows = []
@@ -452,84 +516,80 @@ def hear_with_encoder():
     tables.write_shard(Path("data/speakers/utterances.parquet"), tables.UTTERANCE_EMBEDDINGS, rows)
 
 
-def test_parent_of_the_same_weights_speaks_the_same():
+def test_parent_of_the_same_weights_speaks_the_same(workspace):
     """Same texts, same references (of several recordings), same seeds: before and after differ by the weights alone."""
     for model in ("encoder", "synthesizer", "vocoder"):
         shutil.copytree(Path("models", model), Path("models/base/release", model))
-    hear_with_encoder()
-    write_params(release="store@0123456789abcdef", parts=["encoder", "synthesizer"], speech__reference_s=1.5)
-    evaluate()
-    speech = metrics()["speech"]
+    embed_with_encoder()
+    write_params(
+        **SMALL,
+        release="store@0123456789abcdef",
+        parts=["encoder", "synthesizer"],
+        speech__reference_s=1.5,
+        speech__n_sentences=3,
+    )
+    reports = evaluated()
+    speech, text = reports.metrics["speech"], reports.page.text
     assert speech["parent"] == speech["synthesized"]
-    text = Page(Path("reports/index.html").read_text()).text
     assert "Synthesized before" in text and "0123456789abcdef" in text and "store@" not in text
     torch.manual_seed(7)
     config = Tacotron2Config.model_validate_json(Path("models/synthesizer/config.json").read_bytes())
     save_model(Path("models/base/release/synthesizer"), Tacotron2(config), config)
-    evaluate()
-    changed = metrics()["speech"]
+    changed = evaluated().metrics["speech"]
     assert changed["synthesized"] == speech["synthesized"]
     assert changed["parent"] != speech["parent"]
 
 
-def test_parent_is_asked_only_if_the_synthesizer_started_from_it():
+def test_parent_is_asked_only_if_the_synthesizer_started_from_it(recorded):
     """Else there is nothing to compare."""
-    write_params(release="store@0123456789abcdef", parts=["encoder"])
-    evaluate()
-    assert "parent" not in metrics()["speech"]
-    assert "Synthesized before" not in Page(Path("reports/index.html").read_text()).text
+    assert "parent" not in recorded.metrics["speech"]
+    assert "Synthesized before" not in recorded.page.text
 
 
-def test_sentences_of_every_length_are_read_or_said_not_to_be():
+def test_sentences_of_every_length_are_read_or_said_not_to_be(usual, one_speaker):
     """The page has either."""
-    evaluate()
-    lengths = metrics()["lengths"]
+    lengths = usual.metrics["lengths"]
     assert (lengths["n_sentences"], lengths["max_words"]) == (3, 9)
-    rows = Path("reports/plots/lengths.csv").read_text().splitlines()
+    rows = usual.text("plots/lengths.csv").splitlines()
     assert rows[0].startswith("n_words,text,speaker_id,duration_s") and len(rows) == 4
     assert [row.split(",")[0] for row in rows[1:]] == ["1", "5", "9"]
-    write_params(lengths__n_sentences=0, gate={"lengths.stop_failures": {"max": 0.0}})
-    evaluate()
     reason = "evaluate.lengths.n_sentences is 0"
-    assert metrics()["lengths"] == {"not_measured": reason}
-    assert json.loads(Path("reports/gate.json").read_text())["failures"][0].endswith(reason)
-    assert reason in Page(Path("reports/index.html").read_text()).text
-    assert not Path("reports/plots/lengths.csv").exists()
+    assert one_speaker.metrics["lengths"] == {"not_measured": reason}
+    assert one_speaker.gate["failures"][0].endswith(reason)
+    assert reason in one_speaker.page.text
+    assert "lengths.csv" not in one_speaker.names("plots")
 
 
-def test_cloning_of_unseen_speakers_stands_between_its_bounds_on_the_page():
+def test_cloning_of_unseen_speakers_stands_between_its_bounds_on_the_page(recorded):
     """With numbers that a reader can compare."""
-    pytest.importorskip("resemblyzer")
-    rewrite_data({"s1": HELD_OUT_IN_PART, "s2": "test", "s3": "test"})
-    write_params(speech__verifier="resemblyzer", speech__n_sentences=9)
-    evaluate()
-    cloning = metrics()["cloning"]
-    assert (cloning["n_speakers"], cloning["n_sentences"]) == (2, 6)
+    cloning = recorded.metrics["cloning"]
+    assert (cloning["n_speakers"], cloning["n_sentences"]) == (2, 8)
     for row in ("same_speaker", "synthesized", "other_speakers"):
         figures = cloning[row]
         low, high = figures["similarity_reference_low"], figures["similarity_reference_high"]
         assert low <= figures["similarity_reference"] <= high
     same, other = (cloning[row]["similarity_reference"] for row in ("same_speaker", "other_speakers"))
     assert same > other
-    speakers = [row.split(",")[0] for row in Path("reports/plots/cloning.csv").read_text().splitlines()]
+    speakers = [row.split(",")[0] for row in recorded.text("plots/cloning.csv").splitlines()]
     assert speakers == ["speaker_id", "s2", "s3"]
-    assert "Other speakers' recordings" in Page(Path("reports/index.html").read_text()).text
+    assert "Other speakers' recordings" in recorded.page.text
 
 
-def test_metric_is_added_by_one_line_of_the_table(monkeypatch, tmp_path):
+def test_metric_is_added_by_one_line_of_the_table(workspace, monkeypatch, tmp_path):
     """If its measure exists, a line is enough for page, card, comparison, `make repro` and `release list`."""
     added = Metric(
         key="seconds", name="mean length", short="LENGTH", unit="", decimals=2, better="lower", mean_of="duration_s",
         places=("page", "card", "comparison", "list"), headlines=("speech.synthesized",),
     )  # fmt: skip
     monkeypatch.setattr(table, "METRICS", (*table.METRICS, added))
-    evaluate()
-    speech = metrics()["speech"]
+    write_params(**SMALL)
+    reports = evaluated()
+    speech = reports.metrics["speech"]
     shown = f"{speech['synthesized']['seconds']:.2f}"
-    page = Page(Path("reports/index.html").read_text()).text
+    page = reports.page.text
     assert "mean length\u00a0↓" in page and f"{speech['ground_truth']['seconds']:.2f}" in page
     labels = Labels.parse(Path(LABELS_FILE).read_bytes())
-    card = figures(metrics(), {}, labels)
+    card = figures(reports.metrics, {}, labels)
     assert any("LENGTH ↓" in line for line in card)
     assert any(line.startswith("| synthesized |") and shown in line for line in card)
     pair = {"speech": {"parent": {"seconds": 2.0}, "synthesized": {"seconds": 1.0}}}
@@ -540,21 +600,18 @@ def test_metric_is_added_by_one_line_of_the_table(monkeypatch, tmp_path):
     folder = tmp_path / "made"
     write_release(folder)
     shutil.copyfile(LABELS_FILE, folder / LABELS_FILE)
-    write_manifest(folder, metrics=metrics())
+    write_manifest(folder, metrics=reports.metrics)
     store = open_store(str(tmp_path / "store"))
     store.publish(folder, "stable", "a test")
     head, row = summary_table(summarize(store, store.catalogue.page(10))).splitlines()
     assert head.split("  ").index("LENGTH") > 0 and f"  {shown}  " in row
 
 
-def test_gate_of_which_one_threshold_is_missed_is_not_passed_on_the_page():
+def test_gate_of_which_one_threshold_is_missed_is_not_passed_on_the_page(recorded):
     """One miss between two that are met is enough; the verdict, the title and the counts agree."""
-    met = {"speaker.eer": {"max": 1.0}, "speech.synthesized.stop_failures": {"max": 1.0}}
-    write_params(gate=met | {"speech.synthesized.length_ratio": {"min": 1000.0}})
-    evaluate()
-    gate = json.loads(Path("reports/gate.json").read_text())
+    gate = recorded.gate
     assert [check["passed"] for check in gate["checks"]] == [True, False, True] and gate["passed"] is False
-    page = Page(Path("reports/index.html").read_text())
-    assert "Release gate not passed" in page.text and "1 of 3 thresholds is not met" in page.text
-    assert "evaluation: gate not passed" in page.text
-    assert [mark for mark in page.text if mark in "✓✕"] == ["✕", "✓", "✕", "✓"]  # the verdict, then the thresholds
+    text = recorded.page.text
+    assert "Release gate not passed" in text and "1 of 3 thresholds is not met" in text
+    assert "evaluation: gate not passed" in text
+    assert [mark for mark in text if mark in "✓✕"] == ["✕", "✓", "✕", "✓"]  # the verdict, then the thresholds

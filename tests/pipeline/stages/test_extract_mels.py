@@ -115,17 +115,19 @@ def test_damaged_utterance_is_named_and_leaves_no_part_of_a_shard(workspace):
     assert sorted(path.name for path in (workspace / "data/mels").rglob("*.*")) == ["part-00000.parquet"] * 2
 
 
-HERE = {"plain": (1, 1), "two workers": (2, 1), "backwards": (1, -1), "two workers backwards": (2, -1)}
-
+HERE = {"plain": (1, 1), "two workers backwards": (2, -1)}
 ELSEWHERE = {
-    "four threads": {"OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4"},
-    "old kernel": {"OPENBLAS_CORETYPE": "Prescott"},
-    "other kernel": {"OPENBLAS_CORETYPE": "Haswell"},
-    "no wide instructions": {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL"},
-}
+    "four threads, old kernel": {
+        "OMP_NUM_THREADS": "4", "OPENBLAS_NUM_THREADS": "4", "OPENBLAS_CORETYPE": "Prescott",
+    },
+    "other kernel, no wide instructions": {
+        "OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL",
+    },
+}  # fmt: skip
+"""Two changes at once: what only one of them does to a byte is seen as well, and half of the processes are enough."""
 
 
-def test_bytes_are_the_same_under_eight_settings(workspace, repository):
+def test_bytes_are_the_same_under_other_settings(workspace, repository):
     """T18: workers, threads, BLAS kernels, instructions, the order of shards and mels."""
     started = {}
     for setting, changes in ELSEWHERE.items():
@@ -147,6 +149,6 @@ def test_bytes_are_the_same_under_eight_settings(workspace, repository):
     for setting, process in started.items():
         assert process.wait(timeout=120) == 0, setting
         found[setting] = hashes(workspace / setting / "data/mels")
-    assert len(found) == 8
+    assert len(found) == 4
     assert len(found["plain"]) == 6
     assert [setting for setting in found if found[setting] != found["plain"]] == []

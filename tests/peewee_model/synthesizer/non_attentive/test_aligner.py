@@ -5,7 +5,6 @@ from itertools import combinations, pairwise
 
 import pytest
 import torch
-from scipy.stats import betabinom
 
 from peewee_model.synthesizer.non_attentive.aligner import Aligner, _log_prior, alignment_loss, best_durations
 from tests.peewee_model.synthesizer.configs import small_config
@@ -61,6 +60,8 @@ def test_loss_is_of_the_sum_over_all_ways_to_read():
 
 def test_prior_is_the_beta_binomial_distribution():
     """Compared with scipy's."""
+    from scipy.stats import betabinom
+
     found = _log_prior(torch.tensor([7, 3]), torch.tensor([4, 2]), 7, 4)
     for item, (n_steps, n_tokens) in enumerate(((7, 4), (3, 2))):
         for step in range(n_steps):
@@ -84,6 +85,8 @@ def test_aligner_ignores_padding():
 @torch.no_grad()
 def test_shares_of_a_padded_batch_by_hand():
     """Softmax over the text's own tokens of the distance a dimension and the prior, of each item alone."""
+    from scipy.stats import betabinom
+
     aligner = Aligner(small_config("non_attentive"))
     symbols, groups = torch.randn(2, 16, 4), torch.randn(2, 8, 6)
     steps, tokens = torch.tensor([6, 3]), torch.tensor([2, 4])
