@@ -1,5 +1,4 @@
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -13,7 +12,6 @@ import yaml
 from lightning_fabric import Fabric
 from safetensors.torch import load_file
 
-from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.errors import ConfigError
 from peewee_model.networks.weights import save_model
@@ -23,17 +21,19 @@ from peewee_model.text.symbols.tokenizer import Tokenizer
 from peewee_model.vocoder.factory import load_vocoder
 from peewee_model.vocoder.griffin_lim import GriffinLim
 from peewee_model.vocoder.hifi_gan import HiFiGan
+from peewee_model.vocoder.source_filter import SourceFilter
 from pipeline import tables
 from pipeline.params.params import read
 from pipeline.stages.train_vocoder import Params, train_vocoder
 from pipeline.training.loop.loop import PreemptedError
 from pipeline.training.loop.ragged import Ragged
 from pipeline.training.vocoder.discriminators import adversarial_loss, discriminator_loss
-from pipeline.training.vocoder.learner import HiFiGanLearner, NoRecordingsError
-from pipeline.training.vocoder.recordings import Recordings
+from pipeline.training.vocoder.learner import HiFiGanLearner
+from pipeline.training.vocoder.recordings import NoRecordingsError, Recordings
 from pipeline.training.vocoder.teacher_forcing import teacher_forced_mels
 from pipeline.warm_start import RELEASE
 from tests.peewee_model.synthesizer.configs import small_config
+from tests.pipeline.training.vocoder.speech_tables import write_tables
 
 CORPUS, MELS = Path("data/corpus"), Path("data/mels/acoustic")
 MEL = {
@@ -44,6 +44,20 @@ VOCODER = {
     "arch": "griffin_lim",
     "n_validation": 2,
     "griffin_lim": {"n_iterations": 30, "momentum": 0.99, "n_inversion_updates": 32},
+    "source_filter": {
+        "pitch": {
+            "f_min": 60.0, "f_max": 500.0, "bins_per_octave": 12, "channels": 8, "kernel_size": 3, "n_layers": 1,
+        },
+        "filter": {
+            "smoothing_hz": 40.0, "formant_width_hz": 200.0, "sharpening": 0.5, "noise_from_hz": 5000.0,
+            "noise_width_hz": 1000.0,
+        },
+        "training": {
+            "schedule": {"seed": 1, "steps": 4, "validate_every": 2, "patience": 0, "precision": "32-true"},
+            "n_utterances": 3, "batch_size": 2, "segment_frames": 33, "learning_rate": 2e-3, "predicted_share": 0.0,
+            "blur_bands": 1.0, "blur_frames": 0.5, "gain": 1.0, "noise": 0.1,
+        },
+    },
     "hifi_gan": {
         "generator": {
             "upsample_rates": [8, 4, 4], "upsample_kernel_sizes": [16, 8, 8], "upsample_initial_channels": 64,
@@ -69,25 +83,6 @@ def speech(pitch, duration_s, sample_rate):
     phase = 2 * np.pi * np.cumsum(pitch + 20 * np.sin(2 * np.pi * t)) / sample_rate
     signal = sum(np.sin(k * phase) / k for k in range(1, 20))
     return (0.15 * (0.6 + 0.4 * np.sin(6 * np.pi * t)) * signal).astype(np.float32)
-
-
-def write_tables(utterances):
-    """`(utterance_id, split, samples, sample_rate)` as the corpus and its acoustic mels."""
-    config = MelConfig(**MEL)
-    corpus, mels = [], []
-    for name, split, samples, rate in utterances:
-        audio = encode_flac(samples, rate)
-        shared = {"utterance_id": name, "speaker_id": name[:2], "split": split}
-        corpus.append(
-            shared
-            | {"corpus": "test", "subset": "test", "chapter_id": "1", "text": "Ah.", "normalized_text": "ah."}
-            | {"sample_rate": rate, "duration_s": len(samples) / rate, "trimmed_s": 0.0, "audio": audio}
-            | {"audio_sha256": hashlib.sha256(audio).hexdigest()}
-        )
-        mel = log_mel(resample(samples, rate, config.sample_rate), config)
-        mels.append(shared | {"n_frames": mel.shape[1], "mel": mel.reshape(-1)})
-    tables.write_shard(CORPUS / "part-00000.parquet", tables.CORPUS, corpus)
-    tables.write_shard(MELS / "part-00000.parquet", tables.MELS, mels, {"mel": MEL})
 
 
 @contextlib.contextmanager
@@ -123,13 +118,16 @@ def trained(tmp_path_factory):
 
 def write_small_corpus():
     write_tables(
+        CORPUS,
+        MELS,
         [
             ("s1_a", "train", speech(120, 1.0, 16000), 16000),
             ("s1_b", "train", speech(140, 0.2, 16000), 16000),
             ("s2_a", "train", speech(210, 0.7, 24000), 24000),
             ("s3_a", "validation", speech(170, 0.6, 16000), 16000),
             ("s3_b", "validation", speech(180, 0.5, 16000), 16000),
-        ]
+        ],
+        MEL,
     )
 
 
@@ -147,7 +145,12 @@ def write_params(base=(), dtype="float32", **changes):
     return read(Params).vocoder
 
 
-def no_forced_mels(split):
+def hifi_gan_learner(forced_mels):
+    params = write_params()
+    return HiFiGanLearner(CORPUS, MELS, forced_mels, params.hifi_gan, params.n_validation)
+
+
+def no_forced_mels(split, rows=None):
     raise AssertionError("nothing asks for teacher-forced mels here")
 
 
@@ -241,10 +244,10 @@ def test_hop_that_is_not_the_upsampling_stops_the_stage():
         train_vocoder()
 
 
-@pytest.mark.parametrize("arch", ["griffin_lim", "hifi_gan"])
+@pytest.mark.parametrize("arch", ["griffin_lim", "source_filter", "hifi_gan"])
 def test_no_validation_utterance_stops_the_stage(arch):
     """Nothing could choose the best step."""
-    write_tables([("s1_a", "train", speech(120, 1.0, 16000), 16000)])
+    write_tables(CORPUS, MELS, [("s1_a", "train", speech(120, 1.0, 16000), 16000)], MEL)
     write_params(arch=arch)
     with pytest.raises(NoRecordingsError, match="validation"):
         train_vocoder()
@@ -291,7 +294,9 @@ def test_corpus_and_mels_of_other_utterances_are_refused():
 def test_batch_depends_on_its_index_alone():
     """Training can resume anywhere."""
     params = write_params()
-    first, second = (HiFiGanLearner(CORPUS, MELS, no_forced_mels, params) for _ in range(2))
+    first, second = (
+        HiFiGanLearner(CORPUS, MELS, no_forced_mels, params.hifi_gan, params.n_validation) for _ in range(2)
+    )
     second.batch(0)
     torch.rand(5)
     a, b, other = first.batch(7), second.batch(7), first.batch(8)
@@ -310,8 +315,8 @@ def test_last_steps_train_on_teacher_forced_mels():
         return Ragged((np.full((length, 40), 1.5) for length in lengths), np.float32, 40)
 
     params = write_params(hifi_gan__training__fine_tune_steps=1)
-    learner = HiFiGanLearner(CORPUS, MELS, forced, params)
-    plain = HiFiGanLearner(CORPUS, MELS, no_forced_mels, write_params())
+    learner = HiFiGanLearner(CORPUS, MELS, forced, params.hifi_gan, params.n_validation)
+    plain = hifi_gan_learner(no_forced_mels)
     assert torch.equal(learner.batch(2).mel, plain.batch(2).mel)
     assert set(learner.batch(3).mel.unique().tolist()) <= {1.5, float(np.float32(np.log(1e-3)))}
     assert torch.equal(learner.batch(3).samples, plain.batch(3).samples)
@@ -364,7 +369,7 @@ def test_fine_tuning_stage_measures_on_the_synthesizer_s_mels(synthesizer):
 def test_hifi_gan_overfits_one_batch():
     """The losses can teach it."""
     params = write_params(hifi_gan__training__batch_size=1)
-    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
+    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params.hifi_gan, params.n_validation)
     fabric = Fabric(accelerator="cpu", devices=1)
     for name in learner.modules:
         learner.modules[name] = fabric.setup_module(learner.modules[name])
@@ -377,7 +382,7 @@ def test_hifi_gan_overfits_one_batch():
 @pytest.mark.system
 def test_discriminators_learn_to_score_recordings_above_generated_samples():
     """Thirty steps on a batch, and the mean scores of its recordings are above those of what was generated at first."""
-    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, write_params())
+    learner = hifi_gan_learner(no_forced_mels)
     fabric = Fabric(accelerator="cpu", devices=1)
     for name in learner.modules:
         learner.modules[name] = fabric.setup_module(learner.modules[name])
@@ -402,7 +407,7 @@ def test_discriminators_learn_to_score_recordings_above_generated_samples():
 def test_generator_pays_for_the_scores_and_maps_of_what_it_generated():
     """Of the discriminators' losses its own samples are judged, by discriminators that have taken their step."""
     params = write_params(hifi_gan__discriminators__n_scales=0)  # a spectral norm moves with each forward pass
-    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
+    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params.hifi_gan, params.n_validation)
     fabric = Fabric(accelerator="cpu", devices=1)
     for name, optimizer in learner.optimizers.items():
         learner.optimizers[name] = fabric.setup_optimizers(optimizer)
@@ -423,7 +428,7 @@ def test_generator_pays_for_the_scores_and_maps_of_what_it_generated():
 def test_learning_rate_halves_at_its_steps():
     """At the steps of params.yaml."""
     params = write_params(hifi_gan__training__decay_every=10)
-    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params)
+    learner = HiFiGanLearner(CORPUS, MELS, no_forced_mels, params.hifi_gan, params.n_validation)
     fabric = Fabric(accelerator="cpu", devices=1)
     for step, rate in ((9, 2e-3), (10, 1e-3), (25, 5e-4)):
         learner.train_step(learner.batch(0), step, fabric)
@@ -502,3 +507,34 @@ def test_half_precision_vocoder_is_loaded_as_a_whole_one(trained, arch):
     copies = [log_mel(made.synthesize(mel), MelConfig(**MEL)) for made in (vocoder, unrounded)]
     half, whole = (float(np.abs(copy - mel.numpy()).mean()) for copy in copies)
     assert half == pytest.approx(whole, rel=0.05)
+
+
+def test_source_filter_is_trained_twice_to_the_same_bytes_and_speaks():
+    """On a CPU, training is reproducible; what is written can be loaded."""
+    write_params(arch="source_filter")
+    written = []
+    for _ in range(2):
+        train_vocoder()
+        written.append((Path("models/vocoder/model.safetensors").read_bytes(), history()))
+    assert written[0] == written[1]
+    figures = [row for row in history() if row["split"] == "validation"]
+    assert [row["step"] for row in figures] == [2, 4]
+    assert {"pitch_loss", "voicing_error", "pitch_error_semitones"} <= figures[0].keys()
+    vocoder = load_vocoder(Path("models/vocoder"))
+    assert isinstance(vocoder, SourceFilter)
+    mel = next(tables.iter_rows(MELS, ["mel"]))["mel"].reshape(40, -1)
+    assert len(vocoder.synthesize(torch.from_numpy(mel.copy()))) == (mel.shape[1] - 1) * 128
+
+
+def test_source_filter_learns_from_the_synthesizer_s_mels_and_from_a_release(synthesizer):
+    """Half of its segments; a second training starts where the first ended."""
+    write_params(arch="source_filter", source_filter__training__predicted_share=0.5)
+    train_vocoder()
+    best = min(row["pitch_loss"] for row in history() if row["split"] == "validation")
+    assert all("predicted_pitch_loss" in row for row in history() if row["split"] == "validation")
+    RELEASE.mkdir(parents=True)
+    shutil.move("models/vocoder", RELEASE / "vocoder")
+    write_params(base=["vocoder"], arch="source_filter", source_filter__training__predicted_share=0.5)
+    train_vocoder()
+    first = next(row for row in history() if row["split"] == "validation")
+    assert (first["step"], first["pitch_loss"]) == (0, pytest.approx(best, rel=1e-5))

@@ -23,20 +23,23 @@ def voice(pitch, duration_s, sample_rate=16000):
     return (0.15 * voiced * signal + 0.003 * noise).astype(np.float32)
 
 
-def write_tables(corpus, mels, utterances):
-    """Write `(utterance_id, speaker_id, split, samples)` as a corpus and its acoustic mels."""
-    config = MelConfig(**MEL)
+def write_tables(corpus, mels, utterances, mel=MEL):
+    """Write `(utterance_id, split, samples, sample_rate)` as a corpus and its acoustic mels.
+
+    The speaker is what an utterance_id has before its `_`.
+    """
+    config = MelConfig(**mel)
     rows, spectra = [], []
-    for name, speaker, split, samples in utterances:
-        audio = encode_flac(samples, 16000)
-        shared = {"utterance_id": name, "speaker_id": speaker, "split": split}
+    for name, split, samples, rate in utterances:
+        audio = encode_flac(samples, rate)
+        shared = {"utterance_id": name, "speaker_id": name.split("_")[0], "split": split}
         rows.append(
             shared
             | {"corpus": "test", "subset": "test", "chapter_id": "1", "text": "Ah.", "normalized_text": "ah."}
-            | {"sample_rate": 16000, "duration_s": len(samples) / 16000, "trimmed_s": 0.0, "audio": audio}
+            | {"sample_rate": rate, "duration_s": len(samples) / rate, "trimmed_s": 0.0, "audio": audio}
             | {"audio_sha256": hashlib.sha256(audio).hexdigest()}
         )
-        mel = log_mel(resample(samples, 16000, config.sample_rate), config)
-        spectra.append(shared | {"n_frames": mel.shape[1], "mel": mel.reshape(-1)})
+        made = log_mel(resample(samples, rate, config.sample_rate), config)
+        spectra.append(shared | {"n_frames": made.shape[1], "mel": made.reshape(-1)})
     tables.write_shard(corpus / "part-00000.parquet", tables.CORPUS, rows)
-    tables.write_shard(mels / "part-00000.parquet", tables.MELS, spectra, {"mel": MEL})
+    tables.write_shard(mels / "part-00000.parquet", tables.MELS, spectra, {"mel": mel})

@@ -29,8 +29,8 @@ def settings(**training):
 def speech(tmp_path_factory):
     """Voices at pitches from 100 to 300 Hz; the two to validate lie between them."""
     folder = tmp_path_factory.mktemp("speech")
-    utterances = [(f"t{pitch}", f"s{pitch}", "train", voice(pitch, 0.5)) for pitch in range(100, 300, 15)]
-    utterances += [(f"v{pitch}", f"s{pitch}", "validation", voice(pitch, 0.5)) for pitch in (123, 207)]
+    utterances = [(f"s{pitch}_t", "train", voice(pitch, 0.5), 16000) for pitch in range(100, 300, 15)]
+    utterances += [(f"s{pitch}_v", "validation", voice(pitch, 0.5), 16000) for pitch in (123, 207)]
     write_tables(folder / "corpus", folder / "mels", utterances)
     return folder / "corpus", folder / "mels"
 
@@ -99,6 +99,6 @@ def test_blurred_mels_are_smoother_and_at_another_level(speech):
 
 def test_split_without_utterances_is_refused_by_name(tmp_path):
     """Nothing could choose the best step."""
-    write_tables(tmp_path / "corpus", tmp_path / "mels", [("a", "a", "train", voice(120, 0.8))])
+    write_tables(tmp_path / "corpus", tmp_path / "mels", [("a_1", "train", voice(120, 0.8), 16000)])
     with pytest.raises(NoRecordingsError, match="no validation utterances"):
         PitchLearner(tmp_path / "corpus", tmp_path / "mels", not_asked_for, settings(), n_validation=2)

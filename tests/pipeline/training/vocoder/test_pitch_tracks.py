@@ -19,11 +19,11 @@ def speech(tmp_path, monkeypatch):
         corpus,
         mels,
         [
-            ("a1", "a", "train", voice(120, 0.9)),
-            ("a2", "a", "train", voice(130, 0.9)),
-            ("v1", "v", "validation", voice(300, 0.9)),
-            ("a3", "a", "train", voice(140, 0.9)),
-            ("b1", "b", "train", voice(210, 0.6)),
+            ("a_1", "train", voice(120, 0.9), 16000),
+            ("a_2", "train", voice(130, 0.9), 16000),
+            ("v_1", "validation", voice(300, 0.9), 16000),
+            ("a_3", "train", voice(140, 0.9), 16000),
+            ("b_1", "train", voice(210, 0.6), 16000),
         ],
     )
     return corpus, mels
@@ -55,6 +55,6 @@ def test_pitches_are_those_that_were_spoken_frame_by_frame(speech):
 def test_mels_of_other_recordings_are_refused(speech):
     """Pitch and mel would not be of the same frames."""
     corpus, mels = speech
-    write_tables(mels.parent / "other", mels.parent / "others", [("a1", "a", "train", voice(120, 1.4))])
+    write_tables(mels.parent / "other", mels.parent / "others", [("a_1", "train", voice(120, 1.4), 16000)])
     with pytest.raises(tables.TableError, match="not of the same recordings"):
         track_pitches(corpus, mels.parent / "others", "train", 1, PITCH)
