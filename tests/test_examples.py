@@ -11,8 +11,9 @@ import torch
 from ruamel.yaml import YAML
 
 from peewee_model import VoiceCloner
-from peewee_model.audio.clip import encode_flac, read_clip, resample
+from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import log_mel
+from peewee_model.recordings.reading import read_clip
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.flat_form import in_sections
 from peewee_model.vocoder.factory import load_vocoder

@@ -7,10 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from peewee_model.audio.clip import Clip, read_clip, resample, trim_silence
+from peewee_model.audio.clip import Clip, resample, trim_silence
 from peewee_model.audio.speaker_mel import speaker_mel
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder
 from peewee_model.errors import AudioError
+from peewee_model.recordings.reading import read_clip
 
 MIN_SPEECH_S = 1.0
 MAX_REFERENCE_S = 610.0  # ten minutes, and what a recorder adds to them

@@ -1,6 +1,6 @@
 """Measures a recording: how much speech, how noisy, how wide its band, and whether it is speech at all.
 
-Whether it is speech is decided by eight simple measures of its spectrum, each of which lies in a known range for speech.
+Whether it is speech is decided by nine simple measures, each of which lies in a known range for speech.
 One that is out of its range proves nothing; tones, music, hum, noise and clicks are out of several. The ranges hold
 about 99 % of 600 recordings of 180 people, children too, clean, with white noise at 20 dB, and at 8 kHz.
 """
