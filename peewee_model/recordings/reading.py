@@ -34,6 +34,7 @@ REASONS = {
     "dc_offset": "the mean is so far from zero that the voice had no room",
     "cancelled": "channels are in antiphase: their average is nearly nothing",
     "silent": "no sound above -80 dB of full scale",
+    "no_speech": "a reference that is noise, music, clicks or a tone",
 }
 """Every reason code of an AudioError about a recording, with an explanation."""
 
@@ -54,24 +55,25 @@ UNUSABLE_DC = 0.25
 _READ_FRAMES = 1 << 16
 
 
-def read_clip(source: Path | bytes, *, max_duration_s: float = 3600) -> Clip:
+def read_clip(source: Path | bytes, *, max_duration_s: float = 3600, name: str = "the recording") -> Clip:
     """Read a recording, averaging its channels; an offset of the mean is removed.
 
     Args:
         source: A file, or its content.
         max_duration_s: Longer ones are refused before they are decoded.
+        name: Of the recording in an error, if it has no path.
 
     Raises:
         AudioError: With one of `REASONS`.
     """
     import soundfile
 
-    name = str(source) if isinstance(source, Path) else "the recording"
+    name = str(source) if isinstance(source, Path) else name
     content = whole(_content(source, name), name)
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             _check_header(file, name, max_duration_s)
-            samples = _decode(file, name, max_duration_s)
+            samples = _decode(file, name)
             clip = Clip(samples, int(file.samplerate))
     except soundfile.LibsndfileError as error:
         message = f"{name} can't be decoded: {error.error_string}; convert it to WAV or FLAC"
@@ -79,13 +81,36 @@ def read_clip(source: Path | bytes, *, max_duration_s: float = 3600) -> Clip:
     return _check_samples(clip, name)
 
 
+def clip_of(samples: Float32Array, sample_rate: int, name: str, *, max_duration_s: float = 3600) -> Clip:
+    """Make a recording of decoded samples, checked and averaged as a file's are.
+
+    Args:
+        samples: Channels last. (S, C)
+        sample_rate: Hz.
+        name: Of the recording, in an error.
+        max_duration_s: Longer ones are refused.
+
+    Raises:
+        AudioError: With one of `REASONS`.
+    """
+    _check_numbers(len(samples), samples.shape[1], sample_rate, name, max_duration_s)
+    with np.errstate(all="ignore"):  # a value that is not finite is found below
+        mono = samples.mean(axis=1, dtype=np.float32)
+        power = [float(np.square(one, dtype=np.float64).sum()) for one in (mono, *samples.T)]
+    if samples.shape[1] > 1:
+        _check_cancelled(power[0], max(power[1:]), name)
+    return _check_samples(Clip(mono, sample_rate), name)
+
+
 def _content(source: Path | bytes, name: str) -> bytes:
     if isinstance(source, Path):
-        if not source.is_file():
-            raise AudioError("unreadable", f"{name} is not a file; check the path")
-        if source.stat().st_size > MAX_BYTES:
-            raise AudioError("too_long", f"{name} has more than {MAX_BYTES} bytes; cut it")
         try:
+            if source.is_dir():
+                raise AudioError("unreadable", f"{name} is a folder; name the recordings in it")
+            if not source.is_file():
+                raise AudioError("unreadable", f"{name} is not a file; check the path")
+            if source.stat().st_size > MAX_BYTES:
+                raise AudioError("too_long", f"{name} has more than {MAX_BYTES} bytes; cut it")
             source = source.read_bytes()
         except OSError as error:
             raise AudioError("unreadable", f"{name} can't be read: {error.strerror}; check its permissions") from None
@@ -95,9 +120,12 @@ def _content(source: Path | bytes, name: str) -> bytes:
 
 
 def _check_header(file: "soundfile.SoundFile", name: str, max_duration_s: float) -> None:
-    n_frames, n_channels, sample_rate = int(file.frames), int(file.channels), int(file.samplerate)
     if file.format not in FORMATS:
         raise AudioError("unreadable", f"{name} is {file.format}, not one of {', '.join(sorted(FORMATS))}; convert it")
+    _check_numbers(int(file.frames), int(file.channels), int(file.samplerate), name, max_duration_s)
+
+
+def _check_numbers(n_frames: int, n_channels: int, sample_rate: int, name: str, max_duration_s: float) -> None:
     if n_channels > MAX_CHANNELS:
         raise AudioError("too_many_channels", f"{name} has {n_channels} channels; at most {MAX_CHANNELS} are averaged")
     if sample_rate not in SAMPLE_RATES:
@@ -114,7 +142,7 @@ def _check_header(file: "soundfile.SoundFile", name: str, max_duration_s: float)
         raise AudioError("too_short", f"{name} has {n_frames} samples, less than {MIN_DURATION_S:g} s; record more")
 
 
-def _decode(file: "soundfile.SoundFile", name: str, max_duration_s: float) -> Float32Array:
+def _decode(file: "soundfile.SoundFile", name: str) -> Float32Array:
     import soundfile
 
     samples = np.empty(int(file.frames), dtype=np.float32)
@@ -123,10 +151,9 @@ def _decode(file: "soundfile.SoundFile", name: str, max_duration_s: float) -> Fl
         try:
             block = file.read(min(_READ_FRAMES, len(samples) - filled), dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            message = f"{name} can't be decoded to its end: {error.error_string}; copy it again"
-            raise AudioError("truncated", message) from None
+            raise _ended(name, filled, file, f" ({error.error_string.strip()})") from None
         if len(block) == 0:
-            raise AudioError("truncated", f"{name} states {len(samples)} samples and holds {filled}; copy it again")
+            raise _ended(name, filled, file)
         mono = block[:, 0] if file.channels == 1 else block.mean(axis=1, dtype=np.float32)
         if file.channels > 1:
             with np.errstate(all="ignore"):  # a value that is not finite is found below
@@ -134,9 +161,21 @@ def _decode(file: "soundfile.SoundFile", name: str, max_duration_s: float) -> Fl
                 mono_power += float(np.square(mono, dtype=np.float64).sum())
         samples[filled : filled + len(block)] = mono
         filled += len(block)
-    if mono_power < CANCELLED_RATIO**2 * float(channel_power.max()):
-        raise AudioError("cancelled", f"{name}: its channels cancel when averaged; invert one or keep only one")
+    _check_cancelled(mono_power, float(channel_power.max()), name)
     return samples
+
+
+def _ended(name: str, n_read: int, file: "soundfile.SoundFile", why: str = "") -> AudioError:
+    there_s, stated_s = n_read / file.samplerate, file.frames / file.samplerate
+    return AudioError(
+        "truncated",
+        f"{name} can be decoded for {there_s:.2f} s of the {stated_s:.2f} s that its header states{why}; copy it again",
+    )
+
+
+def _check_cancelled(mono_power: float, loudest_channels: float, name: str) -> None:
+    if mono_power < CANCELLED_RATIO**2 * loudest_channels:
+        raise AudioError("cancelled", f"{name}: its channels cancel when averaged; invert one or keep only one")
 
 
 def _check_samples(clip: Clip, name: str) -> Clip:
