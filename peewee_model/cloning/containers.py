@@ -55,8 +55,10 @@ def read_container(content: bytes, name: str, *, max_duration_s: float) -> Clip:
             f"{name} is {kind}, which needs PyAV; install it with `pip install 'peewee-tts[{EXTRA}]'`, or convert the "
             "recording to WAV or FLAC",
         ) from None
-    if _is_cut(content):
-        raise AudioError("truncated", f"{name} is cut off: its last part is longer than the file; copy it again")
+    end = _stated_end(content)
+    if end > len(content):
+        message = f"{name} is cut off: the file has {len(content)} bytes of the {end} or more that it states"
+        raise AudioError("truncated", f"{message}; copy it again")
     try:
         with av.open(io.BytesIO(content), metadata_errors="ignore") as container:
             samples, sample_rate, stated_s = _decode(container, name, max_duration_s)
@@ -95,10 +97,11 @@ def _decode(container: Any, name: str, max_duration_s: float) -> tuple[Any, int,
     return np.concatenate(pieces, axis=1).T, rate, float(stated)
 
 
-def _is_cut(content: bytes) -> bool:
-    parts = {_EBML: _matroska_ends}.get(content[:4])
-    ends = parts(content) if parts else _mp4_ends(content) if content[4:8] in _MP4_BOXES else _aac_ends(content)
-    return max(ends, default=0) > len(content)
+def _stated_end(content: bytes) -> int:
+    """Where the last of the file's parts ends, by its own size."""
+    if content[:4] == _EBML:
+        return max(_matroska_ends(content), default=0)
+    return max(_mp4_ends(content) if content[4:8] in _MP4_BOXES else _aac_ends(content), default=0)
 
 
 def _mp4_ends(content: bytes) -> Iterator[int]:
