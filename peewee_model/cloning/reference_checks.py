@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from peewee_model.audio.clip import Clip, resample
 from peewee_model.audio.loudness import loudness
-from peewee_model.cloning.speech_measures import RATE, Measures, Nature, measure
+from peewee_model.cloning.speech_measures import RATE, Measures, measure
 from peewee_model.errors import AudioError
 
 MIN_JUDGED_S = 1.0
@@ -17,6 +17,7 @@ FEW_SECONDS = 3.0
 NOISY_DB = 15.0
 NARROW_HZ = 5_000.0
 CLIPPED_FRACTION = 1e-4
+_STEADY_DB, _HIDDEN_DB, _FEW_VOICED = 4.0, 8.0, 0.2
 _FLAT_SHARE = 0.98
 """Of the peak: three equal samples in a row above it are clipped."""
 
@@ -69,7 +70,7 @@ def measured(clip: Clip, name: str) -> Measured:
     """
     found = measure(resample(clip.samples, clip.sample_rate, RATE))
     if clip.duration_s >= MIN_JUDGED_S:
-        _refuse_no_speech(found.nature, name)
+        _refuse_no_speech(found, name)
     return Measured(name, clip, found, loudness(clip.samples, clip.sample_rate), _clipped(clip.samples))
 
 
@@ -88,7 +89,7 @@ def figures_of(
     """
     if all(one.clip.duration_s < MIN_JUDGED_S for one in recordings):
         joined = [resample(one.clip.samples, one.clip.sample_rate, RATE) for one in recordings]
-        _refuse_no_speech(measure(np.concatenate(joined)).nature, "the reference")
+        _refuse_no_speech(measure(np.concatenate(joined)), "the reference")
     speech_s = sum(one.measures.speech_s for one in recordings)
     doubts = [doubt for one in recordings for doubt in _doubts(one)]
     if speech_s < FEW_SECONDS:
@@ -131,17 +132,19 @@ def _doubts(one: Measured) -> list[str]:
     return doubts
 
 
-def _refuse_no_speech(nature: Nature, name: str) -> None:
+def _refuse_no_speech(found: Measures, name: str) -> None:
+    nature = found.nature
     if nature.is_speech:
         return
-    odd = nature.odd()
-    if "shape_spread" in odd and nature.shape_spread < 5:
-        what = "a steady sound, as noise, hum or a tone"
-    elif nature.voiced < 0.2:
+    if nature.shape_spread < _STEADY_DB:
+        what = "a steady sound, such as noise, hum or a tone"
+    elif found.snr_db < _HIDDEN_DB:
+        what = f"noise, or speech hidden in it: the one is {found.snr_db:.0f} dB above the other"
+    elif nature.voiced < _FEW_VOICED:
         what = "a sound without a voice"
     else:
-        what = "music or another sound, whose pitch and timbre do not move as a voice's do"
-    figures = ", ".join(f"{field.replace('_', ' ')} {getattr(nature, field):.2f}" for field in odd)
+        what = "music or the like: its pitch and timbre do not move as a voice's do"
+    figures = ", ".join(f"{field.replace('_', ' ')} {getattr(nature, field):.2f}" for field in nature.odd())
     raise AudioError("no_speech", f"{name} is no speech but {what} ({figures}); give a recording of someone who speaks")
 
 

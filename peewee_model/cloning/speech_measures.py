@@ -36,7 +36,7 @@ SPEECH_RANGES = {
     "voiced": (0.22, 0.95),
     "glide": (0.20, 1.0),
     "pitch_spread": (0.03, 0.65),
-    "level_spread": (5.5, 99.0),
+    "level_spread": (5.0, 99.0),
     "shape_spread": (4.8, 11.5),
     "period_spread": (0.10, 0.38),
     "tilt_range": (12.0, 50.0),
@@ -44,8 +44,8 @@ SPEECH_RANGES = {
     "flatness_spread": (3.9, 11.5),
 }
 """What each field of `Nature` is for speech, least and most."""
-WEIGHTS = {"glide": 2}
-"""Of a measure that is out of its range; the others have 1. Pitch that moves by steps is music's, at any tempo."""
+WEIGHTS = {"glide": 2, "level_spread": 2}
+"""Of a measure that is out of its range; the others have 1. Music's pitch moves by steps, and it seldom pauses."""
 NO_SPEECH = 3
 """A recording whose weights reach this is no speech."""
 
@@ -106,7 +106,7 @@ def measure(samples: Float32Array) -> Measures:
     Returns:
         Figures; those of `Nature` need a second of sound to be worth something.
     """
-    power = _spectrogram(samples)
+    power = _spectrogram(samples / max(float(np.abs(samples).max()), _TINY))
     level = _db(power[:, 4:].sum(axis=1))
     loud = float(np.sort(level)[-max(1, len(level) // 20)])
     bands = power[:, : _SIZE // 2].reshape(len(power), -1, _BAND_BINS).sum(axis=2)
