@@ -41,7 +41,7 @@ class ReferenceFigures:
     clipped_fraction: float
     """Of the samples, that are flat at the top."""
     halves_cosine: float | None
-    """Likeness of the two groups of its parts that differ most; None under 6 s of speech."""
+    """Likeness of the two groups of its parts that differ most, as of two windows of 3 s; None under 6 s of speech."""
     doubts: tuple[str, ...]
     """Why the voice may not be like it, each with its figure: noise, a narrow band, clipping, two people."""
 
