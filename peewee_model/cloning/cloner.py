@@ -104,7 +104,9 @@ class VoiceCloner:
             ConfigError: If an argument is of a wrong kind, or the device can't be used.
         """
         loudness_of(loudness_lufs), device_of(device)  # refused before a download
-        parsed = parse_reference(str(path_of(reference, "the release")) if reference else "")
+        if not isinstance(reference, str):  # a folder's path, and never an URL, which a path would shorten
+            reference = str(path_of(reference, "the release"))
+        parsed = parse_reference(reference)
         required = public_key or environment.PUBLIC_KEY.path()
         key = path_of(required, "the public key") if required else None
         folder, _ = open_store(parsed.address).fetch(parsed.selector, key)
