@@ -28,6 +28,8 @@ from tests.peewee_model.cloning.test_cloner import voice
 STORE = Path(__file__).parents[1] / "examples" / "store"
 MAX_BYTES = 25_000_000
 N_SENTENCES = 12
+pytestmark = pytest.mark.filterwarnings("ignore::peewee_model.ReferenceWarning")
+"""Utterances have less than 3 s."""
 
 
 @pytest.fixture(scope="module")

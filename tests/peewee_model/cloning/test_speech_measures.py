@@ -1,4 +1,5 @@
 import tarfile
+from functools import cache
 from itertools import islice
 
 import numpy as np
@@ -11,7 +12,7 @@ from peewee_model.text.symbols.espeak import speak
 from tests.peewee_model.cloning.sounds import NO_SPEECH, noise
 from tests.peewee_model.cloning.test_cloner import voice
 
-CORPORA = {"libritts-human": 1, "speechocean": 8, "kathleen": 10}
+CORPORA = {"libritts-human": 2, "speechocean": 8, "kathleen": 10}
 """Corpora, and of how many recordings one is taken."""
 MOST_REFUSED = 0.005
 
@@ -20,8 +21,13 @@ def phone(samples):
     return resample(resample(samples, RATE, 8000), 8000, RATE)
 
 
+@cache
+def long_noise(slope):
+    return noise(slope, 60.0)
+
+
 def with_noise(samples, snr_db, slope=0.0):
-    sound = noise(slope, len(samples) / RATE + 0.01)[: len(samples)]
+    sound = long_noise(slope)[: len(samples)].copy()
     sound *= np.sqrt(np.mean(np.square(samples)) / np.mean(np.square(sound))) * 10 ** (-snr_db / 20)
     return (samples + sound).astype(np.float32)
 
