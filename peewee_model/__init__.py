@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from peewee_model.audio.clip import Clip
-    from peewee_model.cloning.cloner import Speech, VoiceCloner
+    from peewee_model.cloning.cloner import VoiceCloner
+    from peewee_model.cloning.reference_checks import ReferenceWarning
+    from peewee_model.cloning.speech import Speech
     from peewee_model.errors import PeeweeError
 
 _HOMES = {
     "Clip": "peewee_model.audio.clip",
     "PeeweeError": "peewee_model.errors",
-    "Speech": "peewee_model.cloning.cloner",
+    "ReferenceWarning": "peewee_model.cloning.reference_checks",
+    "Speech": "peewee_model.cloning.speech",
     "VoiceCloner": "peewee_model.cloning.cloner",
 }
 
-__all__ = ["Clip", "PeeweeError", "Speech", "VoiceCloner"]
+__all__ = ["Clip", "PeeweeError", "ReferenceWarning", "Speech", "VoiceCloner"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ FLOORS = {
         ("store",),
         ("release",),
         ("encoder", "synthesizer", "vocoder", "script"),
+        ("recordings",),
         ("text", "audio"),
         ("networks",),
         ("entry", "environment", "errors", "files", "metric_labels", "public_text"),

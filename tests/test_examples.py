@@ -11,8 +11,9 @@ import torch
 from ruamel.yaml import YAML
 
 from peewee_model import VoiceCloner
-from peewee_model.audio.clip import encode_flac, read_clip, resample
+from peewee_model.audio.clip import encode_flac, resample
 from peewee_model.audio.mel import log_mel
+from peewee_model.recordings.reading import read_clip
 from peewee_model.script.pauses import PAUSES
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.flat_form import in_sections
@@ -29,6 +30,8 @@ from tests.peewee_model.cloning.test_joining import gaps
 STORE = Path(__file__).parents[1] / "examples" / "store"
 MAX_BYTES = 25_000_000
 N_SENTENCES = 12
+pytestmark = pytest.mark.filterwarnings("ignore::peewee_model.ReferenceWarning")
+"""Utterances have less than 3 s."""
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@
 """
 
 import sys
+import warnings
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from peewee_model.cloning.sound_file import LOUDNESS_LUFS, format_of, known
+from peewee_model.cloning.sound_file import LOUDNESS_LUFS, READ_KINDS, format_of, known
 from peewee_model.errors import PeeweeError
 
 COMMANDS_GROUP = "peewee_tts.commands"
@@ -25,7 +26,9 @@ _FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 def clone(
     text: Annotated[str, typer.Option(help="What to say.")],
-    reference: Annotated[list[Path], typer.Option(help="A recording of the voice, 1 s to 10 min; may be repeated.")],
+    reference: Annotated[
+        list[Path], typer.Option(help=f"A recording of one voice, 1 s to 10 min; may be repeated: {READ_KINDS}.")
+    ],
     out: Annotated[Path, typer.Option(help=f"The file to write ({known()}), or - for WAV on stdout.")],
     release: Annotated[str, typer.Option(help="STORE@CHANNEL or STORE@VERSION.")] = "store@stable",
     seed: Annotated[int, typer.Option(help="The same gives the same samples; another one, another timing.")] = 0,
@@ -36,6 +39,7 @@ def clone(
 ) -> None:
     """Say a text in the voice of a recording."""
     from peewee_model.cloning.cloner import VoiceCloner
+    from peewee_model.cloning.reference_checks import ReferenceWarning
     from peewee_model.script.lexicon import Lexicon
 
     to_stdout = out == Path("-")
@@ -43,12 +47,16 @@ def clone(
         format_of(out)  # refused before minutes of work
     taught = Lexicon.of(lexicon)
     cloner = VoiceCloner.load(release, loudness_lufs=loudness)
-    speech = cloner.clone(text, reference=list(reference), seed=seed, lexicon=taught)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ReferenceWarning)  # printed below
+        speech = cloner.clone(text, reference=list(reference), seed=seed, lexicon=taught)
     if to_stdout:
         sys.stdout.buffer.write(speech.encode())
     else:
         speech.save(out)
     typer.echo(f"{out}: {speech.duration_s:.2f} s", err=to_stdout)
+    for doubt in speech.reference.doubts if speech.reference else ():
+        typer.echo(doubt, err=True)
     if speech.unspoken:
         shown = "".join(dict.fromkeys(character for character in speech.unspoken if character.isprintable()))
         typer.echo(

@@ -1,23 +1,24 @@
 """VoiceCloner: reference clips and a text in, a waveform out."""
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor, nn
 
 from peewee_model import environment
-from peewee_model.audio.clip import Clip
+from peewee_model.cloning.arguments import device_of, list_of, loudness_of, path_of, seed_of, text_of
 from peewee_model.cloning.joining import join
 from peewee_model.cloning.lines import Lines, write_lines
-from peewee_model.cloning.reference import Reference, embed_reference
-from peewee_model.cloning.sound_file import LOUDNESS_LUFS, encode, format_of
+from peewee_model.cloning.reference import Voice, voice_of
+from peewee_model.cloning.reference_checks import ReferenceWarning
+from peewee_model.cloning.sound_file import LOUDNESS_LUFS
+from peewee_model.cloning.sources import Reference
 from peewee_model.cloning.speaking import SentenceSpeaker, Spoken
+from peewee_model.cloning.speech import Speech
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
-from peewee_model.errors import ConfigError, PeeweeError, TextError
+from peewee_model.errors import ConfigError, TextError
 from peewee_model.networks.device import flush_denormals
 from peewee_model.release.manifest import read_manifest
 from peewee_model.release.verification import verify_release
@@ -33,48 +34,6 @@ from peewee_model.vocoder.factory import Vocoder, load_vocoder
 
 MAX_STRETCH = 0.25  # of a symbol, where a seed varies the durations
 
-Float32Array = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Speech:
-    """What was said."""
-
-    samples: Float32Array
-    """Full scale is 1. (S,)"""
-    sample_rate: int
-    """Hz."""
-    text: str
-    """As it was spoken: numbers and abbreviations written out, letters as capitals, taught phonemes in braces."""
-    alignment: tuple[Float32Array, ...]
-    """For each sentence, the share of each token in each decoder step. (T', L)"""
-    truncated: bool
-    """Whether a sentence did not end by itself and was cut off: listen before use."""
-    unspoken: tuple[str, ...] = ()
-    """Characters of the text that no reader says, and that were left out: emoji, marks of direction."""
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return len(self.samples) / self.sample_rate
-
-    def save(self, path: Path | str) -> None:
-        """Write a file in the format of its ending: wav, flac, mp3, ogg or opus.
-
-        Raises:
-            ConfigError: If no such format is written.
-            PeeweeError: If the file can't be written.
-        """
-        content = self.encode(format_of(Path(path)))
-        try:
-            Path(path).write_bytes(content)
-        except OSError as error:
-            raise PeeweeError(f"{path} can't be written: {error.strerror}; choose another path") from None
-
-    def encode(self, ending: str = ".wav") -> bytes:
-        """Return the content of a file of a format: a key of `cloning.sound_file.FORMATS`."""
-        return encode(self.samples, self.sample_rate, ending)
-
 
 class VoiceCloner:
     """Speaks any text in the voice of a reference.
@@ -88,6 +47,8 @@ class VoiceCloner:
         precision: Of the synthesizer's decoder: float32, float16 or int8; None for the fastest that the device has
             without loss of quality.
         loudness_lufs: Of every sentence, in LUFS; peaks are limited.
+        one_voice: Cosine of the encoder's embeddings above which two recordings are of one person: `speaker.threshold`
+            of a release's metrics. None if it was not measured: then nobody looks for two people in a reference.
 
     Raises:
         ConfigError: If the three do not fit together, or the device does not have the precision.
@@ -100,14 +61,16 @@ class VoiceCloner:
         vocoder: Vocoder,
         precision: str | None = None,
         loudness_lufs: float = LOUDNESS_LUFS,
+        one_voice: float | None = None,
     ) -> None:
+        self._loudness_lufs = loudness_of(loudness_lufs)
+        self._one_voice = one_voice
         flush_denormals()
         self._encoder = encoder
         self._vocoder = vocoder
         self._tokenizer = Tokenizer(TextConfig.model_validate(synthesizer.config.text))
         _check_fit(encoder, synthesizer, vocoder, self._tokenizer)
         self._speaker = SentenceSpeaker(synthesizer, vocoder, precision)
-        self._loudness_lufs = loudness_lufs
 
     @classmethod
     def load(
@@ -136,32 +99,43 @@ class VoiceCloner:
             ReleaseNotFoundError: If there is no such store, channel or version.
             TamperedReleaseError: If a file differs from the manifest.
             SignatureError: If a signature is required and no valid one exists.
+            ConfigError: If an argument is of a wrong kind, or the device can't be used.
         """
+        loudness_of(loudness_lufs), device_of(device)  # refused before a download
+        if not isinstance(reference, str):  # a folder's path, and never an URL, which a path would shorten
+            reference = str(path_of(reference, "the release"))
         parsed = parse_reference(reference)
         required = public_key or environment.PUBLIC_KEY.path()
-        folder, _ = open_store(parsed.address).fetch(parsed.selector, Path(required) if required else None)
+        key = path_of(required, "the public key") if required else None
+        folder, _ = open_store(parsed.address).fetch(parsed.selector, key)
         return cls._from_verified(folder, device, precision, loudness_lufs)
 
     @classmethod
     def load_folder(
         cls,
-        folder: Path,
+        folder: Path | str,
         device: str = "cpu",
         precision: str | None = None,
         loudness_lufs: float = LOUDNESS_LUFS,
     ) -> "VoiceCloner":
         """Load a release from a folder that is not in a store, such as `release/` before it is published."""
+        folder = path_of(folder, "the release's folder")
         _, version = read_manifest(folder)
         verify_release(folder, version)
         return cls._from_verified(folder, device, precision, loudness_lufs)
 
     @classmethod
     def _from_verified(cls, folder: Path, device: str, precision: str | None, loudness_lufs: float) -> "VoiceCloner":
+        where = device_of(device)
         vocoder = load_vocoder(folder / "vocoder")
         if isinstance(vocoder, nn.Module):
-            vocoder.to(device)
-        encoder = load_encoder(folder / "encoder").to(device)
-        return cls(encoder, load_synthesizer(folder / "synthesizer").to(device), vocoder, precision, loudness_lufs)
+            vocoder.to(where)
+        encoder = load_encoder(folder / "encoder").to(where)
+        synthesizer = load_synthesizer(folder / "synthesizer").to(where)
+        measured = read_manifest(folder)[0].metrics.get("speaker")
+        threshold = measured.get("threshold") if isinstance(measured, dict) else None
+        one_voice = float(threshold) if isinstance(threshold, int | float) else None
+        return cls(encoder, synthesizer, vocoder, precision, loudness_lufs, one_voice)
 
     @property
     def sample_rate(self) -> int:
@@ -181,7 +155,8 @@ class VoiceCloner:
         Args:
             text: Of any length; spoken a sentence at a time, several sentences at once. `<break time="500ms"/>` in it
                 is a pause.
-            reference: Recordings of one voice: files, their content, or `Clip`s. 1 s to 10 min of speech, at any rate.
+            reference: Recordings of one voice, or one alone: files by path or open, their content, `Clip`s, or
+                (samples, sample_rate) of numpy or torch. 1 s to 10 min of speech, at any rate.
             seed: The same seed gives the same samples. With 0, a network timed by durations takes those that it
                 predicts; with another, each symbol lasts up to a quarter longer, or a fifth shorter. A Tacotron 2
                 draws its dropout by every seed.
@@ -190,11 +165,15 @@ class VoiceCloner:
 
         Raises:
             TextError: If there is nothing to say, or a character has no symbol.
-            AudioError: If a recording is silent, too short, too long or unreadable.
-            ConfigError: If an entry of the lexicon can't be used; names it.
+            AudioError: If a recording is silent, too short, too long, unreadable or no speech.
+            ConfigError: If an argument is of a wrong kind, or an entry of the lexicon can't be used; it is named.
+
+        Warns:
+            ReferenceWarning: If a recording is noisy, of a narrow band or clipped, or there is little speech, or two
+                people speak: see `Speech.reference`.
         """
-        lines = write_lines(text, self._tokenizer, seed, Lexicon.of(lexicon), pauses)
-        return self._clone([lines], [self.embed_voice(reference)], seed)[0]
+        lines = self._lines(text, seed, Lexicon.of(lexicon), pauses)
+        return self._clone([lines], [self._voice(reference)], seed)[0]
 
     def clone_many(
         self,
@@ -223,32 +202,40 @@ class VoiceCloner:
         Raises:
             TextError: As `clone`; its message names the text. No text has been spoken then.
             AudioError: As `clone`.
-            ConfigError: If the number of references is neither one nor the number of texts.
+            ConfigError: As `clone`, or if the number of references is neither one nor the number of texts.
+
+        Warns:
+            ReferenceWarning: As `clone`.
         """
-        if isinstance(references, str | bytes | Path | Clip) or len(references) not in (1, len(texts)):
-            n_references = "no list of" if isinstance(references, str | bytes | Path | Clip) else len(references)
-            raise ConfigError(f"{n_references} references for {len(texts)} texts; give a list of one, or one for each")
+        texts, references = list_of(texts, "the texts"), list_of(references, "the references")
+        if len(references) not in (1, len(texts)):
+            raise ConfigError(
+                f"{len(references)} references for {len(texts)} texts; give a list of one, or one for each"
+            )
         lines, taught = [], Lexicon.of(lexicon)
         for number, text in enumerate(texts, 1):
             try:
-                lines.append(write_lines(text, self._tokenizer, seed, taught, pauses))
+                lines.append(self._lines(text, seed, taught, pauses))
             except TextError as error:
                 raise TextError(f"text {number}: {error}") from None
-        voices = [self.embed_voice(reference) for reference in references]
+        voices = [self._voice(reference) for reference in references]
         return self._clone(lines, voices if len(voices) == len(texts) else voices * len(texts), seed)
 
-    def _clone(self, texts: Sequence[Lines], voices: Sequence[Tensor], seed: int) -> list[Speech]:
-        """Speak texts, each in its voice (E,)."""
+    def _clone(self, texts: Sequence[Lines], voices: Sequence[Voice], seed: int) -> list[Speech]:
+        """Speak texts, each in its voice."""
         spoken = iter(
             self._speaker.speak(
                 [line for text in texts for line in text.lines],
-                [voice for text, voice in zip(texts, voices, strict=True) for _ in text.lines],
+                [voice.embedding for text, voice in zip(texts, voices, strict=True) for _ in text.lines],
                 MAX_STRETCH if seed else 0.0,
             )
         )
-        return [self._join(text, list(islice(spoken, len(text.lines)))) for text in texts]
+        return [
+            self._join(text, list(islice(spoken, len(text.lines))), voice)
+            for text, voice in zip(texts, voices, strict=True)
+        ]
 
-    def _join(self, text: Lines, spoken: Sequence[Spoken]) -> Speech:
+    def _join(self, text: Lines, spoken: Sequence[Spoken], voice: Voice) -> Speech:
         return Speech(
             samples=join(text.lines, spoken, self.sample_rate, self._loudness_lufs, text.after_s),
             sample_rate=self.sample_rate,
@@ -256,15 +243,26 @@ class VoiceCloner:
             alignment=tuple(sentence.alignment for sentence in spoken),
             truncated=any(sentence.truncated for sentence in spoken),
             unspoken=text.unspoken,
+            reference=voice.figures,
         )
 
     def embed_voice(self, reference: Reference) -> Tensor:
-        """Embed a voice, as `embed_reference`. (E,)
+        """Embed a voice, as `clone` does. (E,)
 
         Raises:
             AudioError: As `clone`.
+            ConfigError: As `clone`.
         """
-        return embed_reference(self._encoder, reference)
+        return self._voice(reference).embedding
+
+    def _voice(self, reference: Reference) -> Voice:
+        voice = voice_of(self._encoder, reference, self._one_voice)
+        for doubt in voice.figures.doubts:
+            warnings.warn(ReferenceWarning(doubt), stacklevel=3)
+        return voice
+
+    def _lines(self, text: str, seed: int, lexicon: Lexicon, pauses: Pauses) -> Lines:
+        return write_lines(text_of(text), self._tokenizer, seed_of(seed), lexicon, pauses)
 
 
 def _check_fit(encoder: SpeakerEncoder, synthesizer: Synthesizer, vocoder: Vocoder, tokenizer: Tokenizer) -> None:

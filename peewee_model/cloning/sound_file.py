@@ -19,6 +19,8 @@ FORMATS = {
     ".opus": ("OGG", "OPUS"),
 }
 """By the ending of a file's name: libsndfile's format and its encoding."""
+READ_KINDS = "wav, flac, mp3, ogg, opus, aiff; m4a, mp4, aac, webm with the extra m4a"
+"""What a reference may be: the first by libsndfile, the others by PyAV."""
 
 _OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)

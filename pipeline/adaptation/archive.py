@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from peewee_model.audio.clip import read_clip
 from peewee_model.errors import AudioError
 from peewee_model.files import write_whole
+from peewee_model.recordings.reading import read_clip
 from pipeline.adaptation.recordings import Recording, SpeechError
 from pipeline.corpora.mini import StoredGzip
 from pipeline.ingest.archive import read_members

@@ -22,7 +22,7 @@ from pipeline.commands.entry import command
 from pipeline.commands.result_line import write_result
 
 if TYPE_CHECKING:
-    from peewee_model.cloning.cloner import Speech
+    from peewee_model.cloning.speech import Speech
 
 logger = logging.getLogger(__name__)
 

@@ -138,12 +138,13 @@ def _measure_embedding(recordings):
     import torch
     from resemblyzer import VoiceEncoder, preprocess_wav
 
-    from peewee_model.audio.clip import read_clip, resample
+    from peewee_model.audio.clip import resample
     from peewee_model.audio.mel import SpeakerMelConfig
     from peewee_model.audio.speaker_mel import speaker_mel
     from peewee_model.encoder.config import EncoderArchitecture, EncoderConfig
     from peewee_model.encoder.speaker_encoder import SpeakerEncoder
     from peewee_model.networks.device import flush_denormals
+    from peewee_model.recordings.reading import read_clip
     from pipeline.profiles.overlay import load_overlay
     from tests.bench.extract import RATE, made_up_voice
 

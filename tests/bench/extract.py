@@ -64,7 +64,8 @@ def made_up_voice(seed):
 
 
 def _utterances(recordings):
-    from peewee_model.audio.clip import read_clip, resample
+    from peewee_model.audio.clip import resample
+    from peewee_model.recordings.reading import read_clip
 
     if not recordings:
         return [made_up_voice(seed) for seed in range(N_UTTERANCES)]

@@ -17,10 +17,11 @@ import numpy as np
 import soundfile
 from scipy.signal import butter, sosfilt
 
-from peewee_model.audio.clip import Clip, decode_flac, read_clip, resample
+from peewee_model.audio.clip import Clip, decode_flac, resample
 from peewee_model.cloning.reference import embed_reference
 from peewee_model.encoder.speaker_encoder import load_encoder
 from peewee_model.errors import AudioError
+from peewee_model.recordings.reading import read_clip
 
 MIN_HALF_S = 8.0
 MAX_HALF_S = 30.0

@@ -37,7 +37,12 @@ def choose_rows(corpus: Path, split: str, n: int) -> NDArray[np.int64]:
         if row["split"] == split:
             ranks.append(speakers.setdefault(row["speaker_id"], 0))
             speakers[row["speaker_id"]] += 1
-    return np.sort(np.argsort(np.array(ranks, dtype=np.int64), kind="stable")[:n])
+    by_rank = [np.flatnonzero(np.array(ranks) == rank) for rank in range(max(ranks, default=-1) + 1)]
+    chosen: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
+    for rows in by_rank:  # the first of each speaker, then the second of each, and so on
+        wanted = min(len(rows), n - sum(map(len, chosen)))
+        chosen.append(rows[np.linspace(0, len(rows) - 1, wanted).round().astype(np.int64)])
+    return np.sort(np.concatenate(chosen))
 
 
 def track_pitches(corpus: Path, mels: Path, split: str, n: int, pitch: PitchArchitecture) -> PitchTracks:

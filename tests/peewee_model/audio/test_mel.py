@@ -67,7 +67,8 @@ def test_mel_equals_librosas(configs, name, n_samples):
 
 def test_mel_equals_librosas_on_recorded_speech(configs, shared_data):
     """A minute of a person reading."""
-    from peewee_model.audio.clip import read_clip, resample
+    from peewee_model.audio.clip import resample
+    from peewee_model.recordings.reading import read_clip
 
     clip = read_clip(shared_data / "references" / "librispeech_533.flac")
     for config in configs.values():

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from peewee_model.audio.clip import quantize, read_clip, resample
+from peewee_model.audio.clip import quantize, resample
 from peewee_model.cloning.sound_file import FORMATS, encode, format_of
 from peewee_model.errors import ConfigError
+from peewee_model.recordings.reading import read_clip
 
 MAGIC = {".wav": b"RIFF", ".flac": b"fLaC", ".mp3": (b"ID3", b"\xff"), ".ogg": b"OggS", ".opus": b"OggS"}
 

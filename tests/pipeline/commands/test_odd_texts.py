@@ -7,11 +7,13 @@ import pytest
 
 from peewee_model.audio.clip import encode_flac
 from peewee_model.cloning import cloner
-from peewee_model.cloning.cloner import Speech, VoiceCloner
+from peewee_model.cloning.cloner import VoiceCloner
+from peewee_model.cloning.speech import Speech
 from peewee_model.errors import TextError
 from pipeline.commands.odd_texts import CRASHED, main, speak_odd_texts
 from tests.peewee_model.cloning.test_cloner import AT_ONCE, make_encoder, make_synthesizer, make_vocoder, voice
 
+pytestmark = pytest.mark.filterwarnings("ignore::peewee_model.ReferenceWarning")
 RECORDING = encode_flac(voice(2.0), 16000)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from peewee_model.audio.clip import encode_flac
 from peewee_model.cloning import cloner
+from peewee_model.cloning.speech import Speech
 from peewee_model.errors import ConfigError
 from peewee_model.store.store import open_store
 from pipeline.commands import release_check
@@ -32,7 +33,7 @@ class Voice:
         SPOKEN.append(text)
         n_samples = round(self.s_per_character * len(text) * 24_000)
         samples = np.float32(self.level) * np.sin(np.arange(n_samples, dtype=np.float32) / 20)
-        return cloner.Speech(samples, 24_000, text, (), self.truncated)
+        return Speech(samples, 24_000, text, (), self.truncated)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from peewee_model.audio.clip import decode_flac, encode_flac, read_clip, resample
+from peewee_model.audio.clip import decode_flac, encode_flac, resample
 from peewee_model.audio.mel import MelConfig, SpeakerMelConfig, log_mel
 from peewee_model.cli.release_summary import summarize, summary_table
 from peewee_model.encoder.config import EncoderConfig, LstmSizes
@@ -20,6 +20,7 @@ from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError
 from peewee_model.metric_labels import LABELS_FILE, Labels
 from peewee_model.networks.weights import save_model
+from peewee_model.recordings.reading import read_clip
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.tacotron2.config import Tacotron2Config
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2

@@ -2,7 +2,7 @@ import tarfile
 
 import pytest
 
-from peewee_model.audio.clip import read_clip
+from peewee_model.recordings.reading import read_clip
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from peewee_model.audio.clip import read_clip
+from peewee_model.recordings.reading import read_clip
 
 TEXT = "Ever tried, ever failed, no matter. Try again, fail again, fail better."
 
