@@ -83,13 +83,15 @@ def main(given: Sequence[str]) -> int:
     parser.add_argument("--write", action="append", default=[], metavar="KEY=FILE", help="a value of the answer")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="plan, run or seal, with its options")
     options = parser.parse_args(given)
-    told = dict(item.split("=", 1) for item in options.environment)
+    variables = dict(item.split("=", 1) for item in options.environment)
     try:
         arguments = worker_arguments(options.arguments)
     except ValueError as error:
         print(f"kubeflow_step: {error}", file=sys.stderr)
         return REFUSED
-    code, answer = _run([sys.executable, "-m", WORKER, *arguments], {key: text for key, text in told.items() if text})
+    code, answer = _run(
+        [sys.executable, "-m", WORKER, *arguments], {key: text for key, text in variables.items() if text}
+    )
     if code == 0:
         for key, file in (item.split("=", 1) for item in options.write):
             value = json.loads(answer)[key]
@@ -98,11 +100,11 @@ def main(given: Sequence[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _run(command: list[str], told: Mapping[str, str]) -> tuple[int, str]:
+def _run(command: list[str], variables: Mapping[str, str]) -> tuple[int, str]:
     """Run a command, and pass on its output and signals to this program; return its exit code and last line."""
     print("run:", *command[1:], file=sys.stderr, flush=True)
     last = ""
-    with subprocess.Popen(command, env=os.environ | told, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.PIPE, text=True) as process:
 
         def pass_on(number: int, frame: FrameType | None) -> None:
             process.send_signal(number)

@@ -65,7 +65,7 @@ with DAG(
         },
         inlets=[CORPUS],
     )
-    told = PythonOperator(
+    report = PythonOperator(
         task_id="announce",
         python_callable=announce,
         op_kwargs={"looked": look.output},
@@ -74,4 +74,4 @@ with DAG(
             settings, Needs(timeout_s=300), "Remember what was seen; update the corpus asset if something changed."
         ),
     )
-    told.set_upstream(look)
+    report.set_upstream(look)

@@ -110,7 +110,7 @@ class ShardWriter:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         # Mels and FLAC hardly shrink further than by zstd at its fastest, on the bytes of floats split into streams.
         floats = [f"{field.name}.list.element" for field in self._schema if field.type == _FLOATS]
-        told = [field.name for field in self._schema if field.type not in (_FLOATS, pa.binary())]
+        with_statistics = [field.name for field in self._schema if field.type not in (_FLOATS, pa.binary())]
         self._writer = pq.ParquetWriter(
             self._part,
             self._schema,
@@ -118,7 +118,7 @@ class ShardWriter:
             compression_level=-5,
             use_dictionary=False,
             use_byte_stream_split=floats,
-            write_statistics=told,  # minimum and maximum of floats or FLAC are useless
+            write_statistics=with_statistics,  # minimum and maximum of floats or FLAC are useless
         )
         return self
 

@@ -147,8 +147,8 @@ def _sparse_filter_bank(config: MelConfig) -> tuple[Any, slice]:
     from scipy.sparse import csr_array
 
     bank = mel_filter_bank(config)
-    heard = np.flatnonzero(bank.any(axis=0))
-    bins = slice(int(heard[0]), int(heard[-1]) + 1)
+    used = np.flatnonzero(bank.any(axis=0))
+    bins = slice(int(used[0]), int(used[-1]) + 1)
     return csr_array(bank[:, bins]), bins
 
 

@@ -32,8 +32,8 @@ class _Res2(nn.Module):
         groups = values.chunk(len(self.layers) + 1, dim=1)
         results = [groups[0]]
         for index, layer in enumerate(self.layers):
-            heard = groups[index + 1] if index == 0 else groups[index + 1] + results[-1]
-            results.append(layer(heard))
+            features = groups[index + 1] if index == 0 else groups[index + 1] + results[-1]
+            results.append(layer(features))
         return torch.cat(results, dim=1)
 
 
@@ -101,11 +101,11 @@ class EcapaTdnn(nn.Module):
         Returns:
             (B, E)
         """
-        heard = self.first(mel)
+        features = self.first(mel)
         results: list[Tensor] = []
         for block in self.blocks:
-            results.append(block(heard))
-            heard = heard + results[-1]
+            results.append(block(features))
+            features = features + results[-1]
         aggregated = F.relu(self.aggregation(torch.cat(results, dim=1)))
         pooled = self.pooling(aggregated)
         if self._hears_statistics:

@@ -119,7 +119,7 @@ class Catalogue:
         releases = tuple(
             Listed(
                 version,
-                tuple(sorted(channel for channel, meant in reading.now.items() if meant == version)),
+                tuple(sorted(channel for channel, current in reading.now.items() if current == version)),
                 reading.when(version),
                 tuple(sorted(signers.get(version, ()))),
             )
@@ -135,7 +135,7 @@ class Catalogue:
                 reading.add(entry)
                 if version in reading.published:
                     break
-        channels = tuple(sorted(channel for channel, meant in reading.now.items() if meant == version))
+        channels = tuple(sorted(channel for channel, current in reading.now.items() if current == version))
         signers = tuple(self._signatures.key_ids(version))
         return Listed(version, channels, reading.when(version), signers), tuple(reading.problems)
 

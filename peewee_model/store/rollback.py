@@ -18,15 +18,15 @@ def version_before(history: Sequence[Numbered]) -> str | None:
     Returns:
         A version; None if there was none before.
     """
-    meant: list[str] = []
+    visited: list[str] = []
     for numbered in history:
         version = numbered.entry.version
-        if numbered.entry.action == "rollback" and version in meant:
-            while meant[-1] != version:
-                meant.pop()
-        elif not meant or meant[-1] != version:
-            meant.append(version)
-    return meant[-2] if len(meant) > 1 else None
+        if numbered.entry.action == "rollback" and version in visited:
+            while visited[-1] != version:
+                visited.pop()
+        elif not visited or visited[-1] != version:
+            visited.append(version)
+    return visited[-2] if len(visited) > 1 else None
 
 
 def version_after_rollback(history: Sequence[Numbered], version: str | None, channel: str, address: str) -> str:

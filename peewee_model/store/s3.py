@@ -120,8 +120,8 @@ class S3Backend(S3Objects):
         }
         total = sum(entry.size for _, entry in files.values())
         bar = _bar("getting", total) if progress is None else contextlib.nullcontext(progress)
-        with bar as told:
-            for key in download(self._client.get(), self._bucket, targets, told, self._explained):
+        with bar as progress_bar:
+            for key in download(self._client.get(), self._bucket, targets, progress_bar, self._explained):
                 yield key[len(self._prefix) :]
 
     @contextlib.contextmanager

@@ -103,9 +103,9 @@ class S3Objects:
                 except (BotoCoreError, ClientError) as error:
                     status = error_status(error)  # 0 if there was no answer
                     if status == 412 or status >= 500 or not status:
-                        stands = self.read(key)
-                        if stands is not None:
-                            return stands == data
+                        present = self.read(key)
+                        if present is not None:
+                            return present == data
                     if attempt + 1 == CONFLICTS or not (status == 412 or error_code(error) in _CONFLICT):
                         raise
             _wait(attempt)  # another writer is creating the object

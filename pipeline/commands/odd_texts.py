@@ -91,7 +91,7 @@ class Outcome:
 
     text: str
     what: Literal["spoken", "refused", "crashed"]
-    told: str
+    detail: str
     """The error, or the length of the speech."""
     truncated: bool = False
 
@@ -108,8 +108,8 @@ def speak_odd_texts(cloner: Cloner, reference: Sequence[bytes], texts: Iterable[
             yield Outcome(text, "crashed", f"{type(error).__name__}: {error}")
         else:
             sound = bool(np.isfinite(speech.samples).all())
-            told = f"{speech.duration_s:.2f} s" if sound else "samples that are no numbers"
-            yield Outcome(text, "spoken" if sound else "crashed", told, speech.truncated)
+            detail = f"{speech.duration_s:.2f} s" if sound else "samples that are no numbers"
+            yield Outcome(text, "spoken" if sound else "crashed", detail, speech.truncated)
 
 
 @command("odd_texts")
@@ -133,7 +133,7 @@ def main(arguments: list[str]) -> int:
     for outcome in speak_odd_texts(cloner, [recording]):
         counts[outcome.what] += 1
         counts["truncated"] += outcome.truncated
-        logger.info("%s text=%r told=%r", outcome.what, outcome.text[:_SHOWN], outcome.told[:200])
+        logger.info("%s text=%r detail=%r", outcome.what, outcome.text[:_SHOWN], outcome.detail[:200])
     write_result({"n_texts": len(ODD_TEXTS)} | {what: counts[what] for what in _COUNTED})
     return CRASHED if counts["crashed"] else 0
 

@@ -238,7 +238,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline.commands.worker", description="One task of a run; docs/worker.md."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    told: dict[str, Any] = {"default": environment.REPOSITORY.read(), "help": "git URL, or PEEWEE_REPOSITORY"}
+    from_environment: dict[str, Any] = {
+        "default": environment.REPOSITORY.read(),
+        "help": "git URL, or PEEWEE_REPOSITORY",
+    }
     for name in ("plan", "run", "seal", "show"):
         command = commands.add_parser(name)
         if name == "run":
@@ -246,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--commit", help="check that it is the plan's")
         command.add_argument("--run", required=True, help="the run's id; the same id is the same run")
         if name != "show":
-            command.add_argument("--repository", **told)
+            command.add_argument("--repository", **from_environment)
         if name == "plan":
             command.add_argument("--revision", default="HEAD", help="branch, tag or commit")
             command.add_argument("--profile", help="merged into params.yaml")

@@ -41,21 +41,22 @@ class ClonedVoice:
     """Whether the row `SAME_SEX` is of others of the same sex; else there are none, and it is of all others."""
 
 
-def cloned_voices(spoken: Sequence[Spoken], heard: Heard, f0_hz: Mapping[str, float]) -> list[ClonedVoice]:
+def cloned_voices(spoken: Sequence[Spoken], embedded: Heard, f0_hz: Mapping[str, float]) -> list[ClonedVoice]:
     """Compare the speech of each unseen speaker with its reference; empty if there are fewer than two speakers.
 
     Args:
         spoken: The sentences.
-        heard: Their embeddings.
+        embedded: Their embeddings.
         f0_hz: Median fundamental frequency of speakers' recordings, where it is known.
     """
     unseen = [index for index, item in enumerate(spoken) if not item.sentence.is_seen]
     speakers = np.array([spoken[index].sentence.speaker_id for index in unseen])
     if len(set(speakers.tolist())) < 2:
         return []
-    references = heard.references[unseen]
+    references = embedded.references[unseen]
     cosines = {
-        row: np.einsum("ie,je->ij", voices[unseen], references, dtype=np.float64) for row, voices in heard.rows.items()
+        row: np.einsum("ie,je->ij", voices[unseen], references, dtype=np.float64)
+        for row, voices in embedded.rows.items()
     }
     others = speakers[:, None] != speakers[None, :]
     alike = others & _same_sex(speakers.tolist(), f0_hz)

@@ -158,13 +158,13 @@ def _judge_voices(
     name = config.speech.verifier
     if name == "none" or not verifier_is_installed():
         return _Voices(measurements, {}, [], "none" if name == "none" else "absent", 0, {})
-    heard = hear(spoken, bystanders, material.recordings, sample_rate)
+    embedded = hear(spoken, bystanders, material.recordings, sample_rate)
     f0_hz: dict[str, list[float]] = {}
     for item in measurements:
         if item.row == "ground_truth" and item.f0_hz is not None:
             f0_hz.setdefault(item.speaker_id, []).append(item.f0_hz)
-    voices = cloned_voices(spoken, heard, {speaker: float(np.median(found)) for speaker, found in f0_hz.items()})
-    judged, rates = judge_voices(measurements, spoken, heard)
+    voices = cloned_voices(spoken, embedded, {speaker: float(np.median(found)) for speaker, found in f0_hz.items()})
+    judged, rates = judge_voices(measurements, spoken, embedded)
     n_people = len({item.sentence.speaker_id for item in spoken}) + len(bystanders)
     judge = {"verifier": {"name": name, "title": RESEMBLYZER.title, "sha256": RESEMBLYZER.sha256}}
     return _Voices(judged, rates, voices, name, n_people, judge)
@@ -179,8 +179,8 @@ def _read_material(
 ) -> _Material:
     own = {sentence.utterance_id for sentence in sentences}
     references = {name for sentence in sentences for name in sentence.reference_ids}
-    heard = own | references | {name for sentence in sentences for name in sentence.enrolment_ids}
-    heard |= {name for names in bystanders for name in names}
+    needed = own | references | {name for sentence in sentences for name in sentence.enrolment_ids}
+    needed |= {name for names in bystanders for name in names}
     rows = {row["utterance_id"]: row for row in overview.test}
     embeddings = {
         row["utterance_id"]: row["embedding"]
@@ -190,7 +190,7 @@ def _read_material(
     mels = read_column(sources.mels, {rows[name]["shard"] for name in own}, "mel", own)
     return _Material(
         mels={name: tables.shaped_mel(mel, n_mels) for name, mel in mels.items()},
-        recordings=read_column(sources.corpus, {rows[name]["shard"] for name in heard}, "audio", heard),
+        recordings=read_column(sources.corpus, {rows[name]["shard"] for name in needed}, "audio", needed),
         voices={
             sentence.utterance_id: blend(
                 [embeddings[name] for name in sentence.reference_ids],

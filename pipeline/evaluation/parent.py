@@ -41,8 +41,8 @@ class Parent:
         """
         clips = [decode_flac(recordings[name]) for name in sentence.reference_ids]
         mel = self._encoder.config.mel
-        heard = [speaker_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel) for clip in clips]
-        embeddings = [self._embed(item) for item in heard]
+        mels = [speaker_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel) for clip in clips]
+        embeddings = [self._embed(item) for item in mels]
         voice = blend(embeddings, [clip.duration_s for clip in clips])
         samples, reading = self._speaker.say(sentence.utterance_id, sentence.text, voice)
         return resample(samples, self._speaker.mel.sample_rate, sample_rate), reading

@@ -45,14 +45,14 @@ class Verifier:
         from resemblyzer import audio
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        heard = resample(samples, sample_rate, _MEL.sample_rate)
-        if not heard.any():
+        speech = resample(samples, sample_rate, _MEL.sample_rate)
+        if not speech.any():
             return np.zeros(256, dtype=np.float32)
-        heard = audio.normalize_volume(heard, audio.audio_norm_target_dBFS, increase_only=True)
-        heard = audio.trim_long_silences(heard)
-        sample_slices, frame_slices = self._encoder.compute_partial_slices(len(heard), _PARTIALS_PER_S, _MIN_COVERAGE)
-        heard = np.pad(heard, (0, max(0, sample_slices[-1].stop - len(heard))))
-        mel = _power_mel(heard)
+        speech = audio.normalize_volume(speech, audio.audio_norm_target_dBFS, increase_only=True)
+        speech = audio.trim_long_silences(speech)
+        sample_slices, frame_slices = self._encoder.compute_partial_slices(len(speech), _PARTIALS_PER_S, _MIN_COVERAGE)
+        speech = np.pad(speech, (0, max(0, sample_slices[-1].stop - len(speech))))
+        mel = _power_mel(speech)
         # One thread: the network is small, and the number of threads would change the order of sums and so the last
         # bits.
         with torch.inference_mode(), threadpool_limits(limits=1):

@@ -76,7 +76,7 @@ def hear(
 
 
 def judge_voices(
-    measurements: Sequence[Measurement], spoken: Sequence[Spoken], heard: Heard
+    measurements: Sequence[Measurement], spoken: Sequence[Spoken], embedded: Heard
 ) -> tuple[list[Measurement], dict[Row, float]]:
     """Add to measurements the similarity of each row to its speaker and to others, and whether it is identified.
 
@@ -89,10 +89,10 @@ def judge_voices(
     own, others = np.eye(len(spoken), dtype=bool), speakers[:, None] != speakers[None, :]
     judged: dict[tuple[str, Row], Measurement] = {(item.utterance_id, item.row): item for item in measurements}
     rates: dict[Row, float] = {}
-    for row, voices in heard.rows.items():
-        cosine = np.einsum("ie,je->ij", voices, heard.enrolments, dtype=np.float64)
-        to_reference = np.einsum("ie,ie->i", voices, heard.references, dtype=np.float64)
-        nearest = _nearest_other(voices, speakers, heard)
+    for row, voices in embedded.rows.items():
+        cosine = np.einsum("ie,je->ij", voices, embedded.enrolments, dtype=np.float64)
+        to_reference = np.einsum("ie,ie->i", voices, embedded.references, dtype=np.float64)
+        nearest = _nearest_other(voices, speakers, embedded)
         for index, item in enumerate(spoken):
             key = (item.sentence.utterance_id, row)
             judged[key] = replace(
@@ -108,14 +108,14 @@ def judge_voices(
     return list(judged.values()), rates
 
 
-def _nearest_other(voices: Embedding, speakers: NDArray[np.str_], heard: Heard) -> NDArray[np.float64]:
+def _nearest_other(voices: Embedding, speakers: NDArray[np.str_], embedded: Heard) -> NDArray[np.float64]:
     """Return the greatest cosine of each voice with another test speaker; minus infinity if there is none. (N,)"""
     people = sorted(set(speakers.tolist()))
     known = [
         blend(list(enrolled), [1.0] * len(enrolled))
-        for enrolled in (heard.enrolments[speakers == person] for person in people)
+        for enrolled in (embedded.enrolments[speakers == person] for person in people)
     ]
-    cosine = np.einsum("ie,je->ij", voices, np.stack([*known, *heard.bystanders]), dtype=np.float64)
+    cosine = np.einsum("ie,je->ij", voices, np.stack([*known, *embedded.bystanders]), dtype=np.float64)
     for place, person in enumerate(people):
         cosine[speakers == person, place] = -np.inf
     return np.asarray(cosine.max(axis=1))

@@ -78,11 +78,11 @@ def hold_out_within(
         ConfigError: If a speaker would have nothing left to train on.
     """
     wanted = {
-        speaker: next(config.within[name] for name in (speaker, *sorted(heard)) if name in config.within)
-        for speaker, heard in corpora.items()
-        if config.within.keys() & {speaker, *heard}
+        speaker: next(config.within[name] for name in (speaker, *sorted(found)) if name in config.within)
+        for speaker, found in corpora.items()
+        if config.within.keys() & {speaker, *found}
     }
-    unknown = config.within.keys() - corpora.keys() - {name for heard in corpora.values() for name in heard}
+    unknown = config.within.keys() - corpora.keys() - {name for found in corpora.values() for name in found}
     if unknown:
         logger.warning("ingest.split.within names no speaker and no corpus: %s", ", ".join(sorted(unknown)))
     spoken: dict[str, list[str]] = defaultdict(list)
@@ -114,13 +114,13 @@ def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[
         subsets: The subsets of each speaker, by speaker_id.
         config: How.
     """
-    unknown = config.by_subset.keys() - {subset for heard in subsets.values() for subset in heard}
+    unknown = config.by_subset.keys() - {subset for found in subsets.values() for subset in found}
     if unknown:
         logger.warning("ingest.split.by_subset names subsets that no utterance is of: %s", ", ".join(sorted(unknown)))
     splits: dict[str, Split] = {}
     drawn = []
-    for speaker_id, heard in subsets.items():
-        named = {config.by_subset[subset] for subset in heard if subset in config.by_subset}
+    for speaker_id, found in subsets.items():
+        named = {config.by_subset[subset] for subset in found if subset in config.by_subset}
         if named:
             splits[speaker_id] = next(split for split in _BY_HELD_OUT if split in named)
         else:

@@ -55,8 +55,8 @@ def params_of(manifest: Manifest) -> dict[str, Any]:
         params["mel"] = _mel_in_present_form(mel)
     evaluate = params.get("evaluate")
     if isinstance(evaluate, dict) and isinstance(speech := evaluate.get("speech"), dict):
-        kept = {key: value for key, value in speech.items() if key != "stop_threshold"}
-        params["evaluate"] = evaluate | {"speech": kept}  # the threshold is the synthesizer's own since 2026-11-29
+        kept = {key: value for key, value in speech.items() if key != "stop_threshold"}  # it is the synthesizer's own
+        params["evaluate"] = evaluate | {"speech": kept}
     return params
 
 

@@ -84,9 +84,9 @@ def _write_griffin_lim(params: VocoderParams, start: Path | None, dtype: WeightT
     )
     distances = []
     for row in validation_rows(mels, params.n_validation).tolist():
-        heard = np.array(mels[row]).T
-        copied = log_mel(vocoder.synthesize(torch.from_numpy(heard)), mel)
-        distances.append(float(np.abs(copied - heard).mean()))
+        target = np.array(mels[row]).T
+        copied = log_mel(vocoder.synthesize(torch.from_numpy(target)), mel)
+        distances.append(float(np.abs(copied - target).mean()))
     save_model(MODEL, vocoder, config, dtype)
     write_history(
         MODEL / "training.jsonl", [{"step": 0, "split": "validation", "copy_mel_l1": float(np.mean(distances))}]

@@ -168,7 +168,7 @@ def _band_weights(mel: MelConfig, speed: float) -> Floats:
     source = np.interp(centres / speed, centres, np.arange(mel.n_mels))
     below = np.minimum(source.astype(np.int64), mel.n_mels - 2)
     weights = np.zeros((mel.n_mels, mel.n_mels), dtype=np.float32)
-    heard = np.arange(mel.n_mels)
-    weights[below, heard] = 1 - (source - below)
-    weights[below + 1, heard] += source - below
+    bands = np.arange(mel.n_mels)
+    weights[below, bands] = 1 - (source - below)
+    weights[below + 1, bands] += source - below
     return weights

@@ -235,10 +235,10 @@ def _check_steps(texts: SpokenTexts, reduction_factor: int) -> None:
     n_short = int((-(-texts.mels.lengths // reduction_factor) < texts.tokens.lengths).sum())
     if not n_short:
         return
-    told = f"{n_short} of {len(texts)} training utterances have fewer decoder steps than symbols"
+    message = f"{n_short} of {len(texts)} training utterances have fewer decoder steps than symbols"
     if n_short > _MOST_SHORT * len(texts):
-        raise ConfigError(f"{told}; lower synthesizer.architecture.reduction_factor or mel.acoustic.hop_length")
-    log.warning("%s; they are divided evenly, and the aligner learns nothing from them", told)
+        raise ConfigError(f"{message}; lower synthesizer.architecture.reduction_factor or mel.acoustic.hop_length")
+    log.warning("%s; they are divided evenly, and the aligner learns nothing from them", message)
 
 
 def _to(batch: SynthesizerBatch, device: torch.device) -> SynthesizerBatch:

@@ -150,11 +150,11 @@ class HiFiGanLearner:
         mels, samples = [], []
         for row in random.choice(len(self._train), self._training.batch_size, p=self._chances).tolist():
             start = int(random.integers(max(1, int(self._train.mels.lengths[row]) - n_frames + 1)))
-            mel, heard = self._train.segment(row, start, n_frames)
+            mel, recording = self._train.segment(row, start, n_frames)
             if self._is_fine_tuning(index):
                 mel = self._train.frames(self._forced["train"], row, start, n_frames)
             mels.append(mel)
-            samples.append(heard)
+            samples.append(recording)
         return VocoderBatch(torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(samples)))
 
     def _is_fine_tuning(self, index: int) -> bool:

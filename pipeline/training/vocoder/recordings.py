@@ -28,12 +28,12 @@ class Recordings:
             TableError: If corpus and mels are not of the same utterances in the same order, or of another length.
         """
         self.config = tables.mel_config(mels, MelConfig)
-        heard: list[str] = []
+        written: list[str] = []
         seen: list[str] = []
         self.mels = Ragged(_frames(mels, split, self.config, seen), np.float32, self.config.n_mels)
-        self.samples = Ragged(_samples(corpus, split, self.config, heard), np.int16, 1)
+        self.samples = Ragged(_samples(corpus, split, self.config, written), np.int16, 1)
         n_frames = 1 + self.samples.lengths // self.config.hop_length
-        if heard != seen or not np.array_equal(n_frames, self.mels.lengths):
+        if written != seen or not np.array_equal(n_frames, self.mels.lengths):
             raise tables.TableError(f"{corpus} and {mels} are not of the same recordings; run `dvc repro`")
 
     def __len__(self) -> int:

@@ -34,7 +34,7 @@ def test_odd_texts_are_spoken_or_refused_and_never_crash():
     for text in spoken:
         assert outcomes[text].what == "spoken", outcomes[text]
     for text in ("", "...", "你好", "😀", "a" * 100_001):
-        assert outcomes[text].what == "refused" and outcomes[text].told.startswith("TextError: "), outcomes[text]
+        assert outcomes[text].what == "refused" and outcomes[text].detail.startswith("TextError: "), outcomes[text]
 
 
 class Voice:
@@ -58,7 +58,7 @@ def test_anything_but_speech_and_our_own_errors_is_a_crash(caplog):
     outcomes = list(speak_odd_texts(Voice(), [RECORDING], ["", "7", "00", "007", "hi"]))
     assert [item.what for item in outcomes] == ["refused", "crashed", "crashed", "spoken", "spoken"]
     assert [item.truncated for item in outcomes] == [False, False, False, True, False]
-    assert outcomes[1].told == "ZeroDivisionError: seven"
+    assert outcomes[1].detail == "ZeroDivisionError: seven"
 
 
 def test_command_counts_and_fails_on_a_crash(tmp_path, monkeypatch, capsys):
@@ -72,14 +72,14 @@ def test_command_counts_and_fails_on_a_crash(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("release", "recording", "told"),
+    ("release", "recording", "detail"),
     [("nowhere@stable", "voice.flac", "nowhere"), ("store@stable", "absent.wav", "absent.wav can't be read")],
 )
-def test_command_says_what_it_can_not_use(tmp_path, monkeypatch, capsys, release, recording, told):
+def test_command_says_what_it_can_not_use(tmp_path, monkeypatch, capsys, release, recording, detail):
     """In one line."""
     monkeypatch.chdir(tmp_path)
     Path("voice.flac").write_bytes(RECORDING)
     if release == "store@stable":
         monkeypatch.setattr(cloner.VoiceCloner, "load", lambda reference: Voice())
     assert main(["--release", release, "--reference", recording]) == 2
-    assert told in capsys.readouterr().err
+    assert detail in capsys.readouterr().err

@@ -92,6 +92,7 @@ def workspace_in(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("PEEWEE_DEVICE", "cpu")
+        patch.setenv("PEEWEE_WORKERS", "1")
         write_small_corpus()
         torch.set_num_threads(1)
         try:
