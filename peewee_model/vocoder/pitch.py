@@ -76,9 +76,13 @@ class PitchNetwork(nn.Module):
     @torch.inference_mode()
     def track(self, mel: Tensor) -> NDArray[np.float64]:
         """Find the pitch of each frame: (M, T) -> (T,) in Hz, 0 where unvoiced."""
-        log_probabilities = torch.log_softmax(self(mel[None])[0], dim=0).T.double().cpu().numpy()
-        path = likeliest_path(log_probabilities)
-        return self._frequencies(np.exp(log_probabilities[:, :-1]), path)
+        probabilities = torch.softmax(self(mel[None])[0].double(), dim=0).T.cpu().numpy()
+        bins, unvoiced = probabilities[:, :-1], probabilities[:, -1:]
+        # Where the pitch is uncertain, each bin is less likely than "unvoiced", though a voice is likelier than none:
+        # the likeliest bin gets the probability of all bins together.
+        voiced = (1 - unvoiced) * bins / bins.max(axis=1, keepdims=True).clip(min=_TINY)
+        path = likeliest_path(np.log(np.concatenate([voiced, unvoiced], axis=1).clip(min=_TINY)))
+        return self._frequencies(bins, path)
 
     def _frequencies(self, probabilities: NDArray[np.float64], path: NDArray[np.int64]) -> NDArray[np.float64]:
         """The mean of the bins around the path's, weighted by their probabilities. (T, n_bins), (T,) -> (T,)."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from peewee_model.audio.mel import MelConfig, log_mel
 from peewee_model.networks.device import inference_device
@@ -117,29 +116,18 @@ def _train_hifi_gan(params: VocoderParams, start: Path | None, dtype: WeightType
 
 def _train_source_filter(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
     settings = params.source_filter
-    training, seed = settings.training, settings.training.schedule.seed
-    inputs = [
-        CORPUS,
-        MELS,
-        *([SYNTHESIZER, EMBEDDINGS] if training.predicted_share else []),
-        *([start] if start else []),
-    ]
+    inputs = [CORPUS, MELS, *([start] if start else [])]
     run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim', 'hifi_gan'}), inputs)}"
-    device = inference_device()
-
-    def forced_mels(split: str, rows: NDArray[np.int64]) -> Ragged:
-        return teacher_forced_mels(CORPUS, MELS, EMBEDDINGS, SYNTHESIZER, split, seed, device, rows)
-
     config = SourceFilterConfig(
         arch="source_filter", mel=tables.mel_config(MELS, MelConfig), pitch=settings.pitch, filter=settings.filter
     )
-    learner = PitchLearner(CORPUS, MELS, forced_mels, settings, params.n_validation)
+    learner = PitchLearner(CORPUS, MELS, settings, params.n_validation)
     vocoder = SourceFilter(config)
     if start:
         start_from(start, vocoder, config)
         learner.modules["pitch"].load_state_dict(vocoder.pitch.state_dict())
     pitch = learner.modules["pitch"]
-    history = train(learner, training.schedule, run, warm=start is not None)
+    history = train(learner, settings.training.schedule, run, warm=start is not None)
     vocoder.pitch.load_state_dict(pitch.state_dict())
     save_model(MODEL, vocoder, config, dtype)
     write_history(MODEL / "training.jsonl", history)

@@ -1,7 +1,7 @@
 """The learner of a source-filter vocoder's pitch network."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -20,7 +20,7 @@ from pipeline import tables
 from pipeline.params.params import Section
 from pipeline.training.loop.loop import Schedule, original
 from pipeline.training.loop.ragged import Ragged
-from pipeline.training.vocoder.pitch_tracks import PitchTracks, track_pitches
+from pipeline.training.vocoder.pitch_tracks import track_pitches
 from pipeline.training.vocoder.recordings import NoRecordingsError
 
 _WARMUP_STEPS = 50
@@ -39,17 +39,14 @@ class PitchTraining(Section):
     """Frames in a segment."""
     learning_rate: float = Field(gt=0)
     """AdamW's, after its first steps; it falls to 0 as a cosine does."""
-    predicted_share: float = Field(ge=0, le=1)
-    """Share of the segments whose mels the synthesizer predicts under teacher forcing: what the vocoder receives in
-    use has blurred harmonics."""
     blur_bands: float = Field(ge=0)
-    """Greatest width of the Gaussian that blurs the bands of the others, in bands."""
+    """Greatest width of the Gaussian that blurs the bands, in bands: predicted mels have blurred harmonics."""
     blur_frames: float = Field(ge=0)
     """The same over time, in frames."""
     gain: float = Field(ge=0)
-    """Greatest change of their level, in nats."""
+    """Greatest change of the level, in nats."""
     noise: float = Field(ge=0)
-    """Greatest deviation of the noise added to them, in nats."""
+    """Greatest deviation of the noise that is added, in nats."""
 
 
 class SourceFilterParams(SourceFilterArchitecture, Section):
@@ -71,7 +68,6 @@ class PitchLearner:
     Args:
         corpus: Folder of the corpus, for its audio.
         mels: Folder of the acoustic mels.
-        forced_mels: Gives the teacher-forced mels of some rows of a split; called only if some are to be learned from.
         params: `vocoder.source_filter` in params.yaml.
         n_validation: Utterances of validation speakers that are measured.
 
@@ -82,14 +78,7 @@ class PitchLearner:
     candidates_from = 0
     monitor = "pitch_loss"
 
-    def __init__(
-        self,
-        corpus: Path,
-        mels: Path,
-        forced_mels: Callable[[str, NDArray[np.int64]], Ragged],
-        params: SourceFilterParams,
-        n_validation: int,
-    ) -> None:
+    def __init__(self, corpus: Path, mels: Path, params: SourceFilterParams, n_validation: int) -> None:
         self._training, self._pitch = params.training, params.pitch
         numbers = {"train": params.training.n_utterances, "validation": n_validation}
         self._tracks = {split: track_pitches(corpus, mels, split, n, params.pitch) for split, n in numbers.items()}
@@ -98,8 +87,6 @@ class PitchLearner:
                 raise NoRecordingsError(
                     f"{corpus} holds no {split} utterances; change the fractions of ingest.split, or add speakers"
                 )
-        is_forced = params.training.predicted_share > 0
-        self._forced = {split: forced_mels(split, found.rows) for split, found in self._tracks.items() if is_forced}
         lengths = self._tracks["train"].mels.lengths
         self._chances = lengths / lengths.sum()
         torch.manual_seed(params.training.schedule.seed)
@@ -114,21 +101,16 @@ class PitchLearner:
         mels, pitches = [], []
         for row in random.choice(len(tracks.rows), self._training.batch_size, p=self._chances).tolist():
             start = int(random.integers(max(1, int(tracks.mels.lengths[row]) - n_frames + 1)))
-            if random.random() < self._training.predicted_share:
-                mels.append(_segment(self._forced["train"], row, start, n_frames).T)
-            else:
-                mels.append(self._blurred(_segment(tracks.mels, row, start, n_frames).T, random))
+            mels.append(self._blurred(_segment(tracks.mels, row, start, n_frames).T, random))
             pitches.append(_segment(tracks.pitches, row, start, n_frames)[:, 0])
         return PitchBatch(torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(pitches)))
 
     def _blurred(self, mel: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
         """Blur a mel over bands and frames by random widths, and change its level. (M, T) -> (M, T)."""
         training = self._training
-        bands = _gaussian(mel.shape[0], random.uniform(0, training.blur_bands))
-        frames = _gaussian(mel.shape[1], random.uniform(0, training.blur_frames))
+        blurred = _blur(mel, random.uniform(0, training.blur_bands), random.uniform(0, training.blur_frames))
         noise = random.standard_normal(mel.shape) * random.uniform(0, training.noise)
-        blurred: NDArray[np.float64] = bands @ mel @ frames.T + random.uniform(-training.gain, training.gain) + noise
-        return blurred.astype(np.float32)
+        return (blurred + random.uniform(-training.gain, training.gain) + noise).astype(np.float32)
 
     def train_step(self, batch: PitchBatch, step: int, fabric: Fabric) -> Mapping[str, Tensor]:
         """One step against the cross-entropy."""
@@ -144,14 +126,27 @@ class PitchLearner:
         return {"pitch_loss": loss}
 
     def validate(self) -> Mapping[str, float]:
-        """Measure on validation speakers: on predicted mels where the training uses them, and on recordings'."""
-        tracks = self._tracks["validation"]
-        found = _measure(self.modules["pitch"], tracks.mels, tracks, self._pitch)
-        if self._forced:
-            predicted = _measure(self.modules["pitch"], self._forced["validation"], tracks, self._pitch)
-            found |= {f"predicted_{name}": value for name, value in predicted.items()}
-            found["pitch_loss"] = (found["pitch_loss"] + predicted["pitch_loss"]) / 2
-        return found
+        """Measure on validation speakers' mels, blurred by half of the greatest widths, since use is on such mels."""
+        network, tracks = self.modules["pitch"], self._tracks["validation"]
+        device = next(network.parameters()).device
+        losses, voicing, semitones = [], [], []
+        for row in range(len(tracks.rows)):
+            mel = _blur(np.array(tracks.mels[row]).T, self._training.blur_bands / 2, self._training.blur_frames / 2)
+            given = torch.from_numpy(mel.astype(np.float32)).to(device)
+            pitch = np.array(tracks.pitches[row])[:, 0]
+            with torch.inference_mode():
+                logits = network(given[None])
+                losses.append(float(pitch_loss(logits, torch.from_numpy(pitch).to(device)[None], self._pitch)))
+            found = cast(PitchNetwork, original(network)).track(given)
+            both = (found > 0) & (pitch > 0)
+            voicing.append(float(((found > 0) != (pitch > 0)).mean()))
+            semitones.append(12 * np.abs(np.log2(found[both] / pitch[both])))
+        errors = np.concatenate(semitones)
+        return {
+            "pitch_loss": float(np.mean(losses)),
+            "voicing_error": float(np.mean(voicing)),
+            "pitch_error_semitones": float(np.median(errors)) if len(errors) else math.inf,
+        }
 
 
 def pitch_loss(logits: Tensor, pitch: Tensor, architecture: PitchArchitecture) -> Tensor:
@@ -159,32 +154,16 @@ def pitch_loss(logits: Tensor, pitch: Tensor, architecture: PitchArchitecture) -
     return -(pitch_targets(pitch, architecture) * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
 
 
-def _measure(
-    network: nn.Module, mels: Ragged, tracks: PitchTracks, architecture: PitchArchitecture
-) -> dict[str, float]:
-    device = next(network.parameters()).device
-    losses, voicing, semitones = [], [], []
-    for row in range(len(tracks.rows)):
-        mel = torch.from_numpy(np.array(mels[row]).T).to(device)
-        pitch = np.array(tracks.pitches[row])[:, 0]
-        with torch.inference_mode():
-            losses.append(float(pitch_loss(network(mel[None]), torch.from_numpy(pitch).to(device)[None], architecture)))
-        found = cast(PitchNetwork, original(network)).track(mel)
-        both = (found > 0) & (pitch > 0)
-        voicing.append(float(((found > 0) != (pitch > 0)).mean()))
-        semitones.append(12 * np.abs(np.log2(found[both] / pitch[both])))
-    errors = np.concatenate(semitones)
-    return {
-        "pitch_loss": float(np.mean(losses)),
-        "voicing_error": float(np.mean(voicing)),
-        "pitch_error_semitones": float(np.median(errors)) if len(errors) else math.inf,
-    }
-
-
 def _segment(values: Ragged, row: int, start: int, n_frames: int) -> NDArray[np.float32]:
     """Cut frames out of a row; the last is repeated after its end. -> (n_frames, width)."""
     found = np.asarray(values[row][start : start + n_frames], dtype=np.float32)
     return np.pad(found, ((0, n_frames - len(found)), (0, 0)), mode="edge")
+
+
+def _blur(mel: NDArray[np.float32], bands: float, frames: float) -> NDArray[np.float64]:
+    """Blur a mel by Gaussians of these widths. (M, T) -> (M, T)."""
+    blurred: NDArray[np.float64] = _gaussian(mel.shape[0], bands) @ mel @ _gaussian(mel.shape[1], frames).T
+    return blurred
 
 
 def _gaussian(n: int, width: float) -> NDArray[np.float64]:

@@ -18,14 +18,7 @@ _BATCH_UTTERANCES = 16
 
 
 def teacher_forced_mels(
-    corpus: Path,
-    mels: Path,
-    embeddings: Path,
-    synthesizer: Path,
-    split: str,
-    seed: int,
-    device: str,
-    rows: NDArray[np.int64] | None = None,
+    corpus: Path, mels: Path, embeddings: Path, synthesizer: Path, split: str, seed: int, device: str
 ) -> Ragged:
     """Predict the mels of a split; each utterance has the voice of another utterance of its speaker.
 
@@ -37,21 +30,18 @@ def teacher_forced_mels(
         split: Which utterances.
         seed: Seed of the prenet's dropout, and of the choice of the utterance for the voice.
         device: Where the synthesizer runs.
-        rows: Numbers of the utterances in the split; None for all. (N,)
 
     Returns:
-        One for each of the rows, in their order, and as long as the recording's: (T, M) each.
+        Rows in the order of the mels, of the same lengths: (T, M) each.
     """
     model = load_synthesizer(synthesizer).to(device)
     n_mels = model.config.mel.n_mels
     tokenizer = Tokenizer(TextConfig.model_validate(model.config.text))
     texts = SpokenTexts(corpus, mels, embeddings, split, tokenizer, n_mels)
 
-    chosen = np.arange(len(texts)) if rows is None else rows
-
-    def predicted() -> Iterator[NDArray[np.float32]]:
-        for first in range(0, len(chosen), _BATCH_UTTERANCES):
-            picked = chosen[first : first + _BATCH_UTTERANCES]
+    def rows() -> Iterator[NDArray[np.float32]]:
+        for first in range(0, len(texts), _BATCH_UTTERANCES):
+            picked = np.arange(first, min(first + _BATCH_UTTERANCES, len(texts)))
             batch = texts.batch(picked, np.random.default_rng((seed, first)))
             # With dropout in the prenet, as when the model speaks on its own.
             options = ForwardOptions(generator=torch.Generator(device).manual_seed(seed * 1_000_003 + first))
@@ -60,4 +50,4 @@ def teacher_forced_mels(
             for mel, length in zip(drawn, batch.mel_lengths.tolist(), strict=True):
                 yield mel[:, :length].T
 
-    return Ragged(predicted(), np.float32, n_mels)
+    return Ragged(rows(), np.float32, n_mels)

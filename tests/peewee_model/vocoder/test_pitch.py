@@ -80,3 +80,15 @@ def test_track_gives_hertz_where_voiced_and_0_elsewhere():
     with torch.no_grad():
         network.output.bias[-1] = 9.0
     assert network.track(torch.zeros(20, 7)).tolist() == [0.0] * 7
+
+
+def test_uncertain_pitch_is_voiced_if_a_voice_is_likelier_than_none():
+    """Seven tenths over twenty bins: each bin is less likely than "unvoiced", and all together more."""
+    network = PitchNetwork(20, PITCH).eval()
+    torch.nn.init.zeros_(network.output.weight)
+    probabilities = torch.full((75,), 1e-9)
+    probabilities[20:40] = 0.7 / 20
+    probabilities[-1] = 0.3
+    with torch.no_grad():
+        network.output.bias.copy_(torch.log(probabilities))
+    assert (network.track(torch.zeros(20, 7)) > 0).all()

@@ -1,9 +1,7 @@
-import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
 
-from pipeline.training.loop.ragged import Ragged
 from pipeline.training.vocoder.pitch_learner import PitchLearner, SourceFilterParams
 from pipeline.training.vocoder.recordings import NoRecordingsError
 from tests.pipeline.training.vocoder.speech_tables import voice, write_tables
@@ -15,7 +13,7 @@ SETTINGS = {
     },
     "training": {
         "schedule": {"seed": 1, "steps": 150, "validate_every": 30, "patience": 0, "precision": "32-true"},
-        "n_utterances": 14, "batch_size": 8, "segment_frames": 24, "learning_rate": 5e-3, "predicted_share": 0.0,
+        "n_utterances": 14, "batch_size": 8, "segment_frames": 24, "learning_rate": 5e-3,
         "blur_bands": 0.3, "blur_frames": 0.5, "gain": 1.0, "noise": 0.1,
     },
 }  # fmt: skip
@@ -41,13 +39,9 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.setenv("PEEWEE_WORKERS", "1")
 
 
-def not_asked_for(split, rows):
-    raise AssertionError("nothing asks for predicted mels here")
-
-
 def test_network_learns_the_pitch_of_unheard_voices(speech):
     """After 150 steps pitch is right to 1.5 semitones, and voicing in 9 of 10 frames."""
-    learner = PitchLearner(*speech, not_asked_for, settings(), n_validation=2)
+    learner = PitchLearner(*speech, settings(), n_validation=2)
     fabric = Fabric(accelerator="cpu", devices=1)
     learner.modules["pitch"] = fabric.setup_module(learner.modules["pitch"])
     learner.optimizers["pitch"] = fabric.setup_optimizers(learner.optimizers["pitch"])
@@ -62,7 +56,7 @@ def test_network_learns_the_pitch_of_unheard_voices(speech):
 
 def test_batch_depends_on_its_index_alone(speech):
     """Training can resume anywhere."""
-    first, second = (PitchLearner(*speech, not_asked_for, settings(), n_validation=2) for _ in range(2))
+    first, second = (PitchLearner(*speech, settings(), n_validation=2) for _ in range(2))
     second.batch(0)
     a, b, other = first.batch(7), second.batch(7), first.batch(8)
     assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
@@ -71,24 +65,11 @@ def test_batch_depends_on_its_index_alone(speech):
     assert a.pitch.shape == (8, 24)
 
 
-def test_predicted_mels_are_learned_from_and_measured_beside_the_recordings(speech):
-    """All segments with a share of 1; validation names both."""
-
-    def predicted(split, rows):
-        lengths = [32] * len(rows)  # frames of 0.5 s
-        return Ragged((np.full((length, 40), 1.5) for length in lengths), np.float32, 40)
-
-    learner = PitchLearner(*speech, predicted, settings(predicted_share=1.0), n_validation=2)
-    assert learner.batch(3).mel.unique().tolist() == [1.5]
-    found = learner.validate()
-    assert {"pitch_loss", "voicing_error", "predicted_pitch_loss", "predicted_voicing_error"} <= found.keys()
-
-
 def test_blurred_mels_are_smoother_and_at_another_level(speech):
     """What a synthesizer does to them."""
     plain = settings(blur_bands=0.0, blur_frames=0.0, gain=0.0, noise=0.0)
     blurred = settings(blur_bands=4.0, blur_frames=0.0, gain=0.0, noise=0.0)
-    one, other = (PitchLearner(*speech, not_asked_for, made, n_validation=2) for made in (plain, blurred))
+    one, other = (PitchLearner(*speech, made, n_validation=2) for made in (plain, blurred))
 
     def roughness(batch):
         return (batch.mel[:, 1:] - batch.mel[:, :-1]).abs().mean()
@@ -101,4 +82,4 @@ def test_split_without_utterances_is_refused_by_name(tmp_path):
     """Nothing could choose the best step."""
     write_tables(tmp_path / "corpus", tmp_path / "mels", [("a_1", "train", voice(120, 0.8), 16000)])
     with pytest.raises(NoRecordingsError, match="no validation utterances"):
-        PitchLearner(tmp_path / "corpus", tmp_path / "mels", not_asked_for, settings(), n_validation=2)
+        PitchLearner(tmp_path / "corpus", tmp_path / "mels", settings(), n_validation=2)
