@@ -131,6 +131,22 @@ def reproduced(tmp_path_factory):
         yield project
 
 
+@pytest.fixture(scope="module")
+def committed(tmp_path_factory):
+    """The same without a process a stage: outputs are written here, and DVC records what it finds."""
+    from dvc.repo import Repo
+
+    project = tmp_path_factory.mktemp("committed")
+    stand_in_graph.copy_project(project)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        for stage in STAGES:
+            stand_in_graph.write_outputs(stage)
+        with Repo.init(no_scm=True) as repo:
+            repo.commit(force=True)
+        yield project
+
+
 def rerun(project):
     """Let DVC reproduce, and say which stages it ran."""
     from dvc.repo import Repo
@@ -142,18 +158,18 @@ def rerun(project):
 
 
 @pytest.fixture(scope="module")
-def would_rerun(reproduced):
+def would_rerun(committed):
     """`would_rerun()` asks DVC which stages have changed, and which its graph has after them."""
     from dvc.repo import Repo
     from networkx import ancestors, topological_sort
 
-    with Repo(str(reproduced)) as repo:
+    with Repo(str(committed)) as repo:
         graph = repo.index.graph  # from a stage to what it depends on
         upstream_first = list(topological_sort(graph))[::-1]
 
         def ask():
             reached = set()
-            with repo.lock:  # only here: a real `dvc repro` below takes it too
+            with repo.lock:
                 for stage in upstream_first:
                     if stage not in reached and stage.changed():
                         reached |= {stage} | ancestors(graph, stage)
@@ -231,9 +247,9 @@ def edit(project, edited):
 
 
 @pytest.mark.parametrize("edited", EXPECTED)
-def test_change_reaches_exactly_what_depends_on_it(reproduced, would_rerun, edited):
+def test_change_reaches_exactly_what_depends_on_it(committed, would_rerun, edited):
     """One parameter or one file of code at a time: DVC would run these stages, and no other."""
-    path, before = edit(reproduced, edited)
+    path, before = edit(committed, edited)
     reached = would_rerun()
     path.write_text(before)
     assert reached == EXPECTED[edited] | ALWAYS

@@ -90,10 +90,11 @@ def bag(in_airflow):
 
 
 def test_dags_are_read_without_errors_quickly_and_lightly(bag):
-    """Four DAGs, nothing else of the repository; under a second; nothing that belongs to the pipeline."""
+    """Four DAGs, nothing else of the repository; far below Airflow's limit of 30 s; nothing that belongs to the
+    pipeline."""
     assert bag["errors"] == {}
     assert set(bag["dags"]) == DAGS
-    assert bag["seconds"] < 1.0
+    assert bag["seconds"] < 10
     assert bag["modules"] == []
 
 

@@ -113,11 +113,11 @@ def interrupt(process, moments):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
     try:
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
-    end = time.monotonic() + 3
+    end = time.monotonic() + 20
     while (left := session_of(process.pid)) and time.monotonic() < end:
         time.sleep(0.02)
     return process.returncode, said, left

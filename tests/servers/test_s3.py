@@ -110,8 +110,8 @@ def test_server_prints_lines_for_a_shell_and_stops_when_told(tmp_path, number):
     assert shell.stdout.startswith("s3://peewee/store http://127.0.0.1:")
     started = time.monotonic()
     process.send_signal(number)
-    assert process.wait(5) == 0
-    assert time.monotonic() - started < 2
+    assert process.wait(60) == 0
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("script", ["infra/s3/server.py", "tests/servers/moto_process.py"])
