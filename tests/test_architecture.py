@@ -28,7 +28,7 @@ FLOORS = {
         ("runs", "stages"),
         ("release", "evaluation", "training", "ingest", "download", "profiles"),
         ("corpora", "graph"),
-        ("alignment", "engine", "logs", "paths", "tables", "verification", "warm_start"),
+        ("alignment", "engine", "logs", "paths", "tables", "verification", "waiting", "warm_start"),
         ("params",),
     ),
 }

@@ -13,6 +13,7 @@ from pipeline.graph.stages import GRAPH, load_stages
 from pipeline.logs import log_to_stderr
 from pipeline.release.links import write_link
 from pipeline.runs.stage_process import before_stage, leave_outcome
+from pipeline.waiting import choose_waiting
 
 STAGES = Path(pipeline.__file__).parent / "stages"
 
@@ -24,10 +25,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m pipeline STAGE, one of: {', '.join(names)}", file=sys.stderr)
         return PeeweeError.exit_code
     log_to_stderr()
-    # By default, OpenMP's threads spin while they wait. If another process needs the core, a training step then takes
-    # five times as long (1.66 s against 0.32 s) as with threads that sleep. On an idle machine, threads that sleep are
-    # slower (1.05 s against 0.67 s for a synthesizer of 4.7 million weights): set the variable to `active` there.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    choose_waiting()
     (stage,) = arguments
     code = framed(stage, lambda: before_stage(stage))
     if code:
