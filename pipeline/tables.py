@@ -14,12 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from peewee_model.audio.mel import MelConfig
 from peewee_model.errors import PeeweeError
 
-Mel = TypeVar("Mel", bound=MelConfig)
+Mel = TypeVar("Mel", bound=BaseModel)
 
 _FLOATS = pa.list_(pa.field("element", pa.float32(), nullable=False))
 
@@ -175,7 +174,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return {key.decode(): json.loads(value) for key, value in found.items() if key != b"ARROW:schema"}
 
 
-def mel_metadata(config: MelConfig) -> dict[str, Any]:
+def mel_metadata(config: BaseModel) -> dict[str, Any]:
     """Describe a table's mels in the metadata of its shards; `mel_config` reads it."""
     return {"mel": config.model_dump(mode="json")}
 

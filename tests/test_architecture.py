@@ -27,7 +27,7 @@ FLOORS = {
         ("adaptation", "audit"),
         ("runs", "stages"),
         ("release", "evaluation", "training", "ingest", "download", "profiles"),
-        ("corpora", "graph"),
+        ("corpora", "graph", "mini"),
         ("alignment", "engine", "logs", "paths", "tables", "verification", "waiting", "warm_start"),
         ("params",),
     ),

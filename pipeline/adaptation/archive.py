@@ -13,10 +13,10 @@ from peewee_model.errors import AudioError
 from peewee_model.files import write_whole
 from peewee_model.recordings.reading import read_clip
 from pipeline.adaptation.recordings import Recording, SpeechError
-from pipeline.corpora.mini import StoredGzip
 from pipeline.ingest.archive import read_members
 from pipeline.ingest.readers.libritts import read_libritts
 from pipeline.ingest.utterance import Part
+from pipeline.mini.corpus import StoredGzip
 
 PACKED = Path("data/adapt")
 """Where packed archives are kept."""

@@ -42,8 +42,8 @@ def open_file(url: str, have: Have, patience: Patience) -> Answer:
 
 
 def open_mini(url: str, have: Have, patience: Patience) -> Answer:
-    """Read what `python -m pipeline.corpora.mini SUBSET` writes; it always starts at the beginning."""
-    command = [sys.executable, "-m", "pipeline.corpora.mini", url.removeprefix("mini:")]
+    """Read what `python -m pipeline.mini SUBSET` writes; it always starts at the beginning."""
+    command = [sys.executable, "-m", "pipeline.mini", url.removeprefix("mini:")]
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close

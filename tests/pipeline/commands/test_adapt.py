@@ -26,9 +26,9 @@ from pipeline.audit.trace import trace
 from pipeline.audit.verify import Request, audit
 from pipeline.commands import adapt as command
 from pipeline.commands.adapt import AdaptationError, before_and_after
-from pipeline.corpora.mini import VOICES, Reading, read_aloud
-from pipeline.corpora.mini_sentences import training_sentences
 from pipeline.evaluation.metrics import labels
+from pipeline.mini.corpus import VOICES, Reading, read_aloud
+from pipeline.mini.sentences import training_sentences
 from pipeline.profiles import overlay as profile
 from pipeline.profiles.from_release import pin, start_from
 from pipeline.release.provenance import PARENT, read_provenance

@@ -302,7 +302,7 @@ def test_part_of_another_archive_is_not_continued(original, places):
 
 def test_mini_corpus_arrives_as_any_archive(places, repository):
     """What the project's own command writes is hashed like what a server sends."""
-    spoken = [sys.executable, "-m", "pipeline.corpora.mini", "dev-clean"]
+    spoken = [sys.executable, "-m", "pipeline.mini", "dev-clean"]
     payload = subprocess.run(spoken, cwd=repository, check=True, capture_output=True).stdout
     fetch_all([source_of("mini:dev-clean", payload)], *places)
     assert (places[0] / NAME).read_bytes() == payload

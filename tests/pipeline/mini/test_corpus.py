@@ -15,8 +15,8 @@ import pytest
 from peewee_model.errors import ConfigError
 from peewee_model.text.normalize.normalizer import normalize
 from peewee_model.text.symbols.espeak import speak, variants
-from pipeline.corpora import mini
-from pipeline.corpora.mini_sentences import HELD_OUT, held_out_sentences, training_sentences
+from pipeline.mini import corpus as mini
+from pipeline.mini.sentences import HELD_OUT, held_out_sentences, training_sentences
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,7 +39,7 @@ def test_archive_has_same_bytes_in_another_process_and_after_other_speech(archiv
     speak("Something else was said before.", voice="en-gb", variant="m1", pitch=40, rate=150)
     again = io.BytesIO()
     mini.write_archive("dev-clean", again)
-    command = [sys.executable, "-m", "pipeline.corpora.mini", "dev-clean"]
+    command = [sys.executable, "-m", "pipeline.mini", "dev-clean"]
     other = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     digests = {hashlib.sha256(data).hexdigest() for data in (archive, again.getvalue(), other)}
     assert len(digests) == 1

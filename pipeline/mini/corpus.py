@@ -1,7 +1,7 @@
 """The mini corpus: SYNTHETIC speech, spoken by espeak-ng, packed as two archives in LibriTTS's own layout.
 
 With it, the whole graph runs in minutes without a network. Models trained on it learn nothing about human voices.
-`python -m pipeline.corpora.mini SUBSET` writes a .tar.gz to standard output, the same bytes each time.
+`python -m pipeline.mini SUBSET` writes a .tar.gz to standard output, the same bytes each time.
 """
 
 import io
@@ -19,7 +19,7 @@ import numpy as np
 
 from peewee_model.errors import ConfigError
 from peewee_model.text.symbols.espeak import speak
-from pipeline.corpora.mini_sentences import Sentence, held_out_sentences, training_sentences
+from pipeline.mini.sentences import Sentence, held_out_sentences, training_sentences
 
 TRAIN, HELD_OUT = "train-clean", "dev-clean"
 UTTERANCES_PER_VOICE = {TRAIN: 20, HELD_OUT: 16}
@@ -252,12 +252,8 @@ def main() -> None:
     """Write the subset named on the command line to standard output."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     if len(sys.argv) != 2:
-        sys.exit(f"usage: python -m pipeline.corpora.mini {'|'.join(UTTERANCES_PER_VOICE)} > ARCHIVE.tar.gz")
+        sys.exit(f"usage: python -m pipeline.mini {'|'.join(UTTERANCES_PER_VOICE)} > ARCHIVE.tar.gz")
     try:
         write_archive(sys.argv[1], sys.stdout.buffer)
     except ConfigError as error:
         sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()
