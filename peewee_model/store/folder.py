@@ -94,6 +94,8 @@ class FolderBackend:
         self._require_lasting()
         target = self._folder / prefix
         if target.exists():
+            if (target / last).exists():
+                return  # another publisher of the same files was faster
             raise ReleaseError(f"{target} has no {last}: half a release; remove the folder and publish again")
         incoming = self._folder / ".incoming" / uuid.uuid4().hex
         try:

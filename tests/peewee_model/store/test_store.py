@@ -296,6 +296,15 @@ def _publish(address, folder, barrier):
     open_store(address).publish(folder, "stable", "race")
 
 
+def test_release_that_another_publisher_has_just_added_is_no_half_one(store, bare_release):
+    """Two look, both find none, one is faster: to the other the release is there."""
+    folder, version = bare_release
+    store._add_release(folder, version)
+    store._add_release(folder, version)
+    assert store.versions() == [version]
+    assert tree(store.fetch(version)[0]) == tree(folder)
+
+
 def test_four_processes_publishing_one_release_make_one(store, bare_release):
     """Nobody fails, and there is one release."""
     folder, version = bare_release

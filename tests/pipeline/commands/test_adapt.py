@@ -256,7 +256,10 @@ def test_judge_that_a_release_was_trained_against_goes_on(project, tmp_path, par
     """From the first step; a release that had none, or is of a time before, gets none."""
     base = pin("store@stable")
     base = replace(base, manifest=base.manifest.model_copy(update={"params": params}))
-    overlay = {"synthesizer": {"training": {"adversarial": {"weight": 0.0, "from_step": 9}}}}
+    overlay = {
+        "base": {"parts": ["encoder", "synthesizer"]},
+        "synthesizer": {"training": {"adversarial": {"weight": 0.0, "from_step": 9}}},
+    }
     start_from(overlay, base)
     found = overlay["synthesizer"]["training"]["adversarial"]
     assert found == ({"weight": 0.4, "from_step": 0} if params else {"weight": 0.0, "from_step": 9})
