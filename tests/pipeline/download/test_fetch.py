@@ -313,7 +313,7 @@ def test_mini_corpus_arrives_as_any_archive(places, repository):
 
 def test_mini_command_that_fails_is_named(places):
     """What the command said last is in the error, and it is not run again."""
-    with pytest.raises(RefusedError, match=r"pipeline\.corpora\.mini no-such-subset failed with"):
+    with pytest.raises(RefusedError, match=r"pipeline\.mini no-such-subset failed with"):
         fetch_all([source_of("mini:no-such-subset", b"")], *places, hurried()[1])
     assert names(places[0]) == []
 
