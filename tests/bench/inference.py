@@ -22,6 +22,7 @@ from peewee_model.synthesizer.options import InferOptions
 from peewee_model.synthesizer.tacotron2.tacotron2 import Tacotron2
 from peewee_model.vocoder.griffin_lim import GriffinLim, GriffinLimConfig
 from peewee_model.vocoder.hifi_gan import HiFiGan, HiFiGanConfig
+from peewee_model.vocoder.source_filter import SourceFilter, SourceFilterConfig
 from tests.bench.synthesizer import _config
 from tests.reference import our_name, torchaudio_tacotron2
 
@@ -29,6 +30,17 @@ N_TOKENS, N_FRAMES, N_RUNS = 80, 400, 3
 BATCHES = (1, 8, 32)
 PRECISIONS = ("float32", "float16", "int8")
 GRIFFIN_LIM = {"arch": "griffin_lim", "n_iterations": 60, "momentum": 0.99, "n_inversion_updates": 32}
+SOURCE_FILTER = {  # as in params.yaml
+    "arch": "source_filter",
+    "pitch": {"f_min": 60, "f_max": 500, "bins_per_octave": 24, "channels": 96, "kernel_size": 5, "n_layers": 6},
+    "filter": {
+        "smoothing_hz": 40,
+        "formant_width_hz": 200,
+        "sharpening": 0.5,
+        "noise_from_hz": 5000,
+        "noise_width_hz": 1000,
+    },
+}
 SMALL = {  # as in params.yaml
     "arch": "hifi_gan",
     "upsample_rates": (8, 8, 4),
@@ -95,6 +107,7 @@ def _vocoders(n_runs):
     frames = torch.randn(mel.n_mels, 2 * mel.sample_rate // mel.hop_length)
     vocoders = {
         "griffin_lim": GriffinLim(GriffinLimConfig(**GRIFFIN_LIM, mel=mel)),
+        "source_filter": SourceFilter(SourceFilterConfig(**SOURCE_FILTER, mel=mel)),
         "hifi_gan_small": HiFiGan(HiFiGanConfig(**SMALL, mel=mel)),
         "hifi_gan_v1": HiFiGan(HiFiGanConfig(**V1, mel=mel)),
     }
