@@ -143,7 +143,7 @@ def test_encoder_tells_held_out_people_apart(cloner, shared_data):
 
 @pytest.mark.system
 def test_it_is_understood(cloner, shared_data, held_out):
-    """CER of sentences that nothing was trained on; Moonshine found 8.7 %, and 6.3 % in copies by the same vocoder."""
+    """CER of sentences that nothing was trained on; Moonshine found 6.5 %, and 8.7 % in copies by the same vocoder."""
     texts = [text for text, _ in held_out]
     speeches = cloner.clone_many(texts, [shared_data / "references" / "kathleen.flac"])
     folder, _ = open_store(str(STORE)).fetch("stable")
@@ -158,8 +158,8 @@ def test_it_is_understood(cloner, shared_data, held_out):
     copied = [recognizer.recognize(samples, mel.sample_rate) for samples in copies]
     assert not any(speech.truncated for speech in speeches)
     synthesized_cer, copied_cer = (transcription_error_rates(texts, found)[0] for found in (heard, copied))
-    assert copied_cer <= 0.08
-    assert synthesized_cer <= 0.12
+    assert copied_cer <= 0.12
+    assert synthesized_cer <= 0.1
 
 
 @pytest.mark.parametrize(
