@@ -69,7 +69,7 @@ def test_store_is_small_and_git_has_all_of_it():
 
 
 def test_release_is_whole_in_half_precision_and_names_its_sources(manifest):
-    """`verify` hashed every file; the card credits each archive with its terms. Its parent and grandparent are here too."""
+    """`verify` hashed every file; the card credits each archive with its terms. Parent and grandparent are here."""
     assert manifest.params["weights"]["dtype"] == "float16"
     parent = open_store(str(STORE)).verify(manifest.parent.version)
     assert open_store(str(STORE)).verify(parent.parent.version).parent is None
