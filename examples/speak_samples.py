@@ -15,7 +15,7 @@ from peewee_model import VoiceCloner
 from peewee_model.audio.mel import MelConfig, log_mel
 
 ROOT = Path(__file__).parents[1]
-TEXT = "The birch canoe slid on the smooth planks."
+TEXT = "The birch canoe slid on the smooth planks, and the boat lay in the cold grey light of the morning."
 MEL = MelConfig(
     sample_rate=16000, n_fft=1024, win_length=1024, hop_length=256, n_mels=80, f_min=50, f_max=7600, log_floor=1e-3
 )
