@@ -27,11 +27,13 @@ _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_
 
 
 def format_of(path: Path) -> str:
-    """Return the key of `FORMATS` that a file's name asks for.
+    """Return the key of `FORMATS` that a file's name asks for; WAV for a device, such as /dev/null.
 
     Raises:
         ConfigError: If no format has this ending; names those that are written.
     """
+    if path.is_char_device() or path.is_fifo():
+        return ".wav"
     ending = path.suffix.lower()
     if ending not in FORMATS:
         raise ConfigError(f"{path}: {ending or 'no ending'} is no format that is written; use one of {known()}")

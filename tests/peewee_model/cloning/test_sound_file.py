@@ -41,3 +41,8 @@ def test_a_name_of_no_format_is_refused(name):
     with pytest.raises(ConfigError, match=r"\.wav, \.flac, \.mp3, \.ogg, \.opus"):
         format_of(Path(name))
     assert format_of(Path("VOICE.MP3")) == ".mp3"
+
+
+def test_a_device_takes_wav():
+    """/dev/null has no ending."""
+    assert format_of(Path("/dev/null")) == ".wav"

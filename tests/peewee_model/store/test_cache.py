@@ -323,7 +323,7 @@ def test_cloner_requires_the_signature_that_the_environment_or_its_caller_names(
     _, stranger = make_keys(tmp_path / "theirs")
     store.publish(bare_release[0], "stable", "gate passed", signing_key=private)
     loaded = []
-    monkeypatch.setattr(VoiceCloner, "_from_verified", lambda folder, device, precision: loaded.append(folder))
+    monkeypatch.setattr(VoiceCloner, "_from_verified", lambda folder, *how: loaded.append(folder))
     monkeypatch.setenv("PEEWEE_PUBLIC_KEY", str(stranger))
     with pytest.raises(SignatureError):
         VoiceCloner.load(f"{store.address}@stable")
