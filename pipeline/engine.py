@@ -98,7 +98,7 @@ def map_shards(function: Callable[[Item], Result], items: Iterable[Item], worker
 def _map_processes(function: Callable[[Item], Result], stream: Iterator[Item], workers: int) -> Iterator[Result]:
     guarded = _Guarded(function)
     # Spawned, not forked: a fork copies locks that other threads (Arrow's, torch's) hold.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
     others, wait = set(multiprocessing.active_children()), True
     in_flight: deque[tuple[Item, Future[Result | _Failure]]] = deque()
     try:
@@ -150,8 +150,9 @@ def _interrupt_withheld() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-def _follow_parent() -> None:
-    """Called in a worker: end when the parent process has ended, for any reason."""
+def _start_worker() -> None:
+    """Called in a worker, before it loads torch: end when the parent process has ended, for any reason."""
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # workers fill the cores: threads that spin would slow other workers
     parent = multiprocessing.parent_process()
     assert parent is not None, "a worker is started by another process"
 

@@ -19,7 +19,7 @@ Float32Array = NDArray[np.float32]
 FLOOR_DBFS = (-80.0, -60.0)
 """The least and the highest level of the noise in a pause: audible as "still there" at most, and above digital zero."""
 
-_HOP_S, _FRAME_S = 0.0025, 0.01  # of the levels by which sound is told from silence
+_HOP_S, _FRAME_S = 0.0025, 0.01  # of the levels that separate sound from silence
 _BELOW_SOUND_DB = 10.0  # the noise, so that it never passes for sound
 _SOUND_DBFS = -80.0  # nothing below is sound
 _REACH_S = 0.15  # how far from its mark a pause of the synthesizer's own is looked for

@@ -18,7 +18,7 @@ from typing import NamedTuple, Union
 
 from peewee_model.errors import ConfigError, PeeweeError, TextError
 from peewee_model.script.phonemes import to_ipa
-from peewee_model.script.stand_ins import StandIns
+from peewee_model.script.placeholders import Placeholders
 from peewee_model.text.normalize.characters import decode_text
 from peewee_model.text.normalize.normalizer import normalize
 
@@ -96,15 +96,15 @@ class Lexicon:
         """The first entry that is taught by phonemes: a network that reads letters can't say it."""
         return next((entry for entry in self.entries.values() if entry.by_phonemes), None)
 
-    def mark(self, text: str) -> tuple[str, StandIns]:
+    def mark(self, text: str) -> tuple[str, Placeholders]:
         """Put stand-ins, which every reader says as they are, in place of the words that are taught.
 
         Returns:
             The text, and the stand-ins, by which what is said is put in at the end.
         """
-        stand_ins = StandIns(text)
+        placeholders = Placeholders(text)
         if not self.entries:
-            return text, stand_ins
+            return text, placeholders
         text = text if text.isascii() else unicodedata.normalize("NFC", text)
         atoms = [match[0] for match in _ATOM.finditer(text)]
         plain = [_SPACE if atom.isspace() else atom.translate(_ALIKE) for atom in atoms]
@@ -112,9 +112,9 @@ class Lexicon:
         while place < len(atoms):
             entry, n_atoms = self._at(plain, place)
             written = "".join(atoms[place : place + n_atoms])
-            marked.append(stand_ins.add(written, entry.said) if entry else written)
+            marked.append(placeholders.add(written, entry.said) if entry else written)
             place += n_atoms
-        return "".join(marked), stand_ins
+        return "".join(marked), placeholders
 
     def _add(self, entry: Entry) -> None:
         entry = entry._replace(said=_said(entry))

@@ -48,7 +48,7 @@ def write_script(
         ConfigError: If the lexicon or `max_characters` can't be used.
     """
     marked, written = read_written(text)
-    marked, stand_ins = Lexicon.of(lexicon).mark(marked)
+    marked, placeholders = Lexicon.of(lexicon).mark(marked)
     pieces: list[Piece] = []
     after_s = 0.0
     within = pauses.within | written
@@ -59,7 +59,7 @@ def write_script(
             continue
         at_marks = tuple(within.get(mark) for mark in said.marked if mark in MARKS or mark in within)
         starts = not pieces and said.joint[0] not in written
-        pieces.append(Piece(stand_ins.put_back(said.text), 0.0 if starts else before_s, at_marks))
+        pieces.append(Piece(placeholders.put_back(said.text), 0.0 if starts else before_s, at_marks))
     return Script(tuple(pieces), after_s, tuple(unspoken(marked)))
 
 

@@ -14,8 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from peewee_model.audio.mel import MelConfig, mel_filter_bank
-from peewee_model.errors import ShapeError
-from peewee_model.vocoder.log_mel import short_time_spectrum
+from peewee_model.vocoder.log_mel import check_mel, short_time_spectrum
 
 _TINY = 1e-12  # keeps quotients finite; far below any magnitude of a recording
 
@@ -72,8 +71,7 @@ class GriffinLim(nn.Module):
         Raises:
             ShapeError: If M differs from the config's ``n_mels``, or T is 0.
         """
-        if mel.dim() != 2 or mel.shape[0] != self.config.mel.n_mels or mel.shape[1] == 0:
-            raise ShapeError(f"the vocoder takes (M, T) mels of {self.config.mel.n_mels} bands, not {tuple(mel.shape)}")
+        check_mel(mel, self.config.mel)
         if mel.shape[1] == 1:
             return np.zeros(0, dtype=np.float32)  # the centres of the first and the last frame are one
         magnitude = self.invert_filter_bank(mel.to(self.filter_bank))

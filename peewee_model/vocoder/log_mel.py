@@ -4,6 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from peewee_model.audio.mel import MelConfig, mel_filter_bank
+from peewee_model.errors import ShapeError
+
+
+def check_mel(mel: Tensor, config: MelConfig) -> None:
+    """Raise a ShapeError unless a mel is (M, T) with the config's bands and at least one frame."""
+    if mel.dim() != 2 or mel.shape[0] != config.n_mels or mel.shape[1] == 0:
+        raise ShapeError(f"the vocoder takes (M, T) mels of {config.n_mels} bands, not {tuple(mel.shape)}")
 
 
 class LogMel(nn.Module):

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from peewee_model.audio.mel import MelConfig, mel_filter_bank, mel_frequencies
-from peewee_model.errors import ShapeError
 from peewee_model.vocoder.excitation import filter_by_frames, minimum_phase, pulse_train
+from peewee_model.vocoder.log_mel import check_mel
 from peewee_model.vocoder.pitch import PitchArchitecture, PitchNetwork
 
 _MEAN_OVER_RMS = math.log(math.sqrt(math.pi) / 2)  # of magnitudes of noise: bands hold means, power follows the RMS
@@ -110,8 +110,7 @@ class SourceFilter(nn.Module):
         Raises:
             ShapeError: If M differs from the config's ``n_mels``, or T is 0.
         """
-        if mel.dim() != 2 or mel.shape[0] != self.config.mel.n_mels or mel.shape[1] == 0:
-            raise ShapeError(f"the vocoder takes (M, T) mels of {self.config.mel.n_mels} bands, not {tuple(mel.shape)}")
+        check_mel(mel, self.config.mel)
         if mel.shape[1] == 1:
             return np.zeros(0, dtype=np.float32)  # the centres of the first and the last frame are one
         mel = mel.to(self.envelope)

@@ -53,18 +53,22 @@ def train_vocoder() -> None:
         _write_griffin_lim(params.vocoder, start, params.weights.dtype)
         return
     mel = tables.mel_config(MELS, MelConfig)
-    config: HiFiGanConfig | SourceFilterConfig
     if params.vocoder.arch == "hifi_gan":
-        schedule, train_it = params.vocoder.hifi_gan.training.schedule, _train_hifi_gan
-        config = HiFiGanConfig(arch="hifi_gan", mel=mel, **params.vocoder.hifi_gan.generator.model_dump())
+        hifi_gan = params.vocoder.hifi_gan
+        config = HiFiGanConfig(arch="hifi_gan", mel=mel, **hifi_gan.generator.model_dump())
+        if hifi_gan.training.schedule.steps:
+            _train_hifi_gan(params.vocoder, start, params.weights.dtype)
+        else:
+            keep_weights(start, MODEL, make_vocoder(config), config, params.weights.dtype)
+        return
+    settings = params.vocoder.source_filter
+    vocoder = SourceFilter(
+        SourceFilterConfig(arch="source_filter", mel=mel, pitch=settings.pitch, filter=settings.filter)
+    )
+    if settings.training.schedule.steps:
+        _train_source_filter(vocoder, params.vocoder, start, params.weights.dtype)
     else:
-        schedule, train_it = params.vocoder.source_filter.training.schedule, _train_source_filter
-        sizes = params.vocoder.source_filter.model_dump(include={"pitch", "filter"})
-        config = SourceFilterConfig(arch="source_filter", mel=mel, **sizes)
-    if schedule.steps == 0:
-        keep_weights(start, MODEL, make_vocoder(config), config, params.weights.dtype)
-    else:
-        train_it(params.vocoder, start, params.weights.dtype)
+        keep_weights(start, MODEL, vocoder, vocoder.config, params.weights.dtype)
 
 
 def _write_griffin_lim(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
@@ -114,22 +118,18 @@ def _train_hifi_gan(params: VocoderParams, start: Path | None, dtype: WeightType
     forget(ROOT / run)
 
 
-def _train_source_filter(params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
+def _train_source_filter(vocoder: SourceFilter, params: VocoderParams, start: Path | None, dtype: WeightType) -> None:
     settings = params.source_filter
     inputs = [CORPUS, MELS, *([start] if start else [])]
     run = f"train_vocoder/{fingerprint(params.model_dump_json(exclude={'griffin_lim', 'hifi_gan'}), inputs)}"
-    config = SourceFilterConfig(
-        arch="source_filter", mel=tables.mel_config(MELS, MelConfig), pitch=settings.pitch, filter=settings.filter
-    )
     learner = PitchLearner(CORPUS, MELS, settings, params.n_validation)
-    vocoder = SourceFilter(config)
     if start:
-        start_from(start, vocoder, config)
+        start_from(start, vocoder, vocoder.config)
         learner.modules["pitch"].load_state_dict(vocoder.pitch.state_dict())
     pitch = learner.modules["pitch"]
     history = train(learner, settings.training.schedule, run, warm=start is not None)
     vocoder.pitch.load_state_dict(pitch.state_dict())
-    save_model(MODEL, vocoder, config, dtype)
+    save_model(MODEL, vocoder, vocoder.config, dtype)
     write_history(MODEL / "training.jsonl", history)
     forget(ROOT / run)
 

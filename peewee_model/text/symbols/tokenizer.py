@@ -49,7 +49,7 @@ _CLAUSE = re.compile(f"([{MARKS}])")
 _TAUGHT = re.compile(r"\{([^{}]+)\}('s)?")
 _STRESS = "\u02c8\u02cc"
 _VOWELS = "aeiou\u00e6\u0250\u0251\u0252\u0254\u0259\u025a\u025b\u025c\u026a\u0289\u028a\u028c\u1d7b"
-_STAND_INS = {False: "zuvo", True: "ozuvo"}
+_PLACEHOLDERS = {False: "zuvo", True: "ozuvo"}
 """Words that no text has: of a taught pronunciation that begins with a consonant, and of one that begins with a vowel.
 espeak-ng says the words beside it as it should: "a", "an", "the", "to"."""
 _HISSING = "sz\u0283\u0292"
@@ -133,16 +133,16 @@ def pronounce(normalized_text: str, language: str) -> str:
 
 
 def _phonemize(part: str, language: str) -> str:
-    """Return the IPA of a part without punctuation. Words stand in for what is in braces, and are then replaced."""
+    """Return the IPA of a part without punctuation. Placeholders are spoken for what is in braces, and replaced."""
     from peewee_model.text.symbols.espeak import phonemize
 
     taught = list(_TAUGHT.finditer(part))
     if not taught:
         return phonemize(part, language)
-    stand_ins = [_STAND_INS[one[1].lstrip(_STRESS)[:1] in _VOWELS] for one in taught]
-    in_turn = iter(stand_ins)
+    placeholders = [_PLACEHOLDERS[one[1].lstrip(_STRESS)[:1] in _VOWELS] for one in taught]
+    in_turn = iter(placeholders)
     words = phonemize(_TAUGHT.sub(lambda _: next(in_turn), part), language).split(" ")
-    sounds = [_plain(phonemize(word, language)) for word in stand_ins]
+    sounds = [_plain(phonemize(word, language)) for word in placeholders]
     places = [place for place, word in enumerate(words) if _plain(word) in sounds]
     if [_plain(words[place]) for place in places] != sounds:  # espeak-ng joined one of them with another word
         rest = [phonemize(between, language) for between in _TAUGHT.sub("\0", part).split("\0")]

@@ -55,8 +55,8 @@ def test_spelling_is_read_as_a_text_is():
     assert spoken_sentences("K8s, PNG.", lexicon=lexicon) == ["kubernetes eight, P N G."]
 
 
-def test_stand_in_of_a_word_is_none_of_the_text():
-    """Even where the text holds what stands in for words."""
+def test_placeholder_of_a_word_is_none_of_the_text():
+    """Even where the text holds a placeholder."""
     for text in ("zuvo SQL", "zuvobababa ZUVOZU SQL"):
         assert spoken_sentences(text, lexicon=TAUGHT) == [text.lower().replace("sql", "sequel") + "."]
 

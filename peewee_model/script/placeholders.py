@@ -1,7 +1,7 @@
-"""Words that stand in for others while a text is read.
+"""Placeholders for taught words while a text is read.
 
-A stand-in is a word that exists nowhere, can be pronounced, and is written like the word in its place: in small
-letters, with a capital, or in capitals. So the readers and the splitter see a name or a word, and say it as it is.
+A placeholder is a word that exists nowhere, can be pronounced, and is written like the taught word: in small letters,
+with a capital, or in capitals. So the readers and the splitter see a name or a word, and leave it as it is.
 """
 
 import re
@@ -11,11 +11,11 @@ _SYLLABLES = [consonant + vowel for consonant in _CONSONANTS for vowel in _VOWEL
 _START = "zuvo"
 
 
-class StandIns:
-    """The stand-ins of one text.
+class Placeholders:
+    """The placeholders of one text.
 
     Args:
-        text: No stand-in is a part of it.
+        text: No placeholder is a part of it.
     """
 
     def __init__(self, text: str) -> None:
@@ -25,11 +25,11 @@ class StandIns:
         self._numbers: dict[str, int] = {}
 
     def add(self, written: str, said: str) -> str:
-        """Return the word that stands in for another.
+        """Return the placeholder of a taught word.
 
         Args:
-            written: The other word, as the text has it.
-            said: What is put in its place by `put_back`.
+            written: The taught word, as the text has it.
+            said: What `put_back` replaces the placeholder by.
         """
         number = self._numbers.setdefault(said, len(self._numbers))
         n = len(_SYLLABLES)
@@ -40,7 +40,7 @@ class StandIns:
         return word.capitalize() if letters and letters[0].isupper() else word
 
     def put_back(self, spoken: str) -> str:
-        """Replace the stand-ins in what is said by what the words are said as."""
+        """Replace the placeholders in a text by what is said for them."""
         if not self._numbers:
             return spoken
         said = list(self._numbers)
