@@ -123,7 +123,7 @@ def read_overview(corpus: Path) -> Overview:
     if not test:
         raise EvaluationError(
             f'no utterance of {corpus} is in split "{TEST}", so nothing is held out to evaluate on; name a subset in '
-            "ingest.split.by_subset, or raise ingest.split.test_fraction"
+            "ingest.split.by_subset or by_speaker, or raise ingest.split.test_fraction"
         )
     parts = [
         CorpusPart(*part, len(speakers[part]), len(found), round(float(np.sum(found)) / 3600, 4))

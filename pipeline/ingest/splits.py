@@ -35,6 +35,8 @@ class SplitConfig(Section):
 
     by_subset: dict[str, Split]
     """Split of all speakers of a subset, by the subset's name; speakers of other subsets are drawn."""
+    by_speaker: dict[str, Split]
+    """Split of single speakers, by speaker_id, whatever their subset: to hold out the same people again."""
     within: dict[str, HeldOutUtterances]
     """Speakers who are in every split, by speaker_id, or by corpus for all of it; the others are split by speaker."""
     validation_fraction: float = Field(ge=0, lt=1)
@@ -108,20 +110,28 @@ def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[
 
     Speakers are ranked by a hash of the seed and their id; the first are validation, the last test, the rest train.
     So the counts are exact, and a speaker who is added or removed moves at most one other speaker over each border. At
-    least one speaker is left to train. A speaker of several subsets in `by_subset` is in the most held-out split.
+    least one speaker is left to train. A speaker of several subsets in `by_subset` is in the most held-out split; one
+    whom `by_speaker` names is in that split.
 
     Args:
         subsets: The subsets of each speaker, by speaker_id.
         config: How.
     """
-    unknown = config.by_subset.keys() - {subset for found in subsets.values() for subset in found}
-    if unknown:
-        logger.warning("ingest.split.by_subset names subsets that no utterance is of: %s", ", ".join(sorted(unknown)))
+    there = {subset for found in subsets.values() for subset in found}
+    for key, absent in (
+        ("by_subset", config.by_subset.keys() - there),
+        ("by_speaker", config.by_speaker.keys() - subsets.keys()),
+    ):
+        if absent:
+            what = key.removeprefix("by_")
+            logger.warning("ingest.split.%s: no utterance is of %s %s", key, what, ", ".join(sorted(absent)))
     splits: dict[str, Split] = {}
     drawn = []
     for speaker_id, found in subsets.items():
         named = {config.by_subset[subset] for subset in found if subset in config.by_subset}
-        if named:
+        if speaker_id in config.by_speaker:
+            splits[speaker_id] = config.by_speaker[speaker_id]
+        elif named:
             splits[speaker_id] = next(split for split in _BY_HELD_OUT if split in named)
         else:
             drawn.append(speaker_id)

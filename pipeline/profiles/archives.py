@@ -60,7 +60,8 @@ def local_split(subsets: Iterable[str]) -> dict[str, Any]:
         held_out = dict.fromkeys(held_out, "test")
     validation = 0.0 if "validation" in held_out.values() else 0.15
     test = 0.0 if "test" in held_out.values() else 0.15
-    return {"by_subset": held_out, "within": {}, "validation_fraction": validation, "test_fraction": test}
+    fractions = {"validation_fraction": validation, "test_fraction": test}
+    return {"by_subset": held_out, "by_speaker": {}, "within": {}, **fractions}
 
 
 def with_archives(overlay: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _replaced_whole(key: str) -> bool:
 
     Its keys are then names (of subsets, of metrics), and a merge would keep the keys of another corpus.
     """
-    return key in ("by_subset", "within", "gate")
+    return key in ("by_subset", "by_speaker", "within", "gate")
 
 
 def apply(overlay: dict[str, Any], path: Path = PARAMS_FILE, accept: Accept | None = None) -> str:

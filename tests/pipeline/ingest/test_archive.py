@@ -217,7 +217,8 @@ for sha256 in sys.argv[2:]:
 CONFIG = """{"min_duration_s": 0.5, "max_duration_s": 20, "min_sample_rate": 16000, "silence_db": 40,
 "trim_margin_s": 0.05, "min_characters_per_s": 2, "max_characters_per_s": 40,
 "max_rejected_fraction": 1, "shard_mib": 32,
-"split": {"by_subset": {}, "within": {}, "validation_fraction": 0.1, "test_fraction": 0.0, "seed": 1}}"""
+"split": {"by_subset": {}, "by_speaker": {}, "within": {},
+    "validation_fraction": 0.1, "test_fraction": 0.0, "seed": 1}}"""
 
 
 def test_hostile_archive_is_a_named_error_and_writes_nothing(hostile):

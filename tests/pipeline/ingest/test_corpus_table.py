@@ -19,7 +19,14 @@ from pipeline.ingest.prepare import IngestConfig
 
 RATE = 16_000
 TEXT = "Hello there, my good friend."
-SPLIT = {"by_subset": {"dev": "test"}, "within": {}, "validation_fraction": 0.25, "test_fraction": 0.0, "seed": 1}
+SPLIT = {
+    "by_subset": {"dev": "test"},
+    "by_speaker": {},
+    "within": {},
+    "validation_fraction": 0.25,
+    "test_fraction": 0.0,
+    "seed": 1,
+}
 
 
 def config(**changed):
@@ -365,6 +372,7 @@ def test_recorded_speech_is_read_whole(tiny, shared_data):
         tiny.sources.append(source)
     split = {
         "by_subset": {"dev-clean": "test"},
+        "by_speaker": {},
         "within": {},
         "validation_fraction": 0.15,
         "test_fraction": 0.0,

@@ -149,7 +149,14 @@ def verdicts(tmp_path_factory):
             "max_characters_per_s": 40.0,
             "max_rejected_fraction": 1.0,
             "shard_mib": 32,
-            "split": {"by_subset": {}, "within": {}, "validation_fraction": 0.0, "test_fraction": 0.0, "seed": 1},
+            "split": {
+                "by_subset": {},
+                "by_speaker": {},
+                "within": {},
+                "validation_fraction": 0.0,
+                "test_fraction": 0.0,
+                "seed": 1,
+            },  # fmt: skip
         }
     )
     places = {"archives": path.parent, "corpus": root / "corpus", "rejected": root / "rejected.parquet"}

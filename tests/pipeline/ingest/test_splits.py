@@ -7,10 +7,11 @@ from peewee_model.errors import ConfigError
 from pipeline.ingest.splits import HeldOutUtterances, SplitConfig, Splits, assign_splits, hold_out_within
 
 
-def config(validation=0.1, test=0.1, seed=1, by_subset=None):
+def config(validation=0.1, test=0.1, seed=1, by_subset=None, by_speaker=None):
     return SplitConfig.model_validate(
         {
             "by_subset": by_subset or {},
+            "by_speaker": by_speaker or {},
             "within": {},
             "validation_fraction": validation,
             "test_fraction": test,
@@ -80,6 +81,17 @@ def test_subset_that_nobody_speaks_in_is_warned_of(caplog):
     with caplog.at_level(logging.WARNING):
         assign_splits(speakers(3), config(by_subset={"dev-claen": "test"}))
     assert "dev-claen" in caplog.text
+
+
+def test_named_speaker_is_in_the_named_split_and_the_draw_is_of_the_others(caplog):
+    """Whatever the subset says; a name of nobody is warned of."""
+    named = {"x_3": "test", "x_4": "train", "x_9": "validation"}
+    heard = speakers(8) | {"x_4": {"dev"}}
+    with caplog.at_level(logging.WARNING):
+        splits = assign_splits(heard, config(0.25, 0.0, by_subset={"dev": "test"}, by_speaker=named))
+    assert (splits["x_3"], splits["x_4"], splits.keys()) == ("test", "train", heard.keys())
+    assert Counter(splits.values()) == {"test": 1, "train": 5, "validation": 2}
+    assert "x_9" in caplog.text
 
 
 def within(**counts):

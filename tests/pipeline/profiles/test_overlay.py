@@ -120,7 +120,8 @@ def test_local_archives_become_sources_with_hashes(tmp_path):
     ]
     assert all(len(source["sha256"]) == 64 and len(source["md5"]) == 32 for source in sources)
     assert archives.local_split(source["subset"] for source in sources) == {
-        "by_subset": {"dev-clean": "test"}, "within": {}, "validation_fraction": 0.15, "test_fraction": 0.0,
+        "by_subset": {"dev-clean": "test"}, "by_speaker": {}, "within": {},
+        "validation_fraction": 0.15, "test_fraction": 0.0,
     }  # fmt: skip
 
 
@@ -148,6 +149,7 @@ def test_a_profile_that_says_its_own_split_keeps_it(tmp_path):
     split = archives.with_archives(overlay, sources)["ingest"]["split"]
     assert split == {
         "by_subset": {"dev-a": "test"},
+        "by_speaker": {},
         "within": {"local": {"validation": 1, "test": 2}},
         "validation_fraction": 0.15,
         "test_fraction": 0.5,
