@@ -1,7 +1,8 @@
 """Converts the synthesizer settings of old releases, which had no section for each network, to today's form.
 
 In the old form, `timing` named the network (the oldest releases have no `timing`, and only one network), and the sizes
-of both networks were in one section. This module describes old releases, so it does not change when a network changes.
+of both networks were in one section. This module describes old releases: of a later size it says the value that does
+what they did.
 """
 
 from typing import Any
@@ -33,6 +34,8 @@ _SIZES = {
     },
 }
 """The sizes of each network, and the name of each in the flat form."""
+_LATER = {"non_attentive": {"speaker_film_dim": 0}}
+"""Sizes that came after there was a section for each network."""
 _FLAT = {"timing", *(old for names in _SIZES.values() for old in names.values())}
 
 
@@ -44,9 +47,21 @@ def in_sections(settings: Any) -> Any:
             parameters, as plain data.
 
     Returns:
-        The same settings with `arch` and a section for each network; the settings themselves if they are not flat.
+        The same settings with `arch` and a section for each network, complete; the settings themselves if they are.
     """
-    if not isinstance(settings, dict) or "arch" in settings or not {"timing", "prenet_dim"} & settings.keys():
+    if not isinstance(settings, dict):
+        return settings
+    found = _in_sections(settings)
+    lacking = {
+        arch: later | found[arch]
+        for arch, later in _LATER.items()
+        if isinstance(found.get(arch), dict) and later.keys() - found[arch].keys()
+    }
+    return found | lacking if lacking else found
+
+
+def _in_sections(settings: dict[str, Any]) -> dict[str, Any]:
+    if "arch" in settings or not {"timing", "prenet_dim"} & settings.keys():
         return settings
     timing = settings.get("timing", "attention")
     found = {name: value for name, value in settings.items() if name not in _FLAT}

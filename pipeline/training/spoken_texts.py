@@ -24,14 +24,13 @@ class SynthesizerBatch(NamedTuple):
     mel: Tensor  # (B, M, T)
     mel_lengths: Tensor  # (B,)
     speaker_embedding: Tensor  # (B, E)
+    wrong_voice: Tensor  # the embedding of another person; the item's own where there is nobody else. (B, E)
 
     def part(self, rows: Tensor) -> "SynthesizerBatch":
         """Return some of the items, with as little padding as possible. `rows` are int64. (n,)"""
-        tokens, token_lengths, mel, mel_lengths, speaker_embedding = (value[rows] for value in self)
+        tokens, token_lengths, mel, mel_lengths, *voices = (value[rows] for value in self)
         n_tokens, n_frames = int(token_lengths.max()), int(mel_lengths.max())
-        return SynthesizerBatch(
-            tokens[:, :n_tokens], token_lengths, mel[..., :n_frames], mel_lengths, speaker_embedding
-        )
+        return SynthesizerBatch(tokens[:, :n_tokens], token_lengths, mel[..., :n_frames], mel_lengths, *voices)
 
 
 class SpokenTexts:
@@ -89,26 +88,38 @@ class SpokenTexts:
     def batch(self, rows: NDArray[np.int64], random: np.random.Generator) -> SynthesizerBatch:
         """Pad utterances into a batch, each with the embedding of ANOTHER utterance of its speaker.
 
+        And with one of another person, by which a judge learns who speaks.
+
         The embedding of the target itself would contain how that sentence was spoken. A speaker with a single utterance
         has no other one, so its own embedding is used.
         """
         token_lengths, mel_lengths = self.tokens.lengths[rows], self.mels.lengths[rows]
         tokens = np.zeros((len(rows), int(token_lengths.max())), dtype=np.int64)
         mel = np.zeros((len(rows), int(mel_lengths.max()), self.mels.width), dtype=np.float32)
-        voices = np.empty((len(rows), 1, self.embeddings.width), dtype=np.float32)
+        voices, wrong = (np.empty((len(rows), 1, self.embeddings.width), dtype=np.float32) for _ in range(2))
         for item, row in enumerate(rows.tolist()):
             tokens[item, : token_lengths[item]] = self.tokens[row][:, 0]
             self.mels.read_into(row, mel[item, : mel_lengths[item]])
             own = self._utterances_of[self._speakers[row]]
             others = own[own != row]
             self.embeddings.read_into(random.choice(others) if len(others) else row, voices[item])
+            self.embeddings.read_into(self._of_another_person(row, random), wrong[item])
         return SynthesizerBatch(
             torch.from_numpy(tokens),
             torch.from_numpy(token_lengths),
             torch.from_numpy(mel).transpose(1, 2),  # frame-major as stored -> (B, M, T)
             torch.from_numpy(mel_lengths),
             torch.from_numpy(voices[:, 0]),
+            torch.from_numpy(wrong[:, 0]),
         )
+
+    def _of_another_person(self, row: int, random: np.random.Generator) -> int:
+        """Draw a person, and an utterance of theirs; the row itself if there is no other person."""
+        n_speakers = len(self._utterances_of)
+        if n_speakers < 2:
+            return row
+        person = (self._speakers[row] + random.integers(1, n_speakers)) % n_speakers
+        return int(random.choice(self._utterances_of[person]))
 
 
 def _embedding_dim(embeddings: Path) -> int:

@@ -23,20 +23,30 @@ _LONGEST_TOKEN_S = 3.0
 class _ResidualConvolutions(nn.Module):
     """A projection and residual convolutions over time; zero at padding."""
 
-    def __init__(self, n_in: int, channels: int, n_convolutions: int, kernel_size: int, dropout: float) -> None:
+    def __init__(
+        self, n_in: int, channels: int, n_convolutions: int, kernel_size: int, dropout: float, n_speaker: int
+    ) -> None:
         super().__init__()
         self.entry = nn.Linear(n_in, channels)
         self.blocks = nn.ModuleList(
             ConvolutionBlock(channels, channels, kernel_size, "relu", dropout) for _ in range(n_convolutions)
         )
         xavier(self.entry, "linear")
+        self.film = nn.ModuleList(nn.Linear(n_speaker, 2 * channels) for _ in self.blocks) if n_speaker else None
+        for layer in self.film or ():  # at first every voice is the same
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
-    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
-        """From (B, T', D) and a mask of what is valid (B, T') to (B, T', C)."""
+    def forward(self, values: Tensor, mask: Tensor, speaker: Tensor | None) -> Tensor:
+        """From (B, T', D), a mask of what is valid (B, T') and the narrowed embeddings (B, F) to (B, T', C)."""
         channel_mask = mask[:, None].to(values.dtype)
         values = self.entry(values).transpose(1, 2) * channel_mask  # (B, C, T'), as convolutions want it
-        for block in self.blocks:
-            values = values + block(values, channel_mask)
+        for number, block in enumerate(self.blocks):
+            found = block(values, channel_mask)
+            if self.film is not None:
+                scale, shift = self.film[number](speaker)[..., None].chunk(2, dim=1)
+                found = found * (1 + scale) + shift * channel_mask
+            values = values + found
         return values.transpose(1, 2)
 
 
@@ -54,22 +64,24 @@ class DurationPredictor(nn.Module):
             sizes.duration_predictor_n_convolutions,
             sizes.duration_predictor_kernel_size,
             sizes.duration_predictor_dropout,
+            config.film_dim,
         )
         self.projection = nn.Linear(channels, 1)
         mel = config.mel
         self._most = _LONGEST_TOKEN_S * mel.sample_rate / mel.hop_length / config.reduction_factor
 
-    def forward(self, values: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, values: Tensor, mask: Tensor, speaker: Tensor | None) -> Tensor:
         """Predict the logarithm of the mean number of steps.
 
         Args:
             values: The encoded text. (B, L, D)
             mask: True where valid. (B, L)
+            speaker: Narrowed embeddings; None where film_dim is 0. (B, F)
 
         Returns:
             Values at padding are of no use. (B, L)
         """
-        predicted: Tensor = self.projection(self.convolutions(values, mask))[..., 0]
+        predicted: Tensor = self.projection(self.convolutions(values, mask, speaker))[..., 0]
         return predicted
 
     def durations(self, log_durations: Tensor, mask: Tensor) -> Tensor:
@@ -101,17 +113,19 @@ class FrameDecoder(nn.Module):
             sizes.frame_decoder_n_convolutions,
             sizes.frame_decoder_kernel_size,
             sizes.frame_decoder_dropout,
+            config.film_dim,
         )
         self.projection = nn.Linear(channels + n_held, config.mel.n_mels * config.reduction_factor)
         xavier(self.projection, "linear")
 
-    def forward(self, values: Tensor, durations: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
+    def forward(self, values: Tensor, durations: Tensor, n_steps: int, speaker: Tensor | None) -> tuple[Tensor, Tensor]:
         """Predict all groups of frames.
 
         Args:
             values: The encoded text. (B, L, D)
             durations: Steps of each token, zero at padding. int64 (B, L)
             n_steps: T', at least as many as any text lasts.
+            speaker: Narrowed embeddings; None where film_dim is 0. (B, F)
 
         Returns:
             Normalised frames, of no use at padding (B, T', r x M), and the token of each step
@@ -127,6 +141,6 @@ class FrameDecoder(nn.Module):
         places = torch.stack(((before + 0.5) / lasting, lasting.log()), dim=2).to(values.dtype)
         held = torch.cat((places, values.gather(1, tokens[..., None].expand(-1, -1, values.shape[2]))), dim=2)
         held = held * mask[..., None]
-        drawn = self.projection(torch.cat((self.convolutions(held, mask), held), dim=2))
+        drawn = self.projection(torch.cat((self.convolutions(held, mask, speaker), held), dim=2))
         alignment = torch.zeros(*tokens.shape, durations.shape[1], dtype=values.dtype, device=values.device)
         return drawn, alignment.scatter_(2, tokens[..., None], mask[..., None].to(values.dtype))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from peewee_model.errors import ConfigError
 from peewee_model.synthesizer.layers import Postnet, length_mask
@@ -55,6 +55,11 @@ class NonAttentiveTacotron(Synthesizer):
 
     def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__(config)
+        self.narrow = (
+            nn.Sequential(nn.Linear(config.speaker_embedding_dim, config.film_dim), nn.Tanh())
+            if config.film_dim
+            else None
+        )
         self.aligner = Aligner(config)
         self.duration_predictor = DurationPredictor(config)
         self.frame_decoder = FrameDecoder(config)
@@ -81,9 +86,13 @@ class NonAttentiveTacotron(Synthesizer):
         groups = frames.reshape(len(mel), -1, factor * mel.shape[1]).transpose(1, 2)  # (B, r x M, T')
         shares = self.aligner(symbols, token_lengths, groups, step_lengths)
         durations = best_durations(shares, step_lengths, token_lengths)
-        drawn, alignment = self.frame_decoder(values, durations, groups.shape[2])
-        log_durations = self.duration_predictor(values, token_mask).masked_fill(~token_mask, 0.0)
+        speaker = self._narrowed(speaker_embedding)
+        drawn, alignment = self.frame_decoder(values, durations, groups.shape[2], speaker)
+        log_durations = self.duration_predictor(values, token_mask, speaker).masked_fill(~token_mask, 0.0)
         return NonAttentiveOutput(*self._finish(drawn, mask), alignment, shares, durations, log_durations)
+
+    def _narrowed(self, speaker_embedding: Tensor | None) -> Tensor | None:
+        return None if self.narrow is None or speaker_embedding is None else self.narrow(speaker_embedding)
 
     def packed(self, precision: str | None = None) -> Infer:
         """Prepare nothing: weights are read once for a text, not once for a frame. See `Synthesizer.packed`."""
@@ -111,13 +120,14 @@ class NonAttentiveTacotron(Synthesizer):
         step_limits = n_decoder_steps(limits, factor)
         values, token_mask = self._encode(tokens, token_lengths, speaker_embedding)
         predictor = self.duration_predictor
-        log_durations = predictor(values, token_mask)
+        speaker = self._narrowed(speaker_embedding)
+        log_durations = predictor(values, token_mask, speaker)
         if options.max_stretch:
             log_durations = log_durations + _stretch(log_durations, token_lengths, options)
         asked = predictor.durations(log_durations, token_mask).cumsum(1)
         ends = torch.minimum(asked, step_limits[:, None])
         durations = ends.diff(dim=1, prepend=ends.new_zeros(len(ends), 1))
-        drawn, alignment = self.frame_decoder(values, durations, int(ends[:, -1].max()))
+        drawn, alignment = self.frame_decoder(values, durations, int(ends[:, -1].max()), speaker)
         mel_lengths = torch.minimum(ends[:, -1] * factor, limits)
         _, after = self._finish(drawn, length_mask(mel_lengths, int(mel_lengths.max())))
         return InferOutput(after, mel_lengths, alignment, asked[:, -1] > step_limits)

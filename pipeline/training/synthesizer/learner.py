@@ -84,7 +84,9 @@ class SynthesizerLearner:
         self.monitor = "mel_before" if training.adversarial.weight else "mel_after"
         self._judge, self.candidates_from = None, 0
         if training.adversarial.weight:
-            self._judge = MelJudge(training.adversarial, self.modules, self.optimizers)
+            self._judge = MelJudge(
+                training.adversarial, self.modules, self.optimizers, self.config.speaker_embedding_dim
+            )
             self.candidates_from = training.adversarial.from_step
 
     def batch(self, index: int) -> SynthesizerBatch:

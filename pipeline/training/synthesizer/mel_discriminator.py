@@ -2,7 +2,9 @@
 
 Errors of single frames are smallest for the mean of all ways to say a sound, which is a blur that no person says. A
 discriminator that is trained on mels of recordings prefers one of these ways. Source: Saito et al. 2018,
-arXiv:1709.08041, with the least squares of arXiv:1611.04076.
+arXiv:1709.08041, with the least squares of arXiv:1611.04076. Where it is told whose voice it should be, it also learns
+to tell recordings of that person from those of others: a projection of the speaker embedding is added to its scores
+(arXiv:1802.05637), and pairs of a recording and another person's voice are false ones (arXiv:1605.05396).
 """
 
 import torch
@@ -13,9 +15,14 @@ from peewee_model.synthesizer.layers import length_mask
 
 
 class MelDiscriminator(nn.Module):
-    """Convolutions over bands and frames, each with a stride of 2; the first along the bands only."""
+    """Convolutions over bands and frames, each with a stride of 2; the first along the bands only.
 
-    def __init__(self, channels: tuple[int, ...]) -> None:
+    Args:
+        channels: Of each convolution.
+        speaker_embedding_dim: E; 0 if it is not told whose voice it should be.
+    """
+
+    def __init__(self, channels: tuple[int, ...], speaker_embedding_dim: int = 0) -> None:
         super().__init__()
         pairs = zip((1, *channels[:-1]), channels, strict=True)
         self.convolutions = nn.ModuleList(
@@ -23,16 +30,34 @@ class MelDiscriminator(nn.Module):
             for layer, (before, after) in enumerate(pairs)
         )
         self.scores = nn.Conv2d(channels[-1], 1, 3, padding=1)
+        self.voice = nn.Linear(speaker_embedding_dim, channels[-1], bias=False) if speaker_embedding_dim else None
         self.stride = 2 ** (len(channels) - 1)
         """Frames from one score to the next."""
 
-    def forward(self, mel: Tensor) -> Tensor:
-        """Judge normalised mels (B, M, T), zero at padding: a score for each patch. (B, M', T')"""
+    def forward(
+        self, mel: Tensor, speaker_embedding: Tensor | None = None, wrong_voices: Tensor | None = None
+    ) -> Tensor:
+        """Judge mels, each as a recording of a person: a score for each patch.
+
+        Args:
+            mel: Normalised, zero at padding. (B, M, T)
+            speaker_embedding: Whose voice each should be; None if the judge is not told. (B, E)
+            wrong_voices: Other people, of whom the first mels are judged once more. (W, E)
+
+        Returns:
+            The scores of the mels, and then of the first mels as those of other people. (B + W, M', T')
+        """
         values = mel[:, None]
         for convolution in self.convolutions:
             values = F.leaky_relu(convolution(values), 0.2)
-        scores: Tensor = self.scores(values)
-        return scores[:, 0]
+        scores: Tensor = self.scores(values)[:, 0]
+        if self.voice is None or speaker_embedding is None:
+            return scores
+        if wrong_voices is not None:
+            n_again = len(wrong_voices)
+            values, scores = torch.cat((values, values[:n_again])), torch.cat((scores, scores[:n_again]))
+            speaker_embedding = torch.cat((speaker_embedding, wrong_voices))
+        return scores + torch.einsum("bcmt,bc->bmt", values, self.voice(speaker_embedding))
 
     def distance(self, scores: Tensor, target: float, mel_lengths: Tensor) -> Tensor:
         """Compute the mean squared distance from a target, over the patches that do not begin in padding. ()

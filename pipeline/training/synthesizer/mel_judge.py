@@ -42,13 +42,18 @@ class MelJudge:
         params: `synthesizer.training.adversarial`.
         modules: Of the learner, the synthesizer among them.
         optimizers: Of the learner.
+        speaker_embedding_dim: E; 0 for a synthesizer of one speaker.
     """
 
     def __init__(
-        self, params: AdversarialTraining, modules: dict[str, nn.Module], optimizers: dict[str, Optimizer]
+        self,
+        params: AdversarialTraining,
+        modules: dict[str, nn.Module],
+        optimizers: dict[str, Optimizer],
+        speaker_embedding_dim: int,
     ) -> None:
         self._params, self._modules = params, modules
-        modules[NAME] = MelDiscriminator(params.channels)
+        modules[NAME] = MelDiscriminator(params.channels, speaker_embedding_dim)
         # arXiv:1511.06434 has 0.5
         optimizers[NAME] = Adam(modules[NAME].parameters(), params.learning_rate, (0.5, 0.9))
 
@@ -76,13 +81,21 @@ class MelJudge:
         lengths, mask = part.mel_lengths, length_mask(part.mel_lengths, part.mel.shape[2])
         share = judge.n_patches(lengths).sum() / judge.n_patches(batch.mel_lengths).sum()
         recorded, drawn = (synthesizer.normalised(mel, mask) for mel in (part.mel, mel_after))
-        real, fake = wrapped(torch.cat((recorded, drawn.detach()))).chunk(2)
-        told_apart = share * (judge.distance(real, 1.0, lengths) + judge.distance(fake, 0.0, lengths))
+        both = torch.cat((recorded, drawn.detach()))
+        if judge.voice is None:
+            voice = None
+            real, fake = wrapped(both).chunk(2)
+            false = judge.distance(fake, 0.0, lengths)
+        else:
+            voice = part.speaker_embedding
+            real, fake, others = wrapped(both, voice.repeat(2, 1), part.wrong_voice).chunk(3)
+            false = (judge.distance(fake, 0.0, lengths) + judge.distance(others, 0.0, lengths)) / 2
+        told_apart = share * (judge.distance(real, 1.0, lengths) + false)
         fabric.backward(told_apart)
         # Here the judge is not trained. So its weights need no gradient, and the wrapper, which would wait for one, is
         # not used.
         weights = {name: weight.detach() for name, weight in judge.named_parameters()}
-        adversarial = share * judge.distance(functional_call(judge, weights, (drawn,)), 1.0, lengths)
+        adversarial = share * judge.distance(functional_call(judge, weights, (drawn, voice)), 1.0, lengths)
         return {
             "total": self._params.weight * adversarial,
             "adversarial": adversarial,

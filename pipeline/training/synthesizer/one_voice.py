@@ -24,7 +24,8 @@ def start_from_one_voice(folder: Path, model: Synthesizer) -> None:
     """Fill a synthesizer of many voices with the weights of one without a speaker embedding, in place.
 
     Layers that receive the encoded text also receive the embedding, appended to it. Their weights for the embedding are
-    set to zero. So the training starts with the one voice for every embedding, and learns how embeddings change it.
+    set to zero. Layers that receive the embedding alone start as they are, and change nothing at first. So the training
+    starts with the one voice for every embedding, and learns how embeddings change it.
 
     Args:
         folder: The synthesizer of one voice in the release.
@@ -35,7 +36,9 @@ def start_from_one_voice(folder: Path, model: Synthesizer) -> None:
     """
     check_same_model(folder, model.config.model_copy(update={"speaker_embedding_dim": 0}))
     narrow = load_synthesizer(folder).state_dict()
-    model.load_state_dict({name: _widened(narrow[name], wide.shape) for name, wide in model.state_dict().items()})
+    model.load_state_dict(
+        {name: _widened(narrow.get(name, wide), wide.shape) for name, wide in model.state_dict().items()}
+    )
     logger.info("weights_of=%s speaker_embedding_dim=0 -> %d", folder, model.config.speaker_embedding_dim)
 
 

@@ -15,7 +15,7 @@ SIZES = {
         "decoder_rnn_dim": 18, "decoder_dropout": 0.1,
     },
     "non_attentive": {
-        "aligner_channels": 11, "aligner_dim": 9, "duration_predictor_channels": 13,
+        "speaker_film_dim": 5, "aligner_channels": 11, "aligner_dim": 9, "duration_predictor_channels": 13,
         "duration_predictor_n_convolutions": 2, "duration_predictor_kernel_size": 3, "duration_predictor_dropout": 0.2,
         "frame_decoder_channels": 14, "frame_decoder_n_convolutions": 2, "frame_decoder_kernel_size": 5,
         "frame_decoder_dropout": 0.1,

@@ -22,7 +22,8 @@ def flat(**changes):
     """A small config as it was written in the flat form."""
     config = json.loads(small_config().model_dump_json())
     sizes = SIZES["non_attentive"] | config.pop("tacotron2")
-    return {name: value for name, value in (config | sizes | changes).items() if name not in ("arch", "aligner_dim")}
+    later = ("arch", "aligner_dim", "speaker_film_dim")
+    return {name: value for name, value in (config | sizes | changes).items() if name not in later}
 
 
 def test_published_config_of_the_flat_form_is_loaded(tmp_path):
@@ -47,6 +48,7 @@ def test_parameters_of_a_published_release_keep_every_size():
     assert new.keys() - shared.keys() == {"arch", "tacotron2", "non_attentive"}
     sizes = new["non_attentive"] | {"attention_dim": new["non_attentive"]["aligner_dim"]}
     del sizes["aligner_dim"]
+    assert sizes.pop("speaker_film_dim") == 0
     assert old == shared | new["tacotron2"] | sizes | {"timing": "durations"}
     assert new["tacotron2"].keys() == SIZES["tacotron2"].keys()
     assert new["non_attentive"].keys() == SIZES["non_attentive"].keys()
@@ -66,7 +68,16 @@ def test_timing_was_the_network(tmp_path, changes, kind):
         load_synthesizer(tmp_path)
     model = make_synthesizer(small_config(**architecture_of(document)))
     assert type(model) is kind
-    assert model.config == small_config({Tacotron2: "tacotron2"}.get(kind, "non_attentive"))
+    assert model.config == small_config({Tacotron2: "tacotron2"}.get(kind, "non_attentive"), speaker_film_dim=0)
+
+
+def test_sizes_of_before_a_voice_scaled_and_shifted_are_completed():
+    """Their networks do what they did; what is complete stays as it is."""
+    today = small_config("non_attentive").model_dump()
+    older = today | {"non_attentive": {k: v for k, v in today["non_attentive"].items() if k != "speaker_film_dim"}}
+    assert small_config("non_attentive", speaker_film_dim=0).model_dump() == in_sections(older)
+    assert "speaker_film_dim" not in older["non_attentive"]
+    assert in_sections(today) is today
 
 
 def test_settings_of_today_stay_as_they_are():

@@ -156,7 +156,7 @@ def verdicts(tmp_path_factory):
                 "validation_fraction": 0.0,
                 "test_fraction": 0.0,
                 "seed": 1,
-            },  # fmt: skip
+            },
         }
     )
     places = {"archives": path.parent, "corpus": root / "corpus", "rejected": root / "rejected.parquet"}

@@ -21,6 +21,9 @@ def made(**changes):
     model.set_mel_statistics(torch.randn(N_MELS), torch.rand(N_MELS) + 0.5)
     torch.nn.init.normal_(model.duration_predictor.projection.weight, std=0.3)  # so that tokens differ in length
     torch.nn.init.constant_(model.duration_predictor.projection.bias, 1.2)
+    for part in (model.duration_predictor, model.frame_decoder):  # so that voices differ in every layer
+        for layer in part.convolutions.film:
+            torch.nn.init.normal_(layer.weight)
     return model
 
 
@@ -47,13 +50,34 @@ def test_padding_changes_nothing_that_is_drawn_of_recordings(reduction_factor):
         assert together.durations[index].sum() == steps == together.alignment[index].sum()
 
 
+def test_a_new_network_scales_and_shifts_nothing_and_learns_to():
+    """At first a voice is known by what is joined to the text alone; each layer gets a gradient."""
+    model = make_synthesizer(small_config("non_attentive"))
+    batch = make_batch([6, 4], [27, 31])
+    output = model(**batch)
+    plain = make_synthesizer(small_config("non_attentive", speaker_film_dim=0))
+    plain.load_state_dict({name: value for name, value in model.state_dict().items() if name in plain.state_dict()})
+    for each in (model, plain):
+        each.eval()
+    torch.testing.assert_close(model(**batch).mel_after, plain(**batch).mel_after)
+    (output.mel_after.square().sum() + output.log_durations.square().sum()).backward()
+    layers = [layer for name, layer in model.named_parameters() if ".film." in name]
+    assert len(layers) == 8 and all(layer.grad.abs().sum() > 0 for layer in layers)
+
+
+def test_a_network_of_one_speaker_has_no_layers_for_voices():
+    """It has no embedding to be scaled by."""
+    config = small_config("non_attentive", speaker_embedding_dim=0)
+    assert not [name for name, _ in make_synthesizer(config).named_parameters() if "film" in name or "narrow" in name]
+
+
 def test_tokens_are_held_for_as_long_as_they_last():
     """Each token's vector is repeated for its frames."""
     decoder = FrameDecoder(small_config("non_attentive")).eval()
     seen = []
     decoder.convolutions.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
     values, durations = torch.randn(2, 3, 22), torch.tensor([[2, 0, 4], [1, 2, 0]])
-    _, alignment = decoder(values, durations, 6)
+    _, alignment = decoder(values, durations, 6, torch.randn(2, 5))
     (held,) = seen
     assert alignment.argmax(2).tolist() == [[0, 0, 2, 2, 2, 2], [0, 1, 1, 0, 0, 0]]
     assert alignment.sum(2).tolist() == [[1] * 6, [1, 1, 1, 0, 0, 0]]
@@ -141,7 +165,7 @@ def test_durations_do_not_teach_the_aligner_nor_mels_the_predictor():
     model, batch = made().train(), make_batch([6, 4], [27, 31])
     model(**batch).mel_after.square().sum().backward()
     taught = {name.split(".")[0] for name, weight in model.named_parameters() if weight.grad is not None}
-    assert taught == {"encoder", "frame_decoder", "postnet"}
+    assert taught == {"encoder", "narrow", "frame_decoder", "postnet"}
 
 
 def test_wrong_input_is_named():

@@ -39,3 +39,33 @@ def test_it_learns_to_tell_a_blur_from_what_was_blurred():
         distance().backward()
         optimizer.step()
     assert float(distance().detach()) < 0.3 < before
+
+
+def test_it_learns_whose_recording_it_is():
+    """Each person has a level of their own; a judge that is told the person knows another's level."""
+    torch.manual_seed(0)
+    judge = MelDiscriminator((8, 16, 32), speaker_embedding_dim=4)
+    optimizer = torch.optim.Adam(judge.parameters(), 3e-3)
+    lengths = torch.tensor([48] * 8)
+
+    def distance():
+        voices = torch.nn.functional.normalize(torch.randn(8, 4), dim=1)
+        mels = torch.randn(8, 16, 48) + 3 * voices[:, :1, None]
+        own, others = judge(mels, voices, -voices).chunk(2)
+        return judge.distance(own, 1.0, lengths) + judge.distance(others, 0.0, lengths)
+
+    before = float(distance().detach())
+    for _ in range(150):
+        optimizer.zero_grad()
+        distance().backward()
+        optimizer.step()
+    assert float(distance().detach()) < 0.4 < before
+
+
+def test_scores_as_another_person_are_of_the_first_mels():
+    """They are what the judge says of the same mels with that voice."""
+    judge = MelDiscriminator((4, 6, 8), speaker_embedding_dim=4)
+    mels, voices = torch.randn(3, 16, 24), torch.randn(3, 4)
+    scores = judge(mels, voices, voices[2:])
+    torch.testing.assert_close(scores[:3], judge(mels, voices))
+    torch.testing.assert_close(scores[3:], judge(mels[:1], voices[2:]))

@@ -93,7 +93,8 @@ def test_parts_have_the_gradient_of_the_whole_batch(speech, undisturbed, small_d
     assert min(found.values()) > 0
     for name, gradient in gradients.items():
         torch.testing.assert_close(parts[name], gradient, rtol=1e-4, atol=1e-6, msg=name)
-        assert gradient.abs().max() > 0, name
+        # At first nothing is scaled or shifted by the narrowed embeddings.
+        assert gradient.abs().max() > 0 or name.startswith("narrow."), name
 
 
 def test_judge_that_runs_out_of_memory_is_taught_in_parts(speech, undisturbed, monkeypatch):
@@ -103,11 +104,11 @@ def test_judge_that_runs_out_of_memory_is_taught_in_parts(speech, undisturbed, m
     losses, gradients = step(make(wanted))
     forward, calls = MelDiscriminator.forward, []
 
-    def limited(self, mel):
+    def limited(self, mel, *voices):
         calls.append(len(mel))
         if len(calls) == 2:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return forward(self, mel)
+        return forward(self, mel, *voices)
 
     monkeypatch.setattr(MelDiscriminator, "forward", limited)
     found, parts = step(make(wanted))
