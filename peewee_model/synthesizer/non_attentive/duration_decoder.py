@@ -20,6 +20,14 @@ _LONGEST_TOKEN_S = 3.0
 """Predicted durations are limited to this; no pause in speech is longer."""
 
 
+def _unchanging(n_in: int, n_out: int) -> nn.Linear:
+    """A layer whose output is zero at first."""
+    layer = nn.Linear(n_in, n_out)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class _ResidualConvolutions(nn.Module):
     """A projection and residual convolutions over time; zero at padding."""
 
@@ -32,10 +40,7 @@ class _ResidualConvolutions(nn.Module):
             ConvolutionBlock(channels, channels, kernel_size, "relu", dropout) for _ in range(n_convolutions)
         )
         xavier(self.entry, "linear")
-        self.film = nn.ModuleList(nn.Linear(n_speaker, 2 * channels) for _ in self.blocks) if n_speaker else None
-        for layer in self.film or ():  # at first every voice is the same
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.film = nn.ModuleList(_unchanging(n_speaker, 2 * channels) for _ in self.blocks) if n_speaker else None
 
     def forward(self, values: Tensor, mask: Tensor, speaker: Tensor | None) -> Tensor:
         """From (B, T', D), a mask of what is valid (B, T') and the narrowed embeddings (B, F) to (B, T', C)."""

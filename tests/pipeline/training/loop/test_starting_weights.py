@@ -201,7 +201,8 @@ def test_base_of_the_flat_form_is_the_same_model(ask, arch):
     assert (kept / "model.safetensors").read_bytes() == path.with_name("model.safetensors").read_bytes()
     assert json.loads((kept / "config.json").read_text())["arch"] == arch
     name = {"tacotron2": "prenet_dim", "non_attentive": "aligner_channels"}[arch]
-    ask("synthesizer", {"architecture": {"arch": arch, arch: {name: 12}}} | steps(0), parts=["synthesizer"])
+    changed = plain | {arch: plain.get(arch, {}) | {name: 12}}
+    ask("synthesizer", {"architecture": changed} | steps(0), parts=["synthesizer"])
     with pytest.raises(ConfigError, match=f"ask for: {arch}.{name} is 8 there, 12 here. Ask"):
         train_synthesizer.train_synthesizer()
 
