@@ -11,11 +11,11 @@ from peewee_model import environment
 from peewee_model.cloning.arguments import device_of, list_of, loudness_of, path_of, seed_of, text_of
 from peewee_model.cloning.joining import join
 from peewee_model.cloning.lines import Lines, write_lines
-from peewee_model.cloning.reference import Voice, voice_of
-from peewee_model.cloning.reference_checks import ReferenceWarning
+from peewee_model.cloning.reference import HeardReference, hear_reference
+from peewee_model.cloning.reference_checks import ReferenceFigures, ReferenceWarning
 from peewee_model.cloning.sound_file import LOUDNESS_LUFS
 from peewee_model.cloning.sources import Reference
-from peewee_model.cloning.speaking import SentenceSpeaker, Spoken
+from peewee_model.cloning.speaking import SentenceSpeaker, Spoken, Voice
 from peewee_model.cloning.speech import Speech
 from peewee_model.encoder.speaker_encoder import SpeakerEncoder, load_encoder
 from peewee_model.errors import ConfigError, TextError
@@ -221,21 +221,23 @@ class VoiceCloner:
         voices = [self._voice(reference) for reference in references]
         return self._clone(lines, voices if len(voices) == len(texts) else voices * len(texts), seed)
 
-    def _clone(self, texts: Sequence[Lines], voices: Sequence[Voice], seed: int) -> list[Speech]:
+    def _clone(
+        self, texts: Sequence[Lines], voices: Sequence[tuple[Voice, ReferenceFigures]], seed: int
+    ) -> list[Speech]:
         """Speak texts, each in its voice."""
         spoken = iter(
             self._speaker.speak(
                 [line for text in texts for line in text.lines],
-                [voice.embedding for text, voice in zip(texts, voices, strict=True) for _ in text.lines],
+                [voice for text, (voice, _) in zip(texts, voices, strict=True) for _ in text.lines],
                 MAX_STRETCH if seed else 0.0,
             )
         )
         return [
-            self._join(text, list(islice(spoken, len(text.lines))), voice)
-            for text, voice in zip(texts, voices, strict=True)
+            self._join(text, list(islice(spoken, len(text.lines))), figures)
+            for text, (_, figures) in zip(texts, voices, strict=True)
         ]
 
-    def _join(self, text: Lines, spoken: Sequence[Spoken], voice: Voice) -> Speech:
+    def _join(self, text: Lines, spoken: Sequence[Spoken], figures: ReferenceFigures) -> Speech:
         return Speech(
             samples=join(text.lines, spoken, self.sample_rate, self._loudness_lufs, text.after_s),
             sample_rate=self.sample_rate,
@@ -243,7 +245,7 @@ class VoiceCloner:
             alignment=tuple(sentence.alignment for sentence in spoken),
             truncated=any(sentence.truncated for sentence in spoken),
             unspoken=text.unspoken,
-            reference=voice.figures,
+            reference=figures,
         )
 
     def embed_voice(self, reference: Reference) -> Tensor:
@@ -253,13 +255,17 @@ class VoiceCloner:
             AudioError: As `clone`.
             ConfigError: As `clone`.
         """
-        return self._voice(reference).embedding
+        return self._hear(reference).embedding
 
-    def _voice(self, reference: Reference) -> Voice:
-        voice = voice_of(self._encoder, reference, self._one_voice)
-        for doubt in voice.figures.doubts:
-            warnings.warn(ReferenceWarning(doubt), stacklevel=3)
-        return voice
+    def _voice(self, reference: Reference) -> tuple[Voice, ReferenceFigures]:
+        heard = self._hear(reference)
+        return Voice(heard.embedding, self._speaker.match(heard.embedding, heard.recordings)), heard.figures
+
+    def _hear(self, reference: Reference) -> HeardReference:
+        heard = hear_reference(self._encoder, reference, self._one_voice)
+        for doubt in heard.figures.doubts:
+            warnings.warn(ReferenceWarning(doubt), stacklevel=4)
+        return heard
 
     def _lines(self, text: str, seed: int, lexicon: Lexicon, pauses: Pauses) -> Lines:
         return write_lines(text_of(text), self._tokenizer, seed_of(seed), lexicon, pauses)

@@ -21,11 +21,13 @@ MARGIN_S = 0.05  # of silence left at each edge
 
 
 @dataclass(frozen=True)
-class Voice:
-    """The voice of a reference."""
+class HeardReference:
+    """What the recordings of a voice say of it."""
 
     embedding: Tensor
     """(E,)"""
+    recordings: tuple[Clip, ...]
+    """Without silence at their ends."""
     figures: ReferenceFigures
 
 
@@ -49,7 +51,7 @@ def read_recording(source: Recording, name: str) -> Measured:
     return measured(Clip(samples, clip.sample_rate), name)
 
 
-def voice_of(encoder: SpeakerEncoder, reference: Reference, one_voice: float | None = None) -> Voice:
+def hear_reference(encoder: SpeakerEncoder, reference: Reference, one_voice: float | None = None) -> HeardReference:
     """Embed a voice from all of its recordings, weighted by their lengths, and measure them.
 
     Args:
@@ -83,9 +85,13 @@ def voice_of(encoder: SpeakerEncoder, reference: Reference, one_voice: float | N
             f"give at least {MIN_SPEECH_S:g} s, better 5 s",
         )
     cosine = likeness_of_halves(encoder, mels)
-    return Voice(nn.functional.normalize(total, dim=0), figures_of(recordings, cosine, one_voice))
+    return HeardReference(
+        nn.functional.normalize(total, dim=0),
+        tuple(recording.clip for recording in recordings),
+        figures_of(recordings, cosine, one_voice),
+    )
 
 
 def embed_reference(encoder: SpeakerEncoder, reference: Reference) -> Tensor:
-    """Embed a voice, as `voice_of`. (E,)"""
-    return voice_of(encoder, reference).embedding
+    """Embed a voice, as `hear_reference`. (E,)"""
+    return hear_reference(encoder, reference).embedding

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from peewee_model.audio.mel import MelConfig, mel_filter_bank
+from peewee_model.audio.mel import MelConfig, mel_filter_bank, mel_frequencies
 from peewee_model.errors import ShapeError
 
 
@@ -11,6 +11,17 @@ def check_mel(mel: Tensor, config: MelConfig) -> None:
     """Raise a ShapeError unless a mel is (M, T) with the config's bands and at least one frame."""
     if mel.dim() != 2 or mel.shape[0] != config.n_mels or mel.shape[1] == 0:
         raise ShapeError(f"the vocoder takes (M, T) mels of {config.n_mels} bands, not {tuple(mel.shape)}")
+
+
+def band_centres(config: MelConfig) -> Tensor:
+    """The frequency at which each band weighs most. (M,) in Hz, float64"""
+    return torch.tensor(mel_frequencies(config.n_mels + 2, config.f_min, config.f_max)[1:-1], dtype=torch.float64)
+
+
+def smoothing_over_bands(centres: Tensor, width_hz: float) -> Tensor:
+    """A Gaussian mean over bands, each by the width it covers. (M,) -> (M, M)"""
+    weights = torch.exp(-0.5 * ((centres[:, None] - centres) / width_hz) ** 2) * torch.gradient(centres)[0]
+    return weights / weights.sum(dim=1, keepdim=True)
 
 
 class LogMel(nn.Module):

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from peewee_model.audio.mel import MelConfig, mel_filter_bank, mel_frequencies
+from peewee_model.audio.mel import MelConfig, mel_filter_bank
 from peewee_model.vocoder.excitation import filter_by_frames, minimum_phase, pulse_train
-from peewee_model.vocoder.log_mel import check_mel
+from peewee_model.vocoder.log_mel import band_centres, check_mel, smoothing_over_bands
 from peewee_model.vocoder.pitch import PitchArchitecture, PitchNetwork
 
 _MEAN_OVER_RMS = math.log(math.sqrt(math.pi) / 2)  # of magnitudes of noise: bands hold means, power follows the RMS
@@ -82,9 +82,9 @@ class SourceFilter(nn.Module):
         self._per_frame = 2 if mel.hop_length % 2 == 0 else 1  # filters a frame
         hop = mel.hop_length // self._per_frame
         n_fft = 2 ** math.ceil(math.log2(max(mel.n_fft, 8 * hop)))  # twice the window: responses do not wrap around
-        centres = torch.tensor(mel_frequencies(mel.n_mels + 2, mel.f_min, mel.f_max)[1:-1])
+        centres = band_centres(mel)
         bins = torch.linspace(0, mel.sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
-        narrow, wide = (_smoothing(centres, hz) for hz in (settings.smoothing_hz, settings.formant_width_hz))
+        narrow, wide = (smoothing_over_bands(centres, hz) for hz in (settings.smoothing_hz, settings.formant_width_hz))
         self._keep(
             "envelope", _interpolation(centres, bins) @ (narrow + settings.sharpening * (narrow - wide @ narrow))
         )
@@ -98,11 +98,12 @@ class SourceFilter(nn.Module):
         self.register_buffer(name, value.float(), persistent=False)
 
     @torch.inference_mode()
-    def synthesize(self, mel: Tensor) -> NDArray[np.float32]:
+    def synthesize(self, mel: Tensor, pitch: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
         """Turn a log-mel into samples, between the centres of its first and its last frame.
 
         Args:
             mel: Natural log of magnitude. (M, T) with T > 0
+            pitch: Hz, 0 where unvoiced; None for the pitch that `track` reads out of the mel. (T,)
 
         Returns:
             S = (T - 1) * hop_length. (S,)
@@ -114,8 +115,13 @@ class SourceFilter(nn.Module):
         if mel.shape[1] == 1:
             return np.zeros(0, dtype=np.float32)  # the centres of the first and the last frame are one
         mel = mel.to(self.envelope)
-        samples: NDArray[np.float32] = self.render(mel, torch.tensor(self.pitch.track(mel))).cpu().numpy()
+        spoken = torch.tensor(self.track(mel) if pitch is None else pitch)
+        samples: NDArray[np.float32] = self.render(mel, spoken).cpu().numpy()
         return samples
+
+    def track(self, mel: Tensor) -> NDArray[np.float64]:
+        """Read the pitch out of a log-mel, in Hz, 0 where unvoiced. (M, T) -> (T,)"""
+        return self.pitch.track(mel.to(self.envelope))
 
     def render(self, mel: Tensor, pitch: Tensor) -> Tensor:
         """Speak a mel at a given pitch.
@@ -160,12 +166,6 @@ class SourceFilter(nn.Module):
             return torch.full((n_samples,), self.config.pitch.f_min)  # not heard
         places = np.arange(n_samples) / self.config.mel.hop_length
         return torch.from_numpy(np.exp(np.interp(places, voiced, np.log(hertz[voiced]))))
-
-
-def _smoothing(centres: Tensor, width_hz: float) -> Tensor:
-    """A Gaussian mean over bands, each by the width it covers. (M,) -> (M, M)."""
-    weights = torch.exp(-0.5 * ((centres[:, None] - centres) / width_hz) ** 2) * torch.gradient(centres)[0]
-    return weights / weights.sum(dim=1, keepdim=True)
 
 
 def _interpolation(centres: Tensor, frequencies: Tensor) -> Tensor:

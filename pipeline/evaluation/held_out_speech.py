@@ -210,7 +210,12 @@ def _speak(speaker: Speaker, parent: Parent | None, sentence: Sentence, material
     readings: dict[Row, Reading] = {}
     if parent:
         samples["parent"], readings["parent"] = parent.say(sentence, material.recordings, rate)
-    samples["synthesized"], readings["synthesized"] = speaker.say(name, sentence.text, material.voices[name])
+    samples["synthesized"], readings["synthesized"] = speaker.say(
+        name,
+        sentence.text,
+        material.voices[name],
+        [decode_flac(material.recordings[reference]) for reference in sentence.reference_ids],
+    )
     return Spoken(sentence, samples, readings)
 
 

@@ -44,7 +44,7 @@ class Parent:
         mels = [speaker_mel(resample(clip.samples, clip.sample_rate, mel.sample_rate), mel) for clip in clips]
         embeddings = [self._embed(item) for item in mels]
         voice = blend(embeddings, [clip.duration_s for clip in clips])
-        samples, reading = self._speaker.say(sentence.utterance_id, sentence.text, voice)
+        samples, reading = self._speaker.say(sentence.utterance_id, sentence.text, voice, clips)
         return resample(samples, self._speaker.mel.sample_rate, sample_rate), reading
 
     @torch.inference_mode()
