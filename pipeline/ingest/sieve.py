@@ -3,7 +3,7 @@
 import logging
 
 from pipeline.corpora.exclusions import EXCLUSIONS, Exclusions
-from pipeline.ingest.utterance import Part, Refused
+from pipeline.ingest.readers.reader import Part, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Sieve:
         if isinstance(part, Part):
             names.append(("speaker", f"{id_prefix}_{part.speaker_id}"))
         found = [name for name in names if name in self._listed]
-        if not found:
+        if not found or (isinstance(part, Refused) and part.everywhere):
             return part
         self._met.update(found)
         detail = f"{EXCLUSIONS} names {' and '.join(' '.join(name) for name in found)}"
