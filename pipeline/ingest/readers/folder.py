@@ -57,7 +57,8 @@ def _table(member: Member) -> Iterator[Part | Refused]:
     separator = "\t" if "\t" in first else "|" if "|" in first else ","
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
     lines = csv.reader(text.splitlines(keepends=True), delimiter=separator, quoting=quoting)
-    named = _columns(next(csv.reader([first], delimiter=separator, quoting=quoting), []))
+    heads = _numbered(csv.reader([first], delimiter=separator, quoting=quoting))
+    named = _columns(next((row for _, row in heads), []))
     folder = member.name.rpartition("/")[0]
     for number, row in _numbered(lines):
         if not row or (named and number == 1 and member.head is None):
