@@ -141,7 +141,7 @@ def publish_release(
 def _check_licences(manifest: Manifest, allowed: Sequence[str]) -> None:
     """Refuse corpora of other licences, also those of the releases that training started from."""
     parents = manifest.parent.line if manifest.parent else ()
-    corpora = [corpus for release in (manifest, *parents) for corpus in release.corpora]
+    corpora = [*manifest.corpora, *(corpus for parent in parents for corpus in parent.corpora)]
     others = {
         f"{corpus.corpus} ({corpus.licence})"
         for corpus in corpora
