@@ -18,6 +18,7 @@ from pipeline.commands.profile import command
 from pipeline.corpora.sources import Source
 from pipeline.download.fetch import fetch_all
 from pipeline.ingest.archive import read_members
+from pipeline.ingest.readers.registry import CORPORA
 from pipeline.params.yaml_file import read_yaml
 from pipeline.profiles import archives
 from pipeline.profiles import overlay as profile
@@ -102,6 +103,8 @@ def test_every_profile_is_accepted_by_every_stage(params, repository, monkeypatc
         profile.apply(profile.load_overlay(name), params)
         if archives.takes_archives(profile.load_overlay(name)):
             continue  # its sources come from the command line
+        if profile.load_overlay(name).get("base", {}).get("parts"):
+            profile.apply({"base": {"release": "store@0123456789abcdef"}}, params)  # --base gives it
         for stage in (repository / "pipeline/stages").glob("*.py"):
             module = importlib.import_module(f"pipeline.stages.{stage.stem}")
             if hasattr(module, "Params"):
@@ -285,3 +288,16 @@ def test_licence_that_not_everybody_can_read_changes_no_parameters(params, tmp_p
         with pytest.raises(ConfigError, match="licence holds"):
             profile.apply({"corpus": {"sources": [{"licence": text}]}}, params)
     assert params.read_bytes() == before
+
+
+def test_profiles_name_the_archives_that_their_corpora_publish():
+    """Addresses and hashes have one owner, the reader of the corpus; a slip here would be found after a download."""
+    for name in profile.names():
+        for source in profile.load_overlay(name).get("corpus", {}).get("sources", []):
+            if source["corpus"] == "mini":
+                continue
+            corpus = CORPORA[source["corpus"]]
+            (published,) = [archive for archive in corpus.archives if archive.subset == source["subset"]]
+            assert (source["url"], source["md5"], source["sha256"], source["licence"]) == (
+                published.url, published.md5, published.sha256, corpus.licence,
+            )  # fmt: skip
