@@ -35,7 +35,7 @@ from pipeline.ingest.joining import join
 from pipeline.ingest.people import split_corpus
 from pipeline.ingest.prepare import Batch, IngestConfig, prepare
 from pipeline.ingest.readers.reader import Layout, Part, Refused
-from pipeline.ingest.readers.registry import check_layouts, layout_of
+from pipeline.ingest.readers.registry import check_layouts, layout_of, people_prefix
 from pipeline.ingest.sieve import Sieve
 from pipeline.ingest.splits import Splits
 from pipeline.ingest.spool import Spool, SpooledUtterance
@@ -140,7 +140,7 @@ def _batches(sources: Sequence[Source], archives: Path, sieve: Sieve, bar: "tqdm
         n_parts = n_bytes = 0
         for member in read_members(archives / source.archive_name, source.sha256, bar.update, further=pieces):
             for part in map(partial(_of_subset, source=source), read(member)):
-                part = sieve.sift(part, source.id_prefix)
+                part = sieve.sift(part, source.id_prefix, people_prefix(source))
                 batch.append(part)
                 n_parts, n_bytes = n_parts + 1, n_bytes + (len(part.data) if isinstance(part, Part) else 0)
                 if len(batch) == _BATCH_PARTS or n_bytes >= _BATCH_BYTES:

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from peewee_model.errors import ConfigError
+from pipeline.corpora.exclusions import Exclusion
 from pipeline.ingest.corpus_table import IngestError
 from pipeline.ingest.readers.reader import MAX_MEMBER_BYTES, Member, Refused
 from pipeline.ingest.readers.registry import CORPORA, LAYOUTS, layout_named
@@ -267,6 +268,15 @@ def test_people_named_by_speaker_are_held_out_in_all_their_corpora(built):
     splits = {row["speaker_id"]: row["split"] for row in built.rows().values()}
     assert (splits["libritts_84"], splits["libritts-r_84"]) == ("test", "test")
     assert (splits["libritts_85"], splits["libritts-r_86"]) == ("train", "train")
+
+
+def test_person_who_is_excluded_is_left_out_of_all_their_corpora(built):
+    """By the id in LibriTTS; an id of another corpus is of that corpus alone."""
+    built.add("libritts", libritts("LibriTTS", "a", ["84", "85"]), "a")
+    built.add("libritts-r", libritts("LibriTTS_R", "b", ["84", "85", "86"]), "b")
+    excluded = [Exclusion("speaker", "libritts_84", "x"), Exclusion("speaker", "libritts-r_85", "x")]
+    built.ingest(excluded=excluded, max_rejected_fraction=0.0)
+    assert {speaker for speaker, _ in built.texts().values()} == {"libritts_85", "libritts-r_86"}
 
 
 def test_a_corpus_that_is_added_or_removed_leaves_the_shards_of_the_others_as_they_were(built):
