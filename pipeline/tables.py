@@ -5,7 +5,9 @@ and its bytes depend on its rows and metadata alone. Settings of a whole table (
 metadata of every shard, so that no second file can contradict the table.
 """
 
+import itertools
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -17,6 +19,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from peewee_model.errors import PeeweeError
+
+logger = logging.getLogger(__name__)
 
 Mel = TypeVar("Mel", bound=BaseModel)
 
@@ -225,6 +229,35 @@ def iter_rows(path: Path, columns: Sequence[str] | None = None, batch_rows: int 
                         yield from _batch_rows(batch)
         except (OSError, pa.ArrowInvalid) as error:
             raise TableError(f"{shard} can't be read: {error}; restore it with `dvc checkout` or `dvc repro`") from None
+
+
+def rows_with_text(corpus: Path, table: Path, split: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a split whose utterances have a text; a corpus without texts is for the encoder alone.
+
+    Args:
+        corpus: Folder of the corpus, which has the texts.
+        table: A table of the same utterances in the same order, or the corpus itself.
+        split: Which utterances.
+        columns: Which columns of the table, besides utterance_id and split.
+
+    Raises:
+        TableError: If the two are not of the same utterances in the same order.
+    """
+    texts = iter_rows(corpus, ["utterance_id", "normalized_text"])
+    n_without = 0
+    for text, row in itertools.zip_longest(texts, iter_rows(table, ["utterance_id", "split", *columns])):
+        if text is None or row is None or text["utterance_id"] != row["utterance_id"]:
+            raise TableError(f"{corpus} and {table} are not of the same recordings; run `dvc repro`")
+        if row["split"] != split:
+            continue
+        if text["normalized_text"] == "":
+            n_without += 1
+        else:
+            yield row
+    if n_without:
+        logger.info(
+            "table=%s split=%s skipped=%d: utterances without text are for the encoder", table, split, n_without
+        )
 
 
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:

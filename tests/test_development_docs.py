@@ -23,7 +23,7 @@ def test_every_room_is_on_its_floor():
     """The tables of rooms are those of the architecture test."""
     for package, floors in FLOORS.items():
         table = TEXT[TEXT.index(f"| floor of `{package}`") :].split("\n\n")[0]
-        rows = re.findall(r"^\| (\d) \| (.*?) \|", table, re.MULTILINE)
+        rows = re.findall(r"^\| (\d+) \| (.*?) \|", table, re.MULTILINE)
         for number, rooms in enumerate(floors, 1):
             for room in rooms:
                 if (ROOT / package / room).is_dir():

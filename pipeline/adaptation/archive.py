@@ -15,7 +15,7 @@ from peewee_model.recordings.reading import read_clip
 from pipeline.adaptation.recordings import Recording, SpeechError
 from pipeline.ingest.archive import read_members
 from pipeline.ingest.readers.libritts import read_libritts
-from pipeline.ingest.utterance import Part
+from pipeline.ingest.readers.reader import Part
 from pipeline.mini.corpus import StoredGzip
 
 PACKED = Path("data/adapt")

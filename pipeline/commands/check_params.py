@@ -26,6 +26,7 @@ from pipeline.evaluation.config import EvaluateConfig, check_recognizer
 from pipeline.evaluation.gate import GateConfig
 from pipeline.evaluation.judges.panel import describe_judges
 from pipeline.ingest.prepare import IngestConfig
+from pipeline.ingest.readers.registry import check_layouts, layout_of
 from pipeline.params.params import PARAMS_FILE, parse
 from pipeline.params.yaml_file import read_yaml
 from pipeline.stages.extract_mels import MelsConfig
@@ -98,6 +99,23 @@ def the_synthesizer_is_trained_on_corpora_that_are_read(params: Params) -> None:
         )
 
 
+def the_layouts_are_known(params: Params) -> None:
+    """`corpus`: each source has a layout that is read here."""
+    check_layouts(params.corpus.sources)
+
+
+def the_synthesizer_has_texts(params: Params) -> None:
+    """`synthesizer` and `corpus`: each corpus that is named for the synthesizer has texts; without names, one has."""
+    layouts = {source.corpus: layout_of(source) for source in params.corpus.sources}
+    spoken = {name for name, layout in layouts.items() if layout.texts != "none"}
+    silent = sorted(set(params.synthesizer.training.corpora or (() if spoken else layouts)) - spoken)
+    if silent:
+        raise ConfigError(
+            f"the synthesizer is to learn from {', '.join(silent)}, which has no texts and is for the encoder alone; "
+            "name a corpus with texts in corpus.sources and synthesizer.training.corpora"
+        )
+
+
 def held_out_subsets_are_read(params: Params) -> None:
     """`ingest` and `corpus`: a subset that is held out is one of the sources'."""
     known = {source.subset for source in params.corpus.sources}
@@ -156,6 +174,8 @@ RULES: tuple[Callable[[Params], None], ...] = (
     loss_mel_is_below_half_the_rate,
     a_model_that_is_not_trained_comes_from_a_release,
     the_synthesizer_is_trained_on_corpora_that_are_read,
+    the_layouts_are_known,
+    the_synthesizer_has_texts,
     held_out_subsets_are_read,
     the_recognizer_knows_the_language,
     the_gate_asks_for_what_is_measured,

@@ -19,12 +19,23 @@ def command(
         list[str] | None,
         typer.Option(
             metavar="[NAME=]PATH",
-            help="For profiles of your own speech: a .tar.gz in LibriTTS's layout; may be given again.",
+            help="For profiles of your own speech: an archive (tar or zip) or a folder; may be given again.",
+        ),
+    ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            help="With --archive: how they are laid out, such as folder; docs/corpora.md lists all. Without it, the "
+            "layout of the corpus NAME, or LibriTTS's."
         ),
     ] = None,
     licence: Annotated[
-        str, typer.Option(help="With --archive: terms of the recordings, for the release's manifest.")
-    ] = "as stated by the archives' owner",
+        str | None,
+        typer.Option(
+            help="With --archive: terms of the recordings, for the release's manifest. Without it, those of the "
+            "corpus NAME, or `as stated by the archives' owner`."
+        ),
+    ] = None,
     base: Annotated[
         str | None,
         typer.Option(
@@ -39,12 +50,12 @@ def command(
     if (name is None) == (release is None):
         raise PeeweeError("name a profile or a --release, one of the two")
     if name is None:
-        if archive or base:
-            raise PeeweeError("--release names its own archives and base; leave --archive and --base out")
+        if archive or base or layout:
+            raise PeeweeError("--release names its own archives and base; leave --archive, --layout and --base out")
         overlay, name = load_overlay(SHIPPED), f"that of {release}"  # SHIPPED has keys that the release does not have
         merge(overlay, params_of(pin(str(release)).manifest))
     else:
-        overlay = _named_overlay(name, archive or [], licence, base)
+        overlay = _named_overlay(name, archive or [], licence, base, layout)
     difference = apply(overlay, accept=_check)
     typer.echo(difference or f"params.yaml is profile {name} already.")
 
@@ -55,7 +66,9 @@ def _check(document: Mapping[str, Any]) -> None:
     check(document)
 
 
-def _named_overlay(name: str, archive: list[str], licence: str, base: str | None) -> dict[str, Any]:
+def _named_overlay(
+    name: str, archive: list[str], licence: str | None, base: str | None, layout: str | None
+) -> dict[str, Any]:
     """Load a profile, with the archives and the release to start from if it needs them."""
     overlay = load_overlay(name)
     if takes_archives(overlay) != bool(archive):
@@ -70,5 +83,5 @@ def _named_overlay(name: str, archive: list[str], licence: str, base: str | None
     if base is not None:
         start_from(overlay, pin(base))
     if archive:
-        with_archives(overlay, local_sources(archive, licence))
+        with_archives(overlay, local_sources(archive, licence, layout))
     return overlay

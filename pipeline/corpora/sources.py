@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,21 +13,21 @@ from pydantic import Field, field_validator
 from peewee_model.public_text import masked
 from pipeline.params.params import Section
 
-# Kinds of files, by their first bytes: only .tar.gz is read here, and a file's name does not count.
+# Kinds of files, by their first bytes; a file's name does not count.
 GZIP = b"\x1f\x8b"
 HEAD_BYTES = 512
-READ = "a .tar.gz is read here, and nothing else"
+READ = "a tar (.tar.gz, .tar.xz, .tar.bz2, .tar) or a .zip is read here, and nothing else"
+_ARCHIVES = ((GZIP, "gzip"), (b"\xfd7zXZ\x00", "xz"), (b"BZh", "bzip2"), (b"PK\x03\x04", "zip"))
 _BEGINNINGS = (
-    (b"\xfd7zXZ\x00", "an .xz file"),
-    (b"BZh", "a .bz2 file"),
     (b"\x28\xb5\x2f\xfd", "a .zst file"),
-    (b"PK\x03\x04", "a .zip file"),
     (b"PK\x05\x06", "an empty .zip file"),
     (b"7z\xbc\xaf\x27\x1c", "a .7z file"),
     (b"Rar!\x1a\x07", "a .rar file"),
     (b"\x04\x22\x4d\x18", "an .lz4 file"),
 )
 _TAR = slice(257, 262)
+
+_ENDS = (".zip", ".tar.xz", ".tar.bz2", ".tar")
 
 SCHEMES = ("http", "https", "file", "s3", "mini")
 
@@ -37,7 +38,7 @@ _FILE = re.compile(r"file:(//(localhost)?/.+|(?!//).+)")
 
 
 class Source(Section):
-    """One archive in LibriTTS's layout."""
+    """One archive, or one piece of a zip that is cut into pieces."""
 
     corpus: _Name
     """Name of the corpus in tables and reports, such as `libritts`."""
@@ -46,7 +47,8 @@ class Source(Section):
     """Part of the corpus that the archive holds, such as `train-clean-100`."""
 
     url: str
-    """`http(s)://`, `s3://bucket/key`, `file:///absolute`, `file:relative` or `mini:SUBSET` (made by this project)."""
+    """`http(s)://`, `s3://bucket/key`, `file:///absolute`, `file:relative`, either with `/` at its end for a folder, or
+    `mini:SUBSET` (made by this project)."""
 
     md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None
     """MD5 from the corpus's own site, in hex; null if the site lists none."""
@@ -60,6 +62,13 @@ class Source(Section):
     ids: _Name | None = None
     """Prefix of the archive's ids of utterances and speakers; null for the corpus's name. Corpora with the same numbers
     for the same people should have the same prefix. A person in two of them is then one speaker, in one split."""
+
+    layout: _Name | None = None
+    """How the archive is laid out, such as `folder`; null for the layout of the corpus of that name. docs/corpora.md
+    lists them."""
+
+    piece: Annotated[int, Field(ge=1, le=999)] | None = None
+    """Number of the piece, from 1, of a zip that is cut into pieces; null for a whole archive."""
 
     @field_validator("url")
     @classmethod
@@ -82,8 +91,17 @@ class Source(Section):
 
     @property
     def archive_name(self) -> str:
-        """File name of the archive under `data/archives/`."""
-        return f"{self.corpus}-{self.subset}.tar.gz"
+        """File name of the archive under `data/archives/`; its end follows the URL's, and `.tar.gz` is the usual."""
+        if self.piece is not None:
+            return f"{self.corpus}-{self.subset}.zip.{self.piece:03d}"
+        path = self.url.partition("?")[0].lower()
+        end = ".tar" if self.is_folder else next((end for end in _ENDS if path.endswith(end)), ".tar.gz")
+        return f"{self.corpus}-{self.subset}{end}"
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of this machine, `file:/path/`, which is read as a tar."""
+        return self.url.startswith("file:") and self.url.endswith("/")
 
     @property
     def id_prefix(self) -> str:
@@ -112,7 +130,19 @@ class CorpusConfig(Section):
             if source.archive_name.casefold() in seen:  # some file systems fold case
                 raise ValueError(f"two sources are kept as {source.archive_name}; give one another corpus or subset")
             seen.add(source.archive_name.casefold())
+        for (corpus, subset), pieces in pieces_of(sources).items():
+            numbers = [source.piece for source in pieces]
+            if numbers != [None] and numbers != list(range(1, len(pieces) + 1)):
+                raise ValueError(f"the pieces of {corpus} {subset} are not 1 to {len(pieces)} in their order")
         return sources
+
+
+def pieces_of(sources: Iterable[Source]) -> dict[tuple[str, str], list[Source]]:
+    """Group the sources by corpus and subset: a group is an archive, or the pieces of one, in their order."""
+    groups: dict[tuple[str, str], list[Source]] = {}
+    for source in sources:
+        groups.setdefault((source.corpus, source.subset), []).append(source)
+    return groups
 
 
 def _names_a_host(url: str) -> bool:
@@ -123,20 +153,25 @@ def _names_a_host(url: str) -> bool:
         raise ValueError("the URL's host or port is no such thing; percent-encode a password's characters") from None
 
 
-def other_archive(head: bytes) -> str | None:
-    """Return which other kind of archive a file is; None if it is gzip, or of an unknown kind.
+def archive_kind(head: bytes) -> str | None:
+    """Return which archive a file is: `gzip`, `xz`, `bzip2`, `tar` or `zip`; None if it is none of these.
 
     Args:
         head: Its first bytes: `HEAD_BYTES`, or all of a shorter file.
     """
     if head[_TAR] == b"ustar":
-        return "a .tar that is not compressed"
+        return "tar"
+    return next((kind for beginning, kind in _ARCHIVES if head.startswith(beginning)), None)
+
+
+def other_archive(head: bytes) -> str | None:
+    """Return which archive a file is if it is one that is not read here; None for all other files."""
     return next((kind for beginning, kind in _BEGINNINGS if head.startswith(beginning)), None)
 
 
 def what_it_is(head: bytes) -> str | None:
-    """Return what a file is if it is no .tar.gz; None if it begins like one."""
-    if head.startswith(GZIP):
+    """Return what a file is if it is no archive that is read here; None if it begins like one."""
+    if archive_kind(head):
         return None
     if not head:
         return "empty"

@@ -103,7 +103,7 @@ def _attempt(source: Source, part: Part, patience: Patience) -> None:
             sure_end = answer.sure_end
             kept = part.receive(answer)
             for chunk in _shown(source.archive_name, kept, part.total, answer.chunks):
-                if part.size == 0 and (kind := other_archive(chunk[:HEAD_BYTES])):
+                if part.size == 0 and source.piece in (None, 1) and (kind := other_archive(chunk[:HEAD_BYTES])):
                     raise RefusedError(f"{source.public_url} is {kind}; {READ}: name another archive in corpus.sources")
                 part.append(chunk)
     part.check(sure_end)

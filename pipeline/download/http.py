@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from peewee_model.public_text import masked
-from pipeline.corpora.sources import GZIP
+from pipeline.corpora.sources import HEAD_BYTES, archive_kind
 from pipeline.download.answer import (
     CHUNK,
     CONTENT_RANGE,
@@ -136,7 +136,7 @@ def _no_page(url: str, chunks: Iterator[bytes], content_type: str) -> Iterator[b
         if len(head) >= 512:
             break
     labelled = content_type.lower().startswith(("text/html", "application/xhtml"))
-    if _PAGE.match(head) or (labelled and head and not head.startswith(GZIP)):
+    if _PAGE.match(head) or (labelled and head and not archive_kind(head[:HEAD_BYTES])):
         title = _TITLE.search(head)
         shown = f" titled {title[1].decode('utf-8', 'replace').strip()!r}" if title else ""
         raise WebPageError(

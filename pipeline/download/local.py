@@ -1,4 +1,4 @@
-"""Reads archives from this machine: files, and the mini corpus, which this project generates."""
+"""Reads archives from this machine: files, folders, and the mini corpus, which this project generates."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pipeline.download.answer import CHUNK, Answer, Have, Patience, RefusedError, TransientError
+from pipeline.download.folder import as_tar
 
 
 def file_path(url: str) -> Path:
@@ -18,8 +19,10 @@ def file_path(url: str) -> Path:
 
 
 def open_file(url: str, have: Have, patience: Patience) -> Answer:
-    """Read a file of a `file:` URL. Its size and modification time show whether it is still the same."""
+    """Read a file or a folder. A file's size and modification time show whether it is still the same."""
     path = file_path(url)
+    if url.endswith("/"):
+        return _open_folder(url, path)
     if not path.is_file():
         raise RefusedError(f"{url}: {path.absolute()} is no regular file; correct the URL or put the archive there")
     try:
@@ -39,6 +42,20 @@ def open_file(url: str, have: Have, patience: Patience) -> Answer:
             raise TransientError(f"{url}: {error.strerror}") from None
 
     return Answer(start, status.st_size, validator, chunks(), close=stream.close)
+
+
+def _open_folder(url: str, path: Path) -> Answer:
+    """Read a folder as a tar; it always starts at the beginning."""
+    if not path.is_dir():
+        raise RefusedError(f"{url}: {path.absolute()} is no folder; correct the URL, without `/` at its end for a file")
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield from filter(None, as_tar(path))
+        except OSError as error:
+            raise RefusedError(f"{url}: {error}; see that the folder can be read, and stays as it is") from None
+
+    return Answer(0, None, None, chunks())
 
 
 def open_mini(url: str, have: Have, patience: Patience) -> Answer:

@@ -1,5 +1,6 @@
 """Chooses the held-out sentences, their voices, and the recordings by which the voices are judged."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from pipeline import tables
 from pipeline.evaluation.config import EvaluationError, SpeechTestConfig
 from pipeline.evaluation.recognition import plain_words
+
+logger = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 Row = Literal["ground_truth", "copy_synthesis_griffin_lim", "copy_synthesis", "parent", "synthesized"]
@@ -87,8 +90,8 @@ class Overview:
 
     parts: tuple[CorpusPart, ...]
     test: tuple[dict[str, Any], ...]
-    """Rows of the test split with utterance_id, speaker_id, normalized_text, duration_s and shard, sorted by
-    utterance_id."""
+    """Rows of the test split that have a text, with utterance_id, speaker_id, normalized_text, duration_s and shard,
+    sorted by utterance_id."""
     trained: frozenset[str]
     """Speakers of whom there are utterances in the training split too."""
 
@@ -112,18 +115,22 @@ def read_overview(corpus: Path) -> Overview:
     columns = ["utterance_id", "corpus", "split", "speaker_id", "normalized_text", "duration_s"]
     speakers: dict[tuple[str, str], set[str]] = {}
     durations: dict[tuple[str, str], list[float]] = {}
-    test = []
+    test: list[dict[str, Any]] = []
+    n_without_text = 0
     for shard in tables.shards(corpus):
         for row in tables.iter_rows(shard, columns, batch_rows=4096):
             part = (row["corpus"], row["split"])
             speakers.setdefault(part, set()).add(row["speaker_id"])
             durations.setdefault(part, []).append(row["duration_s"])
             if row["split"] == TEST:
-                test.append(row | {"shard": shard.name})
+                n_without_text += row["normalized_text"] == ""
+                test += [row | {"shard": shard.name}] if row["normalized_text"] != "" else []
+    if n_without_text:
+        logger.info("split=%s skipped=%d: utterances without text test the encoder alone", TEST, n_without_text)
     if not test:
         raise EvaluationError(
-            f'no utterance of {corpus} is in split "{TEST}", so nothing is held out to evaluate on; name a subset in '
-            "ingest.split.by_subset or by_speaker, or raise ingest.split.test_fraction"
+            f'no utterance of {corpus} with a text is in split "{TEST}", so nothing is held out to evaluate on; name a '
+            "subset in ingest.split.by_subset or by_speaker, or raise ingest.split.test_fraction"
         )
     parts = [
         CorpusPart(*part, len(speakers[part]), len(found), round(float(np.sum(found)) / 3600, 4))

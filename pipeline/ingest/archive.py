@@ -1,59 +1,36 @@
-"""Streams members out of an untrusted .tar.gz.
+"""Reads members of an untrusted archive: a tar (plain, or packed by gzip, xz or bzip2), or a zip, whole or in pieces.
 
-Nothing is unpacked, so a member's name is only ever compared and recorded, and only regular files are read. The tar
-headers are parsed here and not by `tarfile`. `tarfile` trusts links and sizes of the headers, keeps every header in
-memory, stops silently at the end of a first gzip member, and reads an extended header of any size into memory.
+Nothing is unpacked, so a member's name is only ever compared and recorded, and only regular files are read. The first
+bytes decide what an archive is, and not its name.
 """
 
-import hashlib
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pipeline.ingest.archive_error import KINDS, ArchiveError
-from pipeline.ingest.gunzip import Gunzip
-
-MAX_HEADERS = 1_000_000  # the largest LibriTTS archive has 630,000
-MAX_SMALL_HEADERS = 100_000  # from here on members must have SMALL_BYTES on average
-SMALL_BYTES = 2048
-MAX_MEMBER_BYTES = 16 << 20  # larger members are skipped, never read into memory
-MAX_EXTENDED_BYTES = 1 << 20  # a pax header or a long name; macOS writes some kB
-MAX_NAME_BYTES = 1024
-MAX_PART_BYTES = 255  # of a name between two slashes
-
-_BLOCK = 512
-_ZEROS = bytes(_BLOCK)
-_CHUNK = 1 << 18
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_TYPES = {
-    **dict.fromkeys(b"12K", "link"),  # K: the long target of a link that follows
-    **dict.fromkeys(b"346", "device"),
-    ord("S"): "sparse",
-}
-
-
-@dataclass(frozen=True)
-class Member:
-    """A regular file of an archive."""
-
-    name: str
-    """Parts joined by single slashes; relative, without `.` and `..`."""
-    size: int
-    """Bytes."""
-    data: bytes | None
-    """The content; None if it is larger than `MAX_MEMBER_BYTES`."""
+from pipeline.corpora.sources import HEAD_BYTES, archive_kind
+from pipeline.ingest.archive_error import ArchiveError
+from pipeline.ingest.pieces import Pieces, check_hash
+from pipeline.ingest.readers.reader import Member
+from pipeline.ingest.tar_archive import Tar
+from pipeline.ingest.unpacked import Unpacked
+from pipeline.ingest.zip_archive import Zip
 
 
 def read_members(
-    path: Path, sha256: str = "", progress: Callable[[int], object] = lambda n_bytes: None
+    path: Path,
+    sha256: str = "",
+    progress: Callable[[int], object] = lambda n_bytes: None,
+    *,
+    further: Sequence[tuple[Path, str]] = (),
 ) -> Iterator[Member]:
     """Yield an archive's regular files in their order, one in memory at a time.
 
     Args:
-        path: A .tar.gz.
-        sha256: Of the whole file, in hexadecimal; compared after the last member, not compared if empty.
-        progress: Called with the number of compressed bytes read since its last call.
+        path: The archive, or the first piece of a zip.
+        sha256: Of the whole file, in hexadecimal; not compared if empty. A tar's is compared after the last member, a
+            zip's before the first.
+        progress: Called with the number of bytes of the archive read since its last call.
+        further: The other pieces of a zip, each with its SHA-256.
 
     Raises:
         ArchiveError: Names the archive, the member and the kind. Members that were yielded before must then not be
@@ -61,201 +38,18 @@ def read_members(
     """
     try:
         with path.open("rb") as file:
-            stream = Gunzip(file, path, progress)
-            yield from _Tar(stream, path).members()
+            kind = archive_kind(file.read(HEAD_BYTES))
+            if kind == "zip" or further:
+                pieces = [(path, sha256), *further]
+                for piece, expected in pieces:
+                    check_hash(piece, expected)
+                with Pieces([piece for piece, _ in pieces]) as whole:
+                    yield from Zip(whole, path, progress).members()
+                return
+            file.seek(0)
+            stream = Unpacked(file, path, progress)
+            yield from Tar(stream, path).members()
             stream.finish(sha256)
     except OSError as error:
-        raise ArchiveError("empty", f"{path} can't be read: {error.strerror}; run the stage download again") from None
-
-
-@dataclass(slots=True)
-class _Header:
-    name: str
-    size: int
-    type: int
-    mode: int
-
-
-class _Tar:
-    """The members of one tar stream."""
-
-    def __init__(self, stream: Gunzip, path: Path) -> None:
-        self._stream, self._path = stream, path
-        self._seen: dict[bytes, bytes] = {}
-        self._n_headers = 0
-        self._name = ""  # the last header's, for messages
-
-    def members(self) -> Iterator[Member]:
-        n_files = 0
-        name: str | None = None  # values of an extended header for the next member
-        size: int | None = None
-        while (header := self._header()) is not None:
-            if header.type in b"xL":
-                found = self._extended(header)
-                name, size = found if header.type == ord("x") else (found[0], size)
-                continue
-            if header.type == ord("g"):
-                if self._extended(header) != (None, None):
-                    raise self._error("bad_name", "a global header names a member; pack it anew")
-                continue
-            self._name = name if name is not None else header.name
-            header.size = size if size is not None else header.size
-            name = size = None
-            if self._checked(header):
-                n_files += 1
-                yield Member(self._name, header.size, self._content(header.size))
-        if not n_files:
-            raise ArchiveError("empty", f"{self._path} holds no file; pack it anew, or correct corpus.sources")
-
-    def _header(self) -> _Header | None:
-        """Parse the next header; None at the end of the archive."""
-        block = self._block()
-        if block == _ZEROS:
-            return None
-        self._n_headers += 1
-        n_out = self._stream.n_out
-        is_small = self._n_headers > MAX_SMALL_HEADERS and n_out < self._n_headers * SMALL_BYTES
-        if self._n_headers > MAX_HEADERS or is_small:
-            raise self._error(
-                "too_many_members",
-                f"more than {self._n_headers - 1} members in {n_out} bytes; split it, or pack recordings only",
-            )
-        try:
-            stated, mode, size = _number(block[148:156]), _number(block[100:108]), _number(block[124:136])
-        except ValueError:
-            raise self._error("not_tar", "a header holds no number where one must be; is it a .tar.gz?") from None
-        if stated != sum(block) - sum(block[148:156]) + 8 * 32:
-            raise self._error("not_tar", "a header's checksum is wrong; is it a .tar.gz?")
-        return _Header(self._header_name(block), size, block[156] or ord("0"), mode)
-
-    def _header_name(self, block: bytes) -> str:
-        name = _until_nul(block[:100])
-        if block[257:263] == b"ustar\0" and block[345]:
-            name = _until_nul(block[345:500]) + b"/" + name
-        self._name = name.decode("utf-8", "backslashreplace")
-        if block[:100].rstrip(b"\0") != _until_nul(block[:100]):
-            raise self._error("bad_name", "its name holds NUL; pack it anew")
-        return self._decoded(name)
-
-    def _checked(self, header: _Header) -> bool:
-        """Judge a member by its header; True for a regular file, False for a folder."""
-        is_folder = header.type == ord("5") or (header.type == ord("0") and self._name.endswith("/"))
-        if header.size < 0:
-            raise self._error("negative_size", f"its size is {header.size}; don't use this archive")
-        if not is_folder and header.type not in b"07":
-            kind = _TYPES.get(header.type, "unknown_type")
-            raise self._error(kind, f"it is {KINDS[kind]}; only regular files are read, so pack it anew without it")
-        if not is_folder and header.mode & 0o7000:
-            raise self._error("special_mode", f"its mode is {header.mode:o}; pack it anew without special bits")
-        self._name = self._safe(self._name)
-        if is_folder:
-            self._drain(header.size)  # most writers state 0
-            return False
-        if not self._name:
-            raise self._error("bad_name", "its name is empty; pack it anew")
-        self._check_unique()
-        return True
-
-    def _safe(self, name: str) -> str:
-        parts = name.split("/")
-        if name.startswith("/") or ".." in parts or name[1:2] == ":":
-            raise self._error("outside", "its name leads out of the archive; don't use this archive")
-        if "\\" in name or _CONTROL.search(name):
-            raise self._error("bad_name", "its name holds a backslash or a control character; rename it")
-        if len(name.encode()) > MAX_NAME_BYTES or any(len(part.encode()) > MAX_PART_BYTES for part in parts):
-            raise self._error(
-                "bad_name", f"its name has more than {MAX_NAME_BYTES} bytes, or a part of it {MAX_PART_BYTES}"
-            )
-        return "/".join(part for part in parts if part not in ("", "."))
-
-    def _check_unique(self) -> None:
-        # Hashes, because 600,000 names and their case-folded forms would take 200 MB.
-        exact = hashlib.blake2b(self._name.encode(), digest_size=8).digest()
-        lower = self._name.casefold()
-        folded = exact if lower == self._name else hashlib.blake2b(lower.encode(), digest_size=8).digest()
-        before = self._seen.setdefault(folded, exact)
-        if before is exact:
-            return
-        if before == exact:
-            raise self._error("duplicate", "it is there twice, and which one counts nobody knows; pack it anew")
-        raise self._error("case_collision", "another differs from it in case only; rename one and pack it anew")
-
-    def _extended(self, header: _Header) -> tuple[str | None, int | None]:
-        """Read a pax header, or GNU's long name: the name and the size that it gives to the next member."""
-        if not 0 <= header.size <= MAX_EXTENDED_BYTES:
-            kind = "negative_size" if header.size < 0 else "header_bloat"
-            raise self._error(kind, f"an extended header has {header.size} bytes; don't use this archive")
-        data = self._content(header.size)
-        assert data is not None
-        if header.type == ord("L"):
-            return self._decoded(data.removesuffix(b"\0")), None
-        name, size = None, None
-        for key, value in self._records(data):
-            if key.startswith(b"GNU.sparse"):
-                raise self._error("sparse", "it is a sparse file; only plain files are read, so pack it anew")
-            if key == b"path":
-                name = self._decoded(value)
-            elif key == b"size":
-                size = int(value) if re.fullmatch(rb"-?\d{1,18}", value) else -1
-        return name, size
-
-    def _records(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        position = 0
-        while position < len(data.rstrip(b"\0")):
-            found = re.match(rb"(\d{1,7}) ([^=]+)=", data[position : position + 512])
-            end = position + int(found[1]) if found else 0
-            if found is None or end > len(data) or end <= position + found.end() or data[end - 1 : end] != b"\n":
-                raise self._error("not_tar", "an extended header is damaged; download the archive again")
-            yield found[2], data[position + found.end() : end - 1]
-            position = end
-
-    def _decoded(self, name: bytes) -> str:
-        try:
-            return name.decode("utf-8")
-        except UnicodeDecodeError:
-            self._name = name.decode("utf-8", "backslashreplace")
-            raise self._error("bad_name", "its name is not UTF-8; rename it and pack the archive anew") from None
-
-    def _content(self, size: int) -> bytes | None:
-        if size > MAX_MEMBER_BYTES:
-            self._drain(size)
-            return None
-        data = self._stream.read(size + -size % _BLOCK)
-        if len(data) < size:
-            raise self._error("truncated", "the archive ends within it; delete the file and download it again")
-        return data[:size]
-
-    def _drain(self, size: int) -> None:
-        left = size + -size % _BLOCK
-        while left:
-            n_read = len(self._stream.read(min(left, _CHUNK)))
-            if not n_read:
-                raise self._error("truncated", "the archive ends within it; delete the file and download it again")
-            left -= n_read
-
-    def _block(self) -> bytes:
-        block = self._stream.read(_BLOCK)
-        if not block:
-            raise self._error("truncated", "no end of the tar follows; delete the file and download it again")
-        if len(block) < _BLOCK:
-            raise self._error("not_tar" if not self._n_headers else "truncated", "it ends within a header")
-        return block
-
-    def _error(self, kind: str, message: str) -> ArchiveError:
-        member = f" member {self._name[:200]!r}" if self._name else ""
-        return ArchiveError(kind, f"{self._path}{member}: {message}")
-
-
-def _until_nul(field: bytes) -> bytes:
-    return field.partition(b"\0")[0]
-
-
-def _number(field: bytes) -> int:
-    """Read a number of a header: octal digits, or base 256 where the first bit is set."""
-    if field[0] & 0x80:
-        value = int.from_bytes(field[1:], "big")
-        return value - (1 << 8 * (len(field) - 1)) if field[0] == 0xFF else value
-    digits = field.rstrip(b"\0 ").lstrip(b" ")
-    if digits.startswith(b"-"):
-        return -int(digits[1:], 8)
-    return int(digits, 8) if digits else 0
+        name = error.filename or path
+        raise ArchiveError("empty", f"{name} can't be read: {error.strerror}; run the stage download again") from None

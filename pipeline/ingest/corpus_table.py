@@ -6,6 +6,8 @@ split, and shards are written. So neither the order of members or archives nor t
 Memory holds a shard, and the parts that workers process. Excluded speakers and utterances are removed before all of
 this: they are not decoded, not spooled, and in no split.
 
+A corpus's shards depend on that corpus alone: one that is added or removed leaves the bytes of the others as they were.
+
 Ids are unique over all corpora: `<corpus, or its source's ids>_<id in the corpus>`, for utterances and speakers.
 """
 
@@ -14,8 +16,9 @@ import itertools
 import json
 import logging
 import shutil
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,31 +26,30 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from peewee_model.errors import PeeweeError, TextError
-from peewee_model.text.normalize.normalizer import normalize
+from peewee_model.errors import PeeweeError
 from pipeline import engine, tables
 from pipeline.corpora.exclusions import Exclusions
-from pipeline.corpora.sources import Source
+from pipeline.corpora.sources import Source, pieces_of
 from pipeline.ingest.archive import read_members
+from pipeline.ingest.joining import join
+from pipeline.ingest.people import split_corpus
 from pipeline.ingest.prepare import Batch, IngestConfig, prepare
-from pipeline.ingest.readers.libritts import read_libritts
+from pipeline.ingest.readers.reader import Layout, Part, Refused
+from pipeline.ingest.readers.registry import check_layouts, layout_of, people_prefix
 from pipeline.ingest.sieve import Sieve
-from pipeline.ingest.splits import Splits, assign_splits, hold_out_within
-from pipeline.ingest.spool import Spool, SpooledPart, SpooledUtterance
+from pipeline.ingest.splits import Splits
+from pipeline.ingest.spool import Spool, SpooledUtterance
 from pipeline.ingest.summary import summarize
-from pipeline.ingest.utterance import Part, Reader, Refused
 
 logger = logging.getLogger(__name__)
-
-READERS: dict[str, Reader] = {"libritts": read_libritts}
-"""Readers by corpus; a corpus that is not here has LibriTTS's layout."""
 
 _BATCH_PARTS = 64
 _BATCH_BYTES = 4 << 20
 _ROWS_PER_GROUP = 64
 _REJECTED_PER_GROUP = 4096
 _UTTERANCES_PER_GROUP = 8192  # a speaker is in one group or two, and a group is 1 or 2 MB to fetch
-_UNCOUNTED = {"skipped", "excluded"}
+UNCOUNTED = {"excluded", "failed_restoration"}
+"""Reasons of utterances that are left out on purpose; they do not count as refused."""
 
 
 class IngestError(PeeweeError):
@@ -83,21 +85,22 @@ def ingest_corpus(
 
     Raises:
         ArchiveError: If an archive is damaged or unsafe. Nothing is written then.
-        IngestError: If more than `max_rejected_fraction` of the utterances can't be used, or no speaker is left to
-            train on.
+        IngestError: If more than `max_rejected_fraction` of the utterances can't be used.
+        ConfigError: If a layout is not known, or no speaker is left to train on.
     """
     shutil.rmtree(corpus, ignore_errors=True)
     for path in (utterances, rejected, summary):
         path.unlink(missing_ok=True)
     spool = Spool(scratch / "ingest.sqlite")
     try:
+        check_layouts(sources)
         _spool_archives(spool, sources, config, exclusions, archives, workers)
-        n_refused, n_utterances = _judge(spool, config)
+        n_refused, n_utterances = _judge(spool, config, _layouts(spool, sources))
         _write_rows(rejected, tables.REJECTED, spool.rejected(), _REJECTED_PER_GROUP)
         logger.info("utterances=%d refused=%d", n_utterances, n_refused)
         if n_refused == n_utterances or n_refused > config.max_rejected_fraction * n_utterances:
             raise _too_many(spool, n_refused, n_utterances, config, rejected)
-        splits = _split(spool, config)
+        splits = split_corpus(spool, sources, config.split)
         _write_shards(spool, splits, config, corpus)
         rows = (_row(utterance, splits, tables.UTTERANCES) for utterance in spool.utterances_by_speaker())
         _write_rows(utterances, tables.UTTERANCES, rows, _UTTERANCES_PER_GROUP)
@@ -130,14 +133,14 @@ def _spool_archives(
 
 
 def _batches(sources: Sequence[Source], archives: Path, sieve: Sieve, bar: "tqdm[Any]") -> Iterator[Batch]:
-    for source in sources:
-        read = READERS.get(source.corpus, read_libritts)
+    for source, *further in pieces_of(sources).values():
+        read = layout_of(source).read
+        pieces = [(archives / piece.archive_name, piece.sha256) for piece in further]
         batch: list[Part | Refused] = []
         n_parts = n_bytes = 0
-        for member in read_members(archives / source.archive_name, source.sha256, bar.update):
-            for part in read(member):
-                _check_subset(part, source)
-                part = sieve.sift(part, source.id_prefix)
+        for member in read_members(archives / source.archive_name, source.sha256, bar.update, further=pieces):
+            for part in map(partial(_of_subset, source=source), read(member)):
+                part = sieve.sift(part, source.id_prefix, people_prefix(source))
                 batch.append(part)
                 n_parts, n_bytes = n_parts + 1, n_bytes + (len(part.data) if isinstance(part, Part) else 0)
                 if len(batch) == _BATCH_PARTS or n_bytes >= _BATCH_BYTES:
@@ -148,15 +151,33 @@ def _batches(sources: Sequence[Source], archives: Path, sieve: Sieve, bar: "tqdm
         logger.info("archive=%s parts=%d", source.archive_name, n_parts)
 
 
-def _check_subset(part: Part | Refused, source: Source) -> None:
+def _of_subset(part: Part | Refused, source: Source) -> Part | Refused:
+    """Fill in the subset where the corpus's names do not say it, and refuse an archive of another one."""
+    if isinstance(part, Part) and not part.subset:
+        return replace(part, subset=source.subset)
     if part.subset not in ("", source.subset):
         raise IngestError(
             f"{source.archive_name} holds {part.member}, but params.yaml names the subset {source.subset}; "
             "name the archive's own under corpus.sources, which splits and the release's lineage go by"
         )
+    if part.utterance_id and not part.subset:
+        return replace(part, subset=source.subset)
+    return part
 
 
-def _judge(spool: Spool, config: IngestConfig) -> tuple[int, int]:
+def _layouts(spool: Spool, sources: Sequence[Source]) -> dict[str, Layout]:
+    """Return each archive's layout, with `texts` as it turned out: an archive has texts, or has none."""
+    layouts = {source.archive_name: layout_of(source) for source in sources}
+    with_texts = spool.archives_with_texts()
+    for name, layout in layouts.items():
+        if layout.texts == "perhaps":
+            layouts[name] = replace(layout, texts="all" if name in with_texts else "none")
+        if layouts[name].texts == "none":
+            logger.info("archive=%s has no texts: only the encoder learns from it", name)
+    return layouts
+
+
+def _judge(spool: Spool, config: IngestConfig, layouts: Mapping[str, Layout]) -> tuple[int, int]:
     """Accept or refuse each utterance; return how many were refused, of how many.
 
     A refused file that is no part of an utterance counts as an utterance. Files that are skipped by name, or excluded,
@@ -165,67 +186,23 @@ def _judge(spool: Spool, config: IngestConfig) -> tuple[int, int]:
     n_refused = n_utterances = 0
     for places in spool.groups():
         is_accepted = False
-        for place in places:
-            utterance, refused = _joined(place, config)
-            if utterance and is_accepted:
+        lists = [part for place in places for part in place if part.everywhere]
+        for place in filter(None, ([part for part in place if not part.everywhere] for place in places)):
+            utterance, refused = join(place, config, layouts[place[0].archive])
+            if lists:
+                utterance, refused = None, [(place[0], lists[0].reason, f"{lists[0].member}, {lists[0].detail}")]
+            elif utterance and is_accepted:
                 utterance, refused = None, [(place[0], "duplicate", "the same utterance is read from another place")]
             elif utterance:
                 is_accepted = True
                 spool.add_utterance(utterance)
             reasons = {reason for _, reason, _ in refused}
-            counts = utterance is not None or not ("excluded" in reasons or reasons <= {"skipped"})
+            counts = utterance is not None or not (reasons & UNCOUNTED or reasons <= {"skipped"})
             n_utterances += counts
             n_refused += utterance is None and counts
             for part, reason, detail in refused:
                 spool.add_rejected(part, reason, detail)
     return n_refused, n_utterances
-
-
-def _joined(
-    parts: Sequence[SpooledPart], config: IngestConfig
-) -> tuple[SpooledUtterance | None, list[tuple[SpooledPart, str, str]]]:
-    """Join an utterance's parts from one place, or name those that are refused."""
-    refused = [(part, part.reason, part.detail) for part in parts if part.reason]
-    if refused:
-        return None, refused
-    by_kind: dict[str, SpooledPart] = {}
-    for part in parts:
-        if by_kind.setdefault(part.kind, part) is not part:
-            refused.append((part, "duplicate", f"{by_kind[part.kind].member} is read in its place"))
-    audio, original, normalized = (by_kind.get(kind) for kind in ("audio", "original", "normalized"))
-    written = original or normalized
-    if audio is None or written is None:
-        lacks = "audio" if audio is None else "text"
-        return None, [(parts[0], "unpaired", f"no {lacks} of this utterance is in the archive"), *refused]
-    try:
-        spoken = normalized.normalized_text if normalized else normalize(written.text)
-    except TextError as error:
-        return None, [(written, "unusable_text", str(error)), *refused]
-    rate = len(spoken) / audio.duration_s
-    if not config.min_characters_per_s <= rate <= config.max_characters_per_s:
-        reason = "too_few_characters" if rate < config.min_characters_per_s else "too_many_characters"
-        detail = f"{len(spoken)} characters in {audio.duration_s:.2f} s; is this text of this recording?"
-        return None, [(audio, reason, detail), *refused]
-    return _accepted(audio, written, spoken, (normalized or written).n_unspoken), refused
-
-
-def _accepted(audio: SpooledPart, written: SpooledPart, spoken: str, n_unspoken: int) -> SpooledUtterance:
-    return SpooledUtterance(
-        utterance_id=audio.utterance_id,
-        corpus=audio.corpus,
-        subset=audio.subset,
-        speaker_id=audio.speaker_id,
-        chapter_id=audio.chapter_id,
-        text=written.text,
-        normalized_text=spoken,
-        n_unspoken=n_unspoken,
-        sample_rate=audio.sample_rate,
-        duration_s=audio.duration_s,
-        trimmed_s=audio.trimmed_s,
-        audio_sha256=audio.audio_sha256,
-        n_bytes=audio.n_bytes,
-        audio_row=audio.audio_row,
-    )
 
 
 def _write_rows(path: Path, schema: pa.Schema, rows: Iterator[dict[str, Any]], rows_per_group: int) -> None:
@@ -240,7 +217,7 @@ def _too_many(spool: Spool, n_refused: int, n_utterances: int, config: IngestCon
     for row in spool.rejected():
         counts[row["reason"]] += 1
         examples.setdefault(row["reason"], f"{row['member']} of {row['archive']}: {row['detail']}")
-    uncounted = _UNCOUNTED if n_utterances else set()
+    uncounted = UNCOUNTED | {"skipped"} if n_utterances else set()
     reasons = "; ".join(
         f"{count} {reason}, such as {examples[reason]}"
         for reason, count in counts.most_common()
@@ -254,26 +231,17 @@ def _too_many(spool: Spool, n_refused: int, n_utterances: int, config: IngestCon
     )
 
 
-def _split(spool: Spool, config: IngestConfig) -> Splits:
-    subsets: dict[str, set[str]] = defaultdict(set)
-    corpora: dict[str, set[str]] = defaultdict(set)
-    for utterance in spool.utterances():
-        subsets[utterance.speaker_id].add(utterance.subset)
-        corpora[utterance.speaker_id].add(utterance.corpus)
-    within = hold_out_within(
-        corpora, ((found.speaker_id, found.utterance_id) for found in spool.utterances()), config.split
-    )
-    by_speaker = assign_splits({name: found for name, found in subsets.items() if name not in within}, config.split)
-    if not within and "train" not in by_speaker.values():
-        raise IngestError("no speaker is left to train on; name fewer subsets in params.yaml ingest.split.by_subset")
-    return Splits(by_speaker, within)
-
-
 def _write_shards(spool: Spool, splits: Splits, config: IngestConfig, corpus: Path) -> None:
-    n_bytes = sum(utterance.n_bytes for utterance in spool.utterances())
-    n_shards = -(-n_bytes // (config.shard_mib << 20))
+    n_bytes: Counter[str] = Counter()
+    for utterance in spool.utterances():
+        n_bytes[utterance.corpus] += utterance.n_bytes
+    shards: dict[str, range] = {}
+    n_shards = 0
+    for name in sorted(n_bytes):
+        shards[name] = range(n_shards, n_shards + -(-n_bytes[name] // (config.shard_mib << 20)))
+        n_shards = shards[name].stop
     # By hash: one more utterance changes one shard, and shards have about the same size.
-    spool.assign_shards(partial(_shard_of, n_shards=n_shards))
+    spool.assign_shards(partial(_shard_of, shards=shards))
     for shard in tqdm(range(n_shards), desc="ingest: shards", disable=None):
         rows = (
             _row(utterance, splits, tables.CORPUS, audio=spool.audio(utterance.audio_row))
@@ -282,8 +250,9 @@ def _write_shards(spool: Spool, splits: Splits, config: IngestConfig, corpus: Pa
         _write_rows(corpus / f"part-{shard:05d}.parquet", tables.CORPUS, rows, _ROWS_PER_GROUP)
 
 
-def _shard_of(utterance_id: str, n_shards: int) -> int:
-    return int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8], "big") * n_shards >> 64
+def _shard_of(utterance_id: str, corpus: str, shards: Mapping[str, range]) -> int:
+    share = int.from_bytes(hashlib.sha256(utterance_id.encode()).digest()[:8], "big") * len(shards[corpus]) >> 64
+    return shards[corpus][share]
 
 
 def _row(utterance: SpooledUtterance, splits: Splits, schema: pa.Schema, **more: bytes) -> dict[str, Any]:

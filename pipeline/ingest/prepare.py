@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from peewee_model.audio.clip import encode_flac, quantize, trim_silence
+from peewee_model.cloning.containers import kind_of, read_container
 from peewee_model.errors import AudioError, TextError
 from peewee_model.recordings.reading import read_clip
 from peewee_model.text.normalize.characters import decode_text, unspoken
 from peewee_model.text.normalize.normalizer import normalize
+from pipeline.ingest.readers.reader import Part, Refused
 from pipeline.ingest.splits import SplitConfig
 from pipeline.ingest.spool import SpooledPart
-from pipeline.ingest.utterance import Part, Refused
 from pipeline.params.params import Section
 
 
@@ -74,7 +75,7 @@ def prepare(batch: Batch, config: IngestConfig) -> list[tuple[SpooledPart, bytes
             member=part.member,
             kind=part.kind,
             corpus=batch.corpus,
-            speaker_id=f"{batch.id_prefix}_{part.speaker_id}",
+            speaker_id=part.speaker_id and f"{batch.id_prefix}_{part.speaker_id}",
             chapter_id=part.chapter_id,
         )
         try:
@@ -99,11 +100,15 @@ def _refused(batch: Batch, part: Refused) -> SpooledPart:
         corpus=batch.corpus,
         reason=part.reason,
         detail=part.detail,
+        everywhere=part.everywhere,
     )
 
 
 def _audio(data: bytes, part: SpooledPart, config: IngestConfig) -> tuple[SpooledPart, bytes]:
-    clip = read_clip(data, max_duration_s=config.max_duration_s)
+    if kind_of(data):
+        clip = read_container(data, part.member, max_duration_s=config.max_duration_s)
+    else:
+        clip = read_clip(data, max_duration_s=config.max_duration_s)
     if clip.sample_rate < config.min_sample_rate:
         raise AudioError("wrong_rate", f"{clip.sample_rate} Hz; ingest.min_sample_rate is {config.min_sample_rate}")
     samples, trimmed_s = trim_silence(

@@ -20,7 +20,7 @@ from pipeline.params.params import Section
 logger = logging.getLogger(__name__)
 
 Split = Literal["train", "validation", "test"]
-_BY_HELD_OUT: tuple[Split, ...] = ("test", "validation", "train")
+HELD_OUT_FIRST: tuple[Split, ...] = ("test", "validation", "train")
 
 
 class HeldOutUtterances(Section):
@@ -105,8 +105,13 @@ def hold_out_within(
     return held_out
 
 
-def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[str, Split]:
+def assign_splits(
+    subsets: Mapping[str, Set[str]], config: SplitConfig, families: Mapping[str, str] | None = None
+) -> dict[str, Split]:
     """Give every speaker a split.
+
+    Speakers are drawn in each family by itself, so that corpora that are added leave the splits of the others as they
+    were.
 
     Speakers are ranked by a hash of the seed and their id; the first are validation, the last test, the rest train.
     So the counts are exact, and a speaker who is added or removed moves at most one other speaker over each border. At
@@ -116,6 +121,7 @@ def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[
     Args:
         subsets: The subsets of each speaker, by speaker_id.
         config: How.
+        families: The family of each speaker, by speaker_id; None if all are of one.
     """
     there = {subset for found in subsets.values() for subset in found}
     for key, absent in (
@@ -132,14 +138,20 @@ def assign_splits(subsets: Mapping[str, Set[str]], config: SplitConfig) -> dict[
         if speaker_id in config.by_speaker:
             splits[speaker_id] = config.by_speaker[speaker_id]
         elif named:
-            splits[speaker_id] = next(split for split in _BY_HELD_OUT if split in named)
+            splits[speaker_id] = next(split for split in HELD_OUT_FIRST if split in named)
         else:
             drawn.append(speaker_id)
-    drawn.sort(key=lambda speaker_id: hashlib.sha256(f"{config.seed}:{speaker_id}".encode()).digest())
+    for family in sorted({(families or {}).get(speaker_id, "") for speaker_id in drawn}):
+        splits |= _draw([name for name in drawn if (families or {}).get(name, "") == family], config)
+    return splits
+
+
+def _draw(speakers: list[str], config: SplitConfig) -> dict[str, Split]:
+    drawn = sorted(speakers, key=lambda name: hashlib.sha256(f"{config.seed}:{name}".encode()).digest())
     n_spare = max(0, len(drawn) - 1)
     n_validation = min(_count(config.validation_fraction, len(drawn)), n_spare)
     n_test = min(_count(config.test_fraction, len(drawn)), n_spare - n_validation)
-    splits |= dict.fromkeys(drawn, "train")
+    splits: dict[str, Split] = dict.fromkeys(drawn, "train")
     splits |= dict.fromkeys(drawn[:n_validation], "validation")
     splits |= dict.fromkeys(drawn[len(drawn) - n_test :], "test")
     return splits

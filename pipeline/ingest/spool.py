@@ -40,6 +40,8 @@ class SpooledPart:
     audio_sha256: str = ""
     n_bytes: int = 0
     """Of the FLAC."""
+    everywhere: bool = False
+    """Whether it refuses its utterance in all archives."""
     audio_row: int = 0
     """Where `Spool` keeps the FLAC."""
 
@@ -135,10 +137,15 @@ class Spool:
         found = self._db.cursor().execute(f"SELECT {_UTTERANCE_COLUMNS} FROM utterance ORDER BY {order}")  # noqa: S608
         yield from (SpooledUtterance(*row) for row in found)
 
-    def assign_shards(self, shard_of: Callable[[str], int]) -> None:
-        """Assign each accepted utterance to the shard that a function of its id returns."""
-        self._db.create_function("shard_of", 1, shard_of, deterministic=True)
-        self._db.execute("UPDATE utterance SET shard = shard_of(utterance_id)")
+    def archives_with_texts(self) -> set[str]:
+        """Return the archives that hold at least one text."""
+        found = self._db.execute("SELECT DISTINCT archive FROM part WHERE kind IN ('original', 'normalized')")
+        return {name for (name,) in found}
+
+    def assign_shards(self, shard_of: Callable[[str, str], int]) -> None:
+        """Assign each accepted utterance to the shard that a function of its id and its corpus returns."""
+        self._db.create_function("shard_of", 2, shard_of, deterministic=True)
+        self._db.execute("UPDATE utterance SET shard = shard_of(utterance_id, corpus)")
         self._db.execute("CREATE INDEX by_shard ON utterance (shard, utterance_id)")
 
     def rejected(self) -> Iterator[dict[str, str]]:

@@ -10,6 +10,7 @@ from peewee_model.store.reference import Reference, parse_reference
 from peewee_model.store.store import open_store
 from peewee_model.synthesizer.architecture import architecture_of
 from peewee_model.synthesizer.flat_form import in_sections
+from pipeline.ingest.readers.registry import CORPORA
 from pipeline.profiles.overlay import merge
 
 
@@ -46,7 +47,7 @@ def start_from(overlay: dict[str, Any], base: PinnedRelease) -> None:
 
 def params_of(manifest: Manifest) -> dict[str, Any]:
     """Return the parameters of a release, in the present form of params.yaml."""
-    params = dict(manifest.params)
+    params: dict[str, Any] = dict(manifest.params)
     synthesizer = params.get("synthesizer")
     if isinstance(synthesizer, dict) and "architecture" in synthesizer:
         params["synthesizer"] = synthesizer | {"architecture": in_sections(synthesizer["architecture"])}
@@ -57,7 +58,15 @@ def params_of(manifest: Manifest) -> dict[str, Any]:
     if isinstance(evaluate, dict) and isinstance(speech := evaluate.get("speech"), dict):
         kept = {key: value for key, value in speech.items() if key != "stop_threshold"}  # it is the synthesizer's own
         params["evaluate"] = evaluate | {"speech": kept}
+    corpus = params.get("corpus")
+    if isinstance(corpus, dict) and isinstance(sources := corpus.get("sources"), list):
+        params["corpus"] = corpus | {"sources": [_with_layout(source) for source in sources]}
     return params
+
+
+def _with_layout(source: dict[str, Any]) -> dict[str, Any]:
+    """State the layout of a source: a corpus of any name was LibriTTS's once."""
+    return source if "layout" in source or source.get("corpus") in CORPORA else {**source, "layout": "libritts"}
 
 
 def _mel_in_present_form(mel: Mapping[str, Any]) -> dict[str, Any]:

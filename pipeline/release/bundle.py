@@ -179,14 +179,16 @@ def describe_corpora(params: dict[str, Any], summary: dict[str, Any]) -> list[Co
 def _describe(
     source: Source, parts: Sequence[dict[str, Any]], n_speakers: Mapping[tuple[str, str], int]
 ) -> CorpusEntry:
-    mine = [part for part in parts if (part["corpus"], part["subset"]) == (source.corpus, source.subset)]
+    # The pieces of one zip are one archive: its counts are the first piece's.
+    is_first = source.piece in (None, 1)
+    mine = [part for part in parts if is_first and (part["corpus"], part["subset"]) == (source.corpus, source.subset)]
     return CorpusEntry(
         corpus=source.corpus,
         subset=source.subset,
         url=source.public_url,
         sha256=source.sha256,
         licence=source.licence,
-        n_speakers=n_speakers.get((source.corpus, source.subset), 0),
+        n_speakers=n_speakers.get((source.corpus, source.subset), 0) if is_first else 0,
         n_utterances=sum(part["n_utterances"] for part in mine),
         hours=round(sum(part["hours"] for part in mine), 6),
         splits={part["split"]: {count: part[count] for count in COUNTS} for part in mine},

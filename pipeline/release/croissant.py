@@ -82,6 +82,16 @@ _CONTEXT = {
 """The specification's own, word for word: readers compare it."""
 
 
+_ENCODINGS = {
+    "gz": "application/gzip",
+    "zip": "application/zip",
+    "tar": "application/x-tar",
+    "xz": "application/x-xz",
+    "bz2": "application/x-bzip2",
+}
+"""Media types of archives, by the end of the name; a piece of a zip has none."""
+
+
 def write_croissant(
     *,
     corpora: Sequence[CorpusEntry],
@@ -146,7 +156,7 @@ def _archives(params: Mapping[str, Any]) -> list[dict[str, Any]]:
             "name": source.archive_name,
             "description": f"Source archive. Licence: {source.licence}",
             "contentUrl": source.public_url,
-            "encodingFormat": "application/gzip",
+            "encodingFormat": _ENCODINGS.get(source.archive_name.rpartition(".")[2], "application/octet-stream"),
             "sha256": source.sha256,
         }
         for source in sources

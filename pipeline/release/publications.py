@@ -5,15 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from peewee_model.release.manifest import CorpusEntry
-
-
-@dataclass(frozen=True)
-class Publication:
-    """The publication of a corpus."""
-
-    page: str
-    citation: str
-    """BibTeX."""
+from pipeline.ingest.readers.reader import Corpus
+from pipeline.ingest.readers.registry import CORPORA
 
 
 @dataclass(frozen=True)
@@ -24,21 +17,6 @@ class Licence:
     """SPDX's, in lower case."""
     url: str
 
-
-PUBLICATIONS = {
-    "libritts": Publication(
-        "https://www.openslr.org/60/",
-        "@inproceedings{zen2019libritts, title={LibriTTS: A Corpus Derived from LibriSpeech for Text-to-Speech}, "
-        "author={Heiga Zen and Viet Dang and Rob Clark and Yu Zhang and Ron J. Weiss and Ye Jia and Zhifeng Chen and "
-        "Yonghui Wu}, booktitle={Interspeech}, year={2019}, doi={10.21437/Interspeech.2019-2441}}",
-    ),
-    "mini": Publication(
-        "https://github.com/espeak-ng/espeak-ng",
-        "@misc{espeakng, title={eSpeak NG, the text-to-speech synthesizer that spoke this corpus}, "
-        "howpublished={https://github.com/espeak-ng/espeak-ng}}",
-    ),
-}
-"""Publications by the corpus's name in params.yaml."""
 
 _LICENCES = (
     (re.compile(r"CC[ -]BY[ -]4\.0\b"), Licence("cc-by-4.0", "https://creativecommons.org/licenses/by/4.0/")),
@@ -56,6 +34,6 @@ def is_synthetic(corpus: CorpusEntry) -> bool:
     return corpus.url.startswith("mini:")
 
 
-def published(corpora: Sequence[CorpusEntry]) -> list[Publication]:
-    """Return the publications of the known corpora, each once."""
-    return [PUBLICATIONS[name] for name in sorted({corpus.corpus for corpus in corpora}) if name in PUBLICATIONS]
+def published(corpora: Sequence[CorpusEntry]) -> list[Corpus]:
+    """Return the known corpora, each once, by name."""
+    return [CORPORA[name] for name in sorted({corpus.corpus for corpus in corpora}) if name in CORPORA]

@@ -6,6 +6,7 @@ release whose gate failed is refused. With PEEWEE_SIGNING_KEY, the path of a pri
 
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,18 @@ class GateError(PeeweeError):
     """The release did not pass its gate."""
 
 
+class LicenceError(PeeweeError):
+    """The release learned from recordings whose terms params.yaml does not allow."""
+
+
 class PublishParams(Section):
     """How a release is published."""
 
     channel: str
     """The channel that will point to the release, such as `stable`."""
+    licences: tuple[str, ...]
+    """Licences that the corpora of a release and of its parents may have, such as `CC BY 4.0`; empty for any. A
+    corpus's licence is compared up to its first `;`."""
     features: bool
     """Whether the tables (utterances without audio, mels) are published too, for audits and for other trainings."""
 
@@ -49,6 +57,7 @@ def publish() -> None:
 
     Raises:
         GateError: If the release's gate failed, and PEEWEE_PUBLISH_ANYWAY contains no reason.
+        LicenceError: If a corpus has a licence that params.yaml does not allow.
     """
     params = read(Params).publish
     receipt = publish_release(
@@ -56,6 +65,7 @@ def publish() -> None:
         open_store(environment.STORE.text()),
         params.channel,
         tables=Path("data") if params.features else None,
+        licences=params.licences,
         anyway=environment.PUBLISH_ANYWAY.read(),
         signing_key=environment.SIGNING_KEY.path(),
     )
@@ -83,6 +93,7 @@ def publish_release(
     channel: str,
     *,
     tables: Path | None,
+    licences: Sequence[str] = (),
     anyway: str | None = None,
     signing_key: Path | None = None,
 ) -> Receipt:
@@ -94,15 +105,18 @@ def publish_release(
         channel: The channel that will point to the release.
         tables: Folder of the tables that the release was trained on; None to publish none. They are published
             before the release, so that a reader of the release finds them.
+        licences: Licences that its corpora may have; empty for any.
         anyway: Why a release whose gate failed is published all the same; it is recorded.
         signing_key: Private key to sign the release with.
 
     Raises:
         PlainLineError: If the reason, or the publisher's name, is not for everybody to read.
+        LicenceError: If a corpus has another licence.
         GateError: If the gate failed, or there is no record that it passed, and no reason is given.
         ReleaseError: If the tables are not those that the release names, or the store can't be written.
     """
     manifest, version = read_manifest(release)
+    _check_licences(manifest, licences)
     failures = _gate_failures(release, manifest)
     reason = "gate passed"
     if failures and not store.is_published(version, channel):  # otherwise a reason was given before
@@ -122,6 +136,27 @@ def publish_release(
         features = store.feature_tables.add(named, {name: tables / name for name in named.files})
     _, numbered = store.publish(release, channel, reason, signing_key)
     return Receipt(version, channel, numbered.number, not failures, numbered.entry.reason, features)
+
+
+def _check_licences(manifest: Manifest, allowed: Sequence[str]) -> None:
+    """Refuse corpora of other licences, also those of the releases that training started from."""
+    parents = manifest.parent.line if manifest.parent else ()
+    corpora = [*manifest.corpora, *(corpus for parent in parents for corpus in parent.corpora)]
+    others = {
+        f"{corpus.corpus} ({corpus.licence})"
+        for corpus in corpora
+        if allowed and _terms(corpus.licence) not in map(_terms, allowed)
+    }
+    if others:
+        raise LicenceError(
+            f"publish.licences in params.yaml allows {', '.join(allowed)}, but the release learned from "
+            f"{', '.join(sorted(others))}; train without these, or add their licences there if you may publish such "
+            "models"
+        )
+
+
+def _terms(licence: str) -> str:
+    return licence.partition(";")[0].strip().casefold()
 
 
 def write_receipt(path: Path, receipt: Receipt) -> None:

@@ -1,6 +1,8 @@
 """The synthesizer's view of the corpus: texts, their mels and the voices that read them, in batches."""
 
+import logging
 from array import array
+from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +16,8 @@ from peewee_model.errors import ConfigError
 from peewee_model.text.symbols.tokenizer import Tokenizer
 from pipeline import tables
 from pipeline.training.loop.ragged import Ragged
+
+log = logging.getLogger(__name__)
 
 
 class SynthesizerBatch(NamedTuple):
@@ -51,7 +55,7 @@ class SpokenTexts:
         n_mels: int,
         corpora: Collection[str] = (),
     ) -> None:
-        """Stream a split to disk, of the named corpora, or of all corpora if none is named.
+        """Stream a split's utterances that have a text to disk, of the named corpora, or of all if none is named.
 
         Raises:
             ConfigError: If there is no corpus of a name.
@@ -62,9 +66,13 @@ class SpokenTexts:
         speakers = array("q")
         number_of: dict[str, int] = {}
         there: set[str] = set()
+        without_text: Counter[str] = Counter()
 
         def frames() -> Iterator[NDArray[np.float32]]:
             for text, mel, voice in _side_by_side(corpus, mels, embeddings):
+                if text["normalized_text"] == "":
+                    without_text[text["corpus"]] += 1
+                    continue
                 there.add(text["corpus"])
                 if mel["split"] == split and (not corpora or text["corpus"] in corpora):
                     speakers.append(number_of.setdefault(mel["speaker_id"], len(number_of)))
@@ -73,9 +81,11 @@ class SpokenTexts:
                     yield tables.shaped_mel(mel["mel"], n_mels).T
 
         self.mels = Ragged(frames(), np.float32, n_mels)
+        for name, n in sorted(without_text.items()):
+            log.info("corpus=%s skipped=%d: utterances without text are for the encoder", name, n)
         if absent := set(corpora) - there:
             raise ConfigError(
-                f"synthesizer.training.corpora names {', '.join(sorted(absent))}, but {corpus} holds "
+                f"synthesizer.training.corpora names {', '.join(sorted(absent))}, but {corpus} holds texts of "
                 f"{', '.join(sorted(there))}; name corpora of these"
             )
         self._speakers = np.array(speakers, dtype=np.int64)

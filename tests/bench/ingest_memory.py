@@ -30,7 +30,8 @@ if __name__ == "__main__":
         min_duration_s=0.5, max_duration_s=20, min_sample_rate=16000, silence_db=40, trim_margin_s=0.05,
         min_characters_per_s=2, max_characters_per_s=40, max_rejected_fraction=0, shard_mib=32,
         split=dict(by_subset={{}}, by_speaker={{}}, within={{}}, validation_fraction=0.1, test_fraction=0, seed=1)))
-    source = Source(corpus="noise", subset="train", url="file:x", md5=None, sha256=sys.argv[1], licence="none")
+    source = Source(corpus="noise", subset="train", url="file:x", md5=None, sha256=sys.argv[1], licence="none",
+                    layout="libritts")
     ingest_corpus([source], config, Exclusions(), archives=Path("."), corpus=Path("corpus"),
                   utterances=Path("utterances.parquet"), rejected=Path("rejected.parquet"),
                   summary=Path("summary.json"), scratch=Path("scratch"), workers={WORKERS})

@@ -22,7 +22,7 @@ class PitchTracks(NamedTuple):
     """Mels of some utterances of a split, and the pitch of each frame."""
 
     rows: NDArray[np.int64]
-    """Their numbers in the split. (N,)"""
+    """Their numbers among the split's utterances that have a text. (N,)"""
     mels: Ragged
     """(T, M) each."""
     pitches: Ragged
@@ -30,13 +30,12 @@ class PitchTracks(NamedTuple):
 
 
 def choose_rows(corpus: Path, split: str, n: int) -> NDArray[np.int64]:
-    """Choose at most n utterances of a split, of as many speakers as there are, and evenly many of each. (N,)"""
+    """Choose at most n utterances of a split that have a text, of as many speakers as there are, evenly. (N,)"""
     speakers: dict[str, int] = {}
     ranks = []
-    for row in tables.iter_rows(corpus, ["speaker_id", "split"]):
-        if row["split"] == split:
-            ranks.append(speakers.setdefault(row["speaker_id"], 0))
-            speakers[row["speaker_id"]] += 1
+    for row in tables.rows_with_text(corpus, corpus, split, ["speaker_id"]):
+        ranks.append(speakers.setdefault(row["speaker_id"], 0))
+        speakers[row["speaker_id"]] += 1
     by_rank = [np.flatnonzero(np.array(ranks) == rank) for rank in range(max(ranks, default=-1) + 1)]
     chosen: list[NDArray[np.int64]] = [np.zeros(0, dtype=np.int64)]
     for rows in by_rank:  # the first of each speaker, then the second of each, and so on
@@ -59,8 +58,8 @@ def track_pitches(corpus: Path, mels: Path, split: str, n: int, pitch: PitchArch
     config = tables.mel_config(mels, MelConfig)
     rows = choose_rows(corpus, split, n)
     found_mels, found_pitches = Ragged((), np.float32, config.n_mels), Ragged((), np.float32, 1)
-    audio = (row["audio"] for row in _rows(corpus, split, "audio", rows))
-    spectra = (tables.shaped_mel(row["mel"], config.n_mels) for row in _rows(mels, split, "mel", rows))
+    audio = (row["audio"] for row in _rows(corpus, corpus, split, "audio", rows))
+    spectra = (tables.shaped_mel(row["mel"], config.n_mels) for row in _rows(corpus, mels, split, "mel", rows))
     tracks = engine.map_shards(partial(_pitch_of, config=config, pitch=pitch), audio, engine.workers())
     for mel, track in zip(spectra, tracks, strict=True):
         if mel.shape[1] != len(track):
@@ -70,10 +69,10 @@ def track_pitches(corpus: Path, mels: Path, split: str, n: int, pitch: PitchArch
     return PitchTracks(rows, found_mels, found_pitches)
 
 
-def _rows(table: Path, split: str, column: str, chosen: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
-    wanted, number = set(chosen.tolist()), -1
-    for row in tables.iter_rows(table, ["split", column]):
-        if row["split"] == split and (number := number + 1) in wanted:
+def _rows(corpus: Path, table: Path, split: str, column: str, chosen: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
+    wanted = set(chosen.tolist())
+    for number, row in enumerate(tables.rows_with_text(corpus, table, split, [column])):
+        if number in wanted:
             yield row
 
 

@@ -1,8 +1,7 @@
-"""The training data of a vocoder: samples and their mels, in scratch files."""
+"""The training data of a vocoder: samples and their mels, in scratch files, of the utterances that have a text."""
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,7 @@ class Recordings:
         self.config = tables.mel_config(mels, MelConfig)
         written: list[str] = []
         seen: list[str] = []
-        self.mels = Ragged(_frames(mels, split, self.config, seen), np.float32, self.config.n_mels)
+        self.mels = Ragged(_frames(corpus, mels, split, self.config, seen), np.float32, self.config.n_mels)
         self.samples = Ragged(_samples(corpus, split, self.config, written), np.int16, 1)
         n_frames = 1 + self.samples.lengths // self.config.hop_length
         if written != seen or not np.array_equal(n_frames, self.mels.lengths):
@@ -61,18 +60,14 @@ class Recordings:
         return mel.T  # frame-major as stored -> (M, n_frames)
 
 
-def _frames(mels: Path, split: str, config: MelConfig, names: list[str]) -> Iterator[NDArray[np.float32]]:
-    for row in _rows(mels, split, "mel"):
+def _frames(corpus: Path, mels: Path, split: str, config: MelConfig, names: list[str]) -> Iterator[NDArray[np.float32]]:
+    for row in tables.rows_with_text(corpus, mels, split, ["mel"]):
         names.append(row["utterance_id"])
         yield tables.shaped_mel(row["mel"], config.n_mels).T  # a segment is then one run of bytes
 
 
 def _samples(corpus: Path, split: str, config: MelConfig, names: list[str]) -> Iterator[NDArray[np.int16]]:
-    for row in _rows(corpus, split, "audio"):
+    for row in tables.rows_with_text(corpus, corpus, split, ["audio"]):
         names.append(row["utterance_id"])
         clip = decode_flac(row["audio"])
         yield quantize(resample(clip.samples, clip.sample_rate, config.sample_rate))[:, None]
-
-
-def _rows(table: Path, split: str, column: str) -> Iterator[dict[str, Any]]:
-    return (row for row in tables.iter_rows(table, ["utterance_id", "split", column]) if row["split"] == split)

@@ -47,6 +47,14 @@ BROKEN = {
         [(("synthesizer", "training", "corpora"), ["libritts"])],
         "synthesizer.training.corpora names libritts, but corpus.sources are of mini; name corpora of these",
     ),
+    "the_layouts_are_known": (
+        [(("corpus", "sources", 0, "layout"), "libritz")],
+        "corpus.sources: mini train-clean: libritz is no corpus and no layout that is known here; there are",
+    ),
+    "the_synthesizer_has_texts": (
+        [(("corpus", "sources", number, "layout"), "voxceleb1") for number in (0, 1)],
+        "the synthesizer is to learn from mini, which has no texts and is for the encoder alone",
+    ),
     "held_out_subsets_are_read": (
         [(("ingest", "split", "by_subset"), {"dev-klean": "test"})],
         "ingest.split.by_subset names dev-klean, but corpus.sources are of subsets dev-clean, train-clean",

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from peewee_model.errors import ConfigError
-from pipeline.corpora.sources import other_archive, what_it_is
+from pipeline.corpora.sources import archive_kind, other_archive, what_it_is
 from pipeline.params.params import read
 from pipeline.stages.download import Params
 
@@ -82,6 +82,28 @@ def test_two_sources_of_one_archive_name_are_an_error(tmp_path):
             sources(tmp_path, {}, change)
 
 
+@pytest.mark.parametrize(
+    ("url", "end"),
+    [
+        ("https://host/a.ZIP?x=1.tar", ".zip"), ("file:a.tar.xz", ".tar.xz"), ("https://host/a.tar.bz2", ".tar.bz2"),
+        ("file:/a.tar", ".tar"), ("file:/a/", ".tar"), ("https://host/download", ".tar.gz"),
+    ],
+)  # fmt: skip
+def test_end_of_an_archives_name_follows_its_url(url, end, tmp_path):
+    """So that other programs open it."""
+    (source,) = sources(tmp_path, {"url": url})
+    assert source.archive_name == f"libritts-dev-clean{end}"
+
+
+def test_pieces_of_a_zip_are_numbered_from_one_in_their_order(tmp_path):
+    """A piece that is missing would be found after a long download."""
+    good = sources(tmp_path, {"piece": 1}, {"piece": 2})
+    assert [source.archive_name for source in good] == ["libritts-dev-clean.zip.001", "libritts-dev-clean.zip.002"]
+    for numbers in ((2, 1), (1, 3), (2,), (1, None)):
+        with pytest.raises(ConfigError, match="the pieces of libritts dev-clean are not 1 to"):
+            sources(tmp_path, *({"piece": number} for number in numbers))
+
+
 def test_no_source_is_an_error(tmp_path):
     """There would be nothing to train on."""
     with pytest.raises(ConfigError, match=r"corpus\.sources: no archive"):
@@ -105,15 +127,32 @@ def zipped():
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
-        (tar(), "a .tar that is not compressed"),
-        (lzma.compress(tar()), "an .xz file"),
-        (bz2.compress(tar()), "a .bz2 file"),
-        (zipped(), "a .zip file"),
+        (tar(), "tar"),
+        (gzip.compress(tar()), "gzip"),
+        (lzma.compress(tar()), "xz"),
+        (bz2.compress(tar()), "bzip2"),
+        (zipped(), "zip"),
+    ],
+)
+def test_archives_are_known_by_their_first_bytes(content, kind):
+    """As their own programs write them."""
+    assert archive_kind(content[:512]) == kind
+    assert (other_archive(content[:512]), what_it_is(content[:512])) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\x28\xb5\x2f\xfd...", "a .zst file"),
+        (b"PK\x05\x06" + bytes(18), "an empty .zip file"),
+        (b"7z\xbc\xaf\x27\x1c", "a .7z file"),
+        (b"Rar!\x1a\x07\x00", "a .rar file"),
     ],
 )
 def test_other_archives_are_named(content, kind):
-    """As their own programs write them."""
-    assert other_archive(content[:512]) == what_it_is(content[:512]) == kind
+    """Those that are not read here."""
+    assert archive_kind(content) is None
+    assert other_archive(content) == what_it_is(content) == kind
 
 
 @pytest.mark.parametrize(
@@ -128,8 +167,3 @@ def test_other_archives_are_named(content, kind):
 def test_what_is_no_archive_is_named(content, kind):
     """A page or an answer that was saved under an archive's name."""
     assert (other_archive(content), what_it_is(content)) == (None, kind)
-
-
-def test_gzip_is_nothing_else():
-    """Whatever is within."""
-    assert what_it_is(gzip.compress(tar())) is None

@@ -1,5 +1,6 @@
 """Archives arrive whole and right, or not at all, whatever the server does."""
 
+import base64
 import hashlib
 import logging
 import os
@@ -17,6 +18,7 @@ from pipeline.download.answer import (
     UnreachableError,
 )
 from pipeline.download.fetch import fetch_all
+from pipeline.download.folder import as_tar
 from tests.pipeline.download.hostile_server import BEHAVIOURS, serving
 from tests.pipeline.ingest.archives import NAME, archive, hurried, names, source_of
 
@@ -328,12 +330,54 @@ def test_log_lines_stand_in_for_the_bar_without_a_terminal(places, monkeypatch, 
     assert f"archive={NAME} arrived={len(payload)} total={len(payload)}" in caplog.text
 
 
-@pytest.mark.parametrize(("kind", "beginning"), [("an .xz file", b"\xfd7zXZ\x00"), ("a .zip file", b"PK\x03\x04")])
+@pytest.mark.parametrize(
+    ("kind", "beginning"), [("a .zst file", b"\x28\xb5\x2f\xfd"), ("a .7z file", b"7z\xbc\xaf\x27\x1c")]
+)
 def test_other_kind_of_archive_is_refused_when_it_begins(kind, beginning, places, tmp_path):
     """Its hash may be right: ingest could not read it, a day later."""
     path = tmp_path / "corpus.tar.gz"
     path.write_bytes(beginning + bytes(10_000_000))
     source = source_of(path.as_uri(), path.read_bytes())
-    with pytest.raises(RefusedError, match=f"is {kind}; a .tar.gz is read here, and nothing else: name another"):
+    with pytest.raises(
+        RefusedError, match=rf"is {kind}; a tar .* or a \.zip is read here, and nothing else: name another"
+    ):
         fetch_all([source], *places)
     assert names(places[0]) == []
+
+
+def test_later_piece_of_a_zip_may_begin_with_anything(places, tmp_path):
+    """Only the first piece begins as the zip does."""
+    path = tmp_path / "corpus_partab"
+    path.write_bytes(b"7z\xbc\xaf\x27\x1c" + bytes(100))
+    fetch_all([source_of(path.as_uri(), path.read_bytes(), piece=2)], *places)
+    assert names(places[0]) == ["c-s.zip.002"]
+
+
+def test_folder_of_this_machine_arrives_as_a_tar(places, tmp_path):
+    """`/` at the end of the URL; a folder that is not there, and a file in its place, are named."""
+    folder = tmp_path / "me"
+    folder.mkdir()
+    (folder / "a.txt").write_text("a")
+    payload = b"".join(as_tar(folder))
+    fetch_all([source_of(f"{folder.as_uri()}/", payload)], *places)
+    assert (places[0] / "c-s.tar").read_bytes() == payload
+    for path in (tmp_path / "none", folder / "a.txt"):
+        with pytest.raises(RefusedError, match="is no folder"):
+            fetch_all([source_of(f"{path.as_uri()}/", payload, sha256="0" * 64)], *places)
+
+
+def test_login_is_read_from_the_file_that_netrc_names_and_is_in_no_parameter(original, places, tmp_path, monkeypatch):
+    """VoxCeleb's server asks for one. It is sent to that host only."""
+    payload = original.read_bytes()
+    seen = []
+
+    def answer(exchange):
+        seen.append(exchange.headers.get("Authorization"))
+        exchange.serve(payload)
+
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password s3cret\n")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with serving(answer) as server:
+        fetch_all([source_of(server.url, payload)], *places)
+    assert seen == ["Basic " + base64.b64encode(b"me:s3cret").decode()]

@@ -1,7 +1,8 @@
 import pytest
 
+from pipeline import tables
 from pipeline.evaluation.config import EvaluationError
-from pipeline.evaluation.sentences import Overview, choose_sentences
+from pipeline.evaluation.sentences import Overview, choose_sentences, read_overview
 from tests.pipeline.evaluation.test_lengths import SPEECH
 
 
@@ -54,3 +55,20 @@ def test_nobody_with_three_utterances_is_an_error():
     """A reference, an enrolment and a sample are three."""
     with pytest.raises(EvaluationError, match="three utterances"):
         choose(overview({"a": 2, "b": 2}))
+
+
+def test_utterances_without_text_are_in_no_test_of_speech(tmp_path, caplog):
+    """They test the encoder alone, which is said; their hours are counted."""
+    caplog.set_level("INFO")
+    rows = [
+        {
+            "utterance_id": f"a_{number}", "speaker_id": "a", "corpus": "c", "split": "test", "duration_s": 36.0,
+            "normalized_text": "hi." if number else "",
+        }
+        for number in range(3)
+    ]  # fmt: skip
+    tables.write_shard(tmp_path / "part-00000.parquet", tables.CORPUS, rows)
+    found = read_overview(tmp_path)
+    assert [row["utterance_id"] for row in found.test] == ["a_1", "a_2"]
+    assert found.parts[0].n_utterances == 3
+    assert "split=test skipped=1: utterances without text test the encoder alone" in caplog.text

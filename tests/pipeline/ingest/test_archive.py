@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.ingest.archive import MAX_MEMBER_BYTES, Member, read_members
+from pipeline.ingest.archive import read_members
 from pipeline.ingest.archive_error import KINDS, ArchiveError
+from pipeline.ingest.readers.reader import MAX_MEMBER_BYTES, Member
+from tests.pipeline.ingest import test_zip_archive
 
 NAME = "LibriTTS/train-clean/1/2/1_2_000000_000000.wav"
 
@@ -173,7 +175,7 @@ HOSTILE = {
     "wrong sha": ("wrong_hash", lambda: packed(GOOD)),
     "not a tar": ("not_tar", lambda: packed(NOISE)),
     "a short text as gzip": ("not_tar", lambda: packed(b"hello")),
-    "a page that says an error": ("not_gzip", lambda: b"<html>404</html>" * 100),
+    "a page that says an error": ("not_archive", lambda: b"<html>404</html>" * 100),
     "empty file": ("empty", lambda: b""),
     "empty tar": ("empty", lambda: packed(bytes(1024))),
 }
@@ -201,7 +203,8 @@ from pipeline.corpora.exclusions import Exclusions
 from pipeline.ingest.corpus_table import ingest_corpus
 config = IngestConfig.model_validate_json(sys.argv[1])
 for sha256 in sys.argv[2:]:
-    source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sha256, licence="none")
+    source = Source(corpus="evil", subset="train", url="file:evil", md5=None, sha256=sha256, licence="none",
+                    layout="libritts")
     inside = Path(sha256)
     start = time.process_time()
     try:
@@ -269,7 +272,7 @@ def test_ingest_of_a_hostile_archive_stays_small_and_writes_nothing(tmp_path):
 
 def test_every_kind_of_error_is_described():
     """A new kind needs a sentence."""
-    assert {kind for kind, _ in HOSTILE.values()} == set(KINDS)
+    assert {kind for kind, _ in (*HOSTILE.values(), *test_zip_archive.HOSTILE.values())} == set(KINDS)
 
 
 @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import soundfile
 
+from peewee_model.errors import ConfigError
 from pipeline import tables
 from pipeline.corpora.exclusions import Exclusion, Exclusions
 from pipeline.corpora.sources import Source
@@ -83,7 +84,16 @@ class Corpus:
                 archive.addfile(member, io.BytesIO(files[name]))
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
         self.sources.append(
-            Source(corpus=corpus, subset=subset, url="file:x", md5=None, sha256=sha256, licence="none", ids=ids)
+            Source(
+                corpus=corpus,
+                subset=subset,
+                url="file:x",
+                md5=None,
+                sha256=sha256,
+                licence="none",
+                ids=ids,
+                layout="libritts",
+            )
         )
 
     def ingest(self, workers=1, excluded=(), **changed):
@@ -288,7 +298,7 @@ def test_archive_of_another_subset_names_the_key(tiny):
 def test_nobody_left_to_train_on_is_an_error(tiny):
     """Before the stages that train."""
     tiny.add("dev", corpus_files("dev", range(1, 3)))
-    with pytest.raises(IngestError, match="by_subset"):
+    with pytest.raises(ConfigError, match="by_subset"):
         tiny.ingest()
 
 
@@ -368,7 +378,9 @@ def test_recorded_speech_is_read_whole(tiny, shared_data):
         data = (shared_data / f"libritts-human/{subset}.tar.gz").read_bytes()
         (tiny.root / f"archives/human-{subset}.tar.gz").write_bytes(data)
         sha256 = hashlib.sha256(data).hexdigest()
-        source = Source(corpus="human", subset=subset, url="file:x", md5=None, sha256=sha256, licence="CC BY 4.0")
+        source = Source(
+            corpus="human", subset=subset, url="file:x", md5=None, sha256=sha256, licence="CC BY 4.0", layout="libritts"
+        )
         tiny.sources.append(source)
     split = {
         "by_subset": {"dev-clean": "test"},

@@ -137,7 +137,9 @@ def verdicts(tmp_path_factory):
                 member.size = len(content)
                 archive.addfile(member, io.BytesIO(content))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    source = Source(corpus="cases", subset="train", url="file:x", md5=None, sha256=sha256, licence="none")
+    source = Source(
+        corpus="cases", subset="train", url="file:x", md5=None, sha256=sha256, licence="none", layout="libritts"
+    )
     config = IngestConfig.model_validate(
         {
             "min_duration_s": 0.5,

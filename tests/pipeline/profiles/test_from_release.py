@@ -99,3 +99,12 @@ def test_stop_threshold_of_an_older_release_is_left_out():
     older = {"evaluate": {"seed": 8, "speech": {"stop_threshold": 0.5, "n_sentences": 3}}}
     manifest = pin(f"{STORE}@{VERSIONS[0]}").manifest.model_copy(update={"params": older})
     assert params_of(manifest) == {"evaluate": {"seed": 8, "speech": {"n_sentences": 3}}}
+
+
+def test_corpus_of_an_older_release_has_the_layout_that_was_the_only_one():
+    """A corpus of any name was LibriTTS's; one that is known here needs no layout."""
+    sources = [{"corpus": "mine"}, {"corpus": "mini"}, {"corpus": "mine", "layout": "folder"}]
+    older = {"corpus": {"sources": sources}}
+    manifest = pin(f"{STORE}@{VERSIONS[0]}").manifest.model_copy(update={"params": older})
+    found = params_of(manifest)["corpus"]["sources"]
+    assert found == [{"corpus": "mine", "layout": "libritts"}, *sources[1:]]

@@ -1,9 +1,12 @@
 import copy
+import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +16,9 @@ from peewee_model.errors import ConfigError
 from peewee_model.public_text import PlainLineError
 from pipeline.commands.profile import command
 from pipeline.corpora.sources import Source
+from pipeline.download.fetch import fetch_all
+from pipeline.ingest.archive import read_members
+from pipeline.ingest.readers.registry import CORPORA
 from pipeline.params.yaml_file import read_yaml
 from pipeline.profiles import archives
 from pipeline.profiles import overlay as profile
@@ -97,6 +103,8 @@ def test_every_profile_is_accepted_by_every_stage(params, repository, monkeypatc
         profile.apply(profile.load_overlay(name), params)
         if archives.takes_archives(profile.load_overlay(name)):
             continue  # its sources come from the command line
+        if profile.load_overlay(name).get("base", {}).get("parts"):
+            profile.apply({"base": {"release": "store@0123456789abcdef"}}, params)  # --base gives it
         for stage in (repository / "pipeline/stages").glob("*.py"):
             module = importlib.import_module(f"pipeline.stages.{stage.stem}")
             if hasattr(module, "Params"):
@@ -172,13 +180,11 @@ def test_a_profile_that_holds_out_of_local_refuses_archives_of_another_name_alon
 def test_local_refuses_what_is_not_libritts_layout(tmp_path):
     """Not a tar, no such layout, not there, the same subset twice: each by name."""
     (tmp_path / "x.tar.gz").write_bytes(b"no archive")
-    with pytest.raises(ConfigError, match=r"x\.tar\.gz is no archive; a \.tar\.gz is read here"):
+    with pytest.raises(ConfigError, match=r"x\.tar\.gz is no archive; a tar .* or a \.zip is read here"):
         archives.local_sources([str(tmp_path / "x.tar.gz")], "mine")
-    for suffix, kind in (("", "a .tar that is not compressed"), (":xz", "an .xz file"), (":bz2", "a .bz2 file")):
-        with tarfile.open(tmp_path / "other.tar.gz", f"w{suffix}") as tar:
-            tar.addfile(tarfile.TarInfo("LibriTTS/train/1/2/1_2_000000_000000.wav"))
-        with pytest.raises(ConfigError, match=rf"is {kind}; a \.tar\.gz is read here, and nothing else"):
-            archives.local_sources([str(tmp_path / "other.tar.gz")], "mine")
+    (tmp_path / "other.tar.gz").write_bytes(b"Rar!\x1a\x07\x00")
+    with pytest.raises(ConfigError, match=r"is a \.rar file; a tar .* and nothing else"):
+        archives.local_sources([str(tmp_path / "other.tar.gz")], "mine")
     (tmp_path / "cut.tar.gz").write_bytes(archive(tmp_path / "whole.tar.gz", "train").read_bytes()[:60])
     with pytest.raises(ConfigError, match="see that it is whole"):
         archives.local_sources([str(tmp_path / "cut.tar.gz")], "mine")
@@ -186,11 +192,62 @@ def test_local_refuses_what_is_not_libritts_layout(tmp_path):
         archives.local_sources([str(tmp_path / "none.tar.gz")], "mine")
     with tarfile.open(tmp_path / "flat.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("file.wav"))
-    with pytest.raises(ConfigError, match="holds no file like LibriTTS/"):
+    with pytest.raises(
+        ConfigError, match=r"holds no file like LibriTTS/.*the layout libritts; .*--layout, one of.*folder"
+    ):
         archives.local_sources([str(tmp_path / "flat.tar.gz")], "mine")
     same = [str(archive(tmp_path / f"{i}.tar.gz", "train")) for i in range(2)]
     with pytest.raises(ConfigError, match=r"holds subset train, as another one does.*--archive NAME="):
         archives.local_sources(same, "mine")
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.xz", ".tar.bz2", ".zip"])
+def test_local_archives_of_other_kinds_are_described(suffix, tmp_path):
+    """The archive's name keeps its end."""
+    path, member = tmp_path / f"a{suffix}", "LibriTTS/train/1/2/1_2_000000_000000.wav"
+    if suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as made:
+            made.writestr(member, b"x")
+    else:
+        with tarfile.open(path, f"w:{suffix[5:]}") as made:
+            made.addfile(tarfile.TarInfo(member))
+    (source,) = archives.local_sources([str(path)], "CC0")
+    assert source["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert Source.model_validate(source).archive_name == f"local-train{suffix}"
+
+
+def test_folder_is_described_as_the_tar_that_download_makes_of_it(tmp_path):
+    """Hidden files and times change nothing; a file that is added does."""
+    folder = tmp_path / "me"
+    (folder / "wavs").mkdir(parents=True)
+    (folder / "wavs/a.wav").write_bytes(b"sound")
+    (source,) = archives.local_sources([f"me={folder}"], None, "folder")
+    assert {key: source[key] for key in ("corpus", "subset", "layout", "ids", "licence")} == {
+        "corpus": "me", "subset": "all", "layout": "folder", "ids": "local",
+        "licence": "as stated by the archives' owner",
+    }  # fmt: skip
+    os.utime(folder / "wavs/a.wav", (1, 1))
+    (folder / ".DS_Store").write_bytes(b"x")
+    assert archives.local_sources([f"me={folder}"], None, "folder") == [source]
+    fetch_all([Source.model_validate(source)], tmp_path / "archives", tmp_path / "scratch")
+    assert [member.name for member in read_members(tmp_path / "archives/me-all.tar", source["sha256"])] == [
+        "me/wavs/a.wav"
+    ]
+    (folder / "wavs/b.wav").write_bytes(b"sound")
+    assert archives.local_sources([f"me={folder}"], None, "folder") != [source]
+
+
+def test_archive_of_a_known_corpus_has_its_layout_licence_and_ids(tmp_path):
+    """`vctk=PATH` needs no more."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:
+        made.writestr("wav48_silence_trimmed/p225/p225_001_mic2.flac", b"x")
+    (source,) = archives.local_sources([f"vctk={tmp_path / 'a.zip'}"], None)
+    assert source.keys() == {"corpus", "subset", "url", "licence", "md5", "sha256"}
+    assert (source["corpus"], source["subset"], source["licence"]) == ("vctk", "all", "CC BY 4.0")
+    with pytest.raises(ConfigError, match=r"holds no file like .*mic1.flac, which is the layout vctk-mic1"):
+        archives.local_sources([f"vctk={tmp_path / 'a.zip'}"], None, "vctk-mic1")
+    with pytest.raises(ConfigError, match="vctk2 is no corpus and no layout"):
+        archives.local_sources([f"vctk={tmp_path / 'a.zip'}"], None, "vctk2")
 
 
 @pytest.mark.system
@@ -231,3 +288,16 @@ def test_licence_that_not_everybody_can_read_changes_no_parameters(params, tmp_p
         with pytest.raises(ConfigError, match="licence holds"):
             profile.apply({"corpus": {"sources": [{"licence": text}]}}, params)
     assert params.read_bytes() == before
+
+
+def test_profiles_name_the_archives_that_their_corpora_publish():
+    """Addresses and hashes have one owner, the reader of the corpus; a slip here would be found after a download."""
+    for name in profile.names():
+        for source in profile.load_overlay(name).get("corpus", {}).get("sources", []):
+            if source["corpus"] == "mini":
+                continue
+            corpus = CORPORA[source["corpus"]]
+            (published,) = [archive for archive in corpus.archives if archive.subset == source["subset"]]
+            assert (source["url"], source["md5"], source["sha256"], source["licence"]) == (
+                published.url, published.md5, published.sha256, corpus.licence,
+            )  # fmt: skip

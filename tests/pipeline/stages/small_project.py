@@ -103,7 +103,7 @@ GRAPH = {
 PARAMS = {
     "corpus": {"sources": [SOURCE]},
     "ingest": {"seed": 1},
-    "publish": {"channel": "stable", "features": True},
+    "publish": {"channel": "stable", "licences": [], "features": True},
 }
 
 

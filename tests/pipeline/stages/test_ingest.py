@@ -38,7 +38,15 @@ def workplace(tmp_path, repository, monkeypatch):
     document = yaml.safe_load((repository / "params.yaml").read_text())
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     document["corpus"]["sources"] = [
-        {"corpus": "tiny", "subset": "train", "url": "file:x", "md5": None, "sha256": sha256, "licence": "none"}
+        {
+            "corpus": "tiny",
+            "subset": "train",
+            "url": "file:x",
+            "md5": None,
+            "sha256": sha256,
+            "licence": "none",
+            "layout": "libritts",
+        }
     ]
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
     (tmp_path / "exclusions.csv").write_text("kind,id,reason\n")

@@ -13,7 +13,7 @@ from peewee_model.public_text import LONGEST, PlainLineError
 from peewee_model.release.features import FeaturesManifest
 from peewee_model.release.manifest import Manifest, hash_file
 from peewee_model.store.store import open_store
-from pipeline.stages.publish import GateError, publish
+from pipeline.stages.publish import GateError, LicenceError, publish
 from tests.unreadable import TEXTS
 
 GATE = Path("release/reports/gate.json")
@@ -21,7 +21,7 @@ TABLES = ("utterances.parquet", "mels/acoustic/part-00000.parquet", "mels/speake
 FAILED = '{"passed": false, "failures": ["eer is 0.4, the gate asks for <= 0.1"], "checks": []}'
 
 
-def sign():
+def sign(corpora=()):
     """Write the manifest of `release`, and return the version."""
     folder = Path("release")
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
@@ -34,7 +34,7 @@ def sign():
                 "models": models,
                 "mel": {"speaker": {}, "acoustic": {}},
                 "metrics": {},
-                "corpora": [],
+                "corpora": list(corpora),
                 "params": {},
                 "code": {"commit": None, "modified": []},
                 "lineage": {},
@@ -51,7 +51,7 @@ def version(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("PEEWEE_STORE", "PEEWEE_PUBLISH_ANYWAY", "PEEWEE_SIGNING_KEY"):
         monkeypatch.delenv(name, raising=False)
-    Path("params.yaml").write_text("publish: {channel: stable, features: true}\n")
+    Path("params.yaml").write_text("publish: {channel: stable, licences: [], features: true}\n")
     for name in TABLES:
         path = Path("data", name)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def test_tables_are_published_with_the_release(version):
 
 def test_tables_are_not_looked_at_where_params_say_so(version):
     """`features: false` needs no tables."""
-    Path("params.yaml").write_text("publish: {channel: stable, features: false}\n")
+    Path("params.yaml").write_text("publish: {channel: stable, licences: [], features: false}\n")
     shutil.rmtree("data")
     publish()
     assert receipt()["features"] is None
@@ -279,7 +279,7 @@ def test_folder_that_is_no_release_is_named(version):
 
 def test_channel_that_can_be_none_is_refused(version):
     """It would be a path or a version."""
-    Path("params.yaml").write_text("publish: {channel: ../up, features: true}\n")
+    Path("params.yaml").write_text("publish: {channel: ../up, licences: [], features: true}\n")
     with pytest.raises(ReleaseError, match="can't be a channel"):
         publish()
 
@@ -289,3 +289,50 @@ def test_stage_imports_nothing_heavy(repository):
     code = "import sys, pipeline.stages.publish; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=repository)
     assert {"torch", "numpy", "pandas", "pyarrow", "dvc", "boto3"}.isdisjoint(done.stdout.split())
+
+
+def corpus(name, licence):
+    return {
+        "corpus": name, "subset": "all", "url": "file:x", "sha256": "0" * 64, "licence": licence, "n_speakers": 1,
+        "n_utterances": 1, "hours": 1.0, "splits": {},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refused"),
+    [
+        ("[]", None),
+        ("[CC0-1.0, cc by 4.0]", "ryan \\(non-commercial; CC BY-NC 4.0\\), voices \\(CC BY 4.0 on metadata\\); train"),
+        ("[CC0-1.0, CC BY 4.0, CC BY 4.0 on metadata, non-commercial]", None),
+    ],
+)
+def test_corpus_of_a_licence_that_is_not_allowed_is_not_published(version, monkeypatch, allowed, refused):
+    """RyanSpeech is non-commercial. A reason in PEEWEE_PUBLISH_ANYWAY is for the gate, and does not help."""
+    licences = {"mini": "CC0-1.0; synthetic speech", "vctk": "CC BY 4.0", "voices": "CC BY 4.0 on metadata"}
+    licences["ryan"] = "non-commercial; CC BY-NC 4.0"
+    sign(corpus(*item) for item in licences.items())
+    Path("params.yaml").write_text(f"publish: {{channel: stable, licences: {allowed}, features: true}}\n")
+    monkeypatch.setenv("PEEWEE_STORE", "store")
+    monkeypatch.setenv("PEEWEE_PUBLISH_ANYWAY", "because")
+    if refused is None:
+        publish()
+        assert receipt()["channel"] == "stable"
+        return
+    with pytest.raises(LicenceError, match=refused):
+        publish()
+    assert not Path("store").exists() or not [path for path in Path("store").rglob("*") if path.is_file()]
+
+
+def test_licence_of_a_parents_corpus_counts_too(version, monkeypatch):
+    """A release that went on from a non-commercial one is no freer."""
+    own = sign([corpus("vctk", "CC BY 4.0")])
+    parent = {"store": "s", "version": own, "parts": ["synthesizer"], "corpora": [corpus("ryan", "non-commercial")],
+              "parent": None}  # fmt: skip
+    path = Path("release/manifest.json")
+    path.write_bytes(
+        Manifest.model_validate_json(json.dumps(json.loads(path.read_bytes()) | {"parent": parent})).to_bytes()
+    )
+    Path("params.yaml").write_text("publish: {channel: stable, licences: [CC BY 4.0], features: true}\n")
+    monkeypatch.setenv("PEEWEE_STORE", "store")
+    with pytest.raises(LicenceError, match="ryan"):
+        publish()

@@ -1,8 +1,7 @@
 import pytest
 
-from pipeline.ingest.archive import Member
 from pipeline.ingest.readers.libritts import read_libritts
-from pipeline.ingest.utterance import Part, Refused
+from pipeline.ingest.readers.reader import Member, Part, Refused
 
 STEM = "LibriTTS/dev-clean/84/121123/84_121123_000007_000001"
 

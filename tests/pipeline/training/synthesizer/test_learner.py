@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from peewee_model.errors import ConfigError
 from peewee_model.text.symbols.config import TextConfig
+from pipeline import tables
 from pipeline.tables import TableError
 from pipeline.training.loop.loop import PreemptedError, train
 from pipeline.training.loop.ragged import Ragged
@@ -110,8 +111,6 @@ def test_durations_are_learned_in_place_of_attention(speech, params):
 
 def test_recordings_too_short_for_their_texts_are_told(speech, params, caplog):
     """All of them, because a step has so many frames: an error that says what to lower. One of them: a warning."""
-    from pipeline import tables
-
     make(timed(params))
     assert "fewer decoder steps" not in caplog.text
     with pytest.raises(ConfigError, match=r"36 of 36 training .* lower synthesizer\.architecture\.reduction_factor"):
@@ -123,10 +122,23 @@ def test_recordings_too_short_for_their_texts_are_told(speech, params, caplog):
     assert "1 of 36 training utterances have fewer decoder steps than symbols; they are divided evenly" in caplog.text
 
 
+def test_corpus_without_texts_is_left_to_the_encoder(speech, params, caplog):
+    """It is said how much; such a corpus can't be named for the synthesizer."""
+    caplog.set_level("INFO")
+    rows = list(tables.iter_rows(CORPUS))
+    for number, row in enumerate(rows):
+        row |= {"corpus": "spoken"} if number % 3 else {"corpus": "voices", "normalized_text": ""}
+    tables.write_shard(CORPUS / "part-00000.parquet", tables.CORPUS, rows)
+    learner = make(params)
+    assert (len(learner._train), len(learner._validation)) == (24, 8)  # of 36 and 12
+    assert "corpus=voices skipped=16: utterances without text are for the encoder" in caplog.text
+    named = params.model_copy(update={"training": params.training.model_copy(update={"corpora": ("voices",)})})
+    with pytest.raises(ConfigError, match=r"corpora names voices, but .* holds texts of spoken"):
+        make(named)
+
+
 def test_only_the_corpora_that_are_named_are_spoken(speech, params):
     """Others may be there for the encoder. One that is not there is named."""
-    from pipeline import tables
-
     rows = list(tables.iter_rows(CORPUS))
     for number, row in enumerate(rows):
         row["corpus"] = "clear" if number % 2 else "noisy"
@@ -139,7 +151,9 @@ def test_only_the_corpora_that_are_named_are_spoken(speech, params):
     assert (len(everything._train), len(everything._validation)) == (36, 12)
     assert (len(clear._train), len(clear._validation)) == (18, 6)
     assert clear._train.tokens[0].tolist() == everything._train.tokens[1].tolist()
-    with pytest.raises(ConfigError, match="names other, but data/corpus holds clear, noisy; name corpora of these"):
+    with pytest.raises(
+        ConfigError, match="names other, but data/corpus holds texts of clear, noisy; name corpora of these"
+    ):
         of("clear", "other")
 
 
@@ -195,8 +209,6 @@ def test_learning_rate_holds_then_falls_to_its_end(speech, params):
 
 def test_tables_of_other_utterances_are_refused(speech, params):
     """Side by side reading would pair texts with the wrong mels in silence."""
-    from pipeline import tables
-
     rows = list(tables.iter_rows(SPEAKERS))
     tables.write_shard(SPEAKERS, tables.UTTERANCE_EMBEDDINGS, rows[::-1])
     with pytest.raises(TableError, match=r"not of the same utterances: s0_u0 / s0_u0 / s7_u5"):

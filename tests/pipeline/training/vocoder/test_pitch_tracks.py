@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 
+from peewee_model.audio.clip import quantize
 from peewee_model.vocoder.pitch import PitchArchitecture
 from pipeline import tables
 from pipeline.training.vocoder.pitch_tracks import choose_rows, track_pitches
+from pipeline.training.vocoder.recordings import Recordings
 from tests.pipeline.training.vocoder.speech_tables import voice, write_tables
 
 PITCH = PitchArchitecture(f_min=60.0, f_max=500.0, bins_per_octave=24, channels=8, kernel_size=3, n_layers=2)
@@ -58,3 +60,20 @@ def test_mels_of_other_recordings_are_refused(speech):
     write_tables(mels.parent / "other", mels.parent / "others", [("a_1", "train", voice(120, 1.4), 16000)])
     with pytest.raises(tables.TableError, match="not of the same recordings"):
         track_pitches(corpus, mels.parent / "others", "train", 1, PITCH)
+
+
+def test_utterances_without_text_are_left_to_the_encoder(speech, caplog):
+    """Neither the pitch network nor HiFi-GAN reads them, and it is said; the rest keeps its order."""
+    caplog.set_level("INFO")
+    corpus, mels = speech
+    rows = list(tables.iter_rows(corpus))
+    rows[0]["normalized_text"] = rows[2]["normalized_text"] = ""
+    tables.write_shard(corpus / "part-00000.parquet", tables.CORPUS, rows)
+    assert choose_rows(corpus, "train", 99).tolist() == [0, 1, 2]
+    tracks = track_pitches(corpus, mels, "train", 1, PITCH)
+    assert np.median(tracks.pitches[0][tracks.pitches[0] > 0]) == pytest.approx(130, rel=0.02)
+    recordings = Recordings(corpus, mels, "train")
+    assert len(recordings) == 3
+    assert np.array_equal(recordings.samples[0][:, 0], quantize(voice(130, 0.9)))
+    assert len(Recordings(corpus, mels, "validation")) == 0
+    assert f"table={mels} split=train skipped=1: utterances without text are for the encoder" in caplog.text
