@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from peewee_model.audio.clip import Clip
-from peewee_model.cloning.containers import kind_of, read_container
 from peewee_model.errors import AudioError, ConfigError
+from peewee_model.recordings.containers import kind_of, read_container
 from peewee_model.recordings.reading import MAX_BYTES, MAX_CHANNELS, clip_of, read_clip
 
 Recording: TypeAlias = Path | str | bytes | BinaryIO | Clip | tuple[Any, int]

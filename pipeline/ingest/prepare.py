@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from peewee_model.audio.clip import encode_flac, quantize, trim_silence
-from peewee_model.cloning.containers import kind_of, read_container
 from peewee_model.errors import AudioError, TextError
+from peewee_model.recordings.containers import kind_of, read_container
 from peewee_model.recordings.reading import read_clip
 from peewee_model.text.normalize.characters import decode_text, unspoken
 from peewee_model.text.normalize.normalizer import normalize
