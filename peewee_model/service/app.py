@@ -36,6 +36,7 @@ def build(settings: Settings) -> ASGIApp:
         redoc_url=None,
         lifespan=lifespan,
     )
+    app.state.service = service
     errors.install(app)
     app.include_router(routes_speech.router(service))
     app.include_router(routes_consents.router(service))

@@ -105,6 +105,6 @@ def install(app: FastAPI) -> None:
         where = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "__root__")]
         if first["type"] == "json_invalid":
             return ServiceError(400, f"the body is no JSON: {first['ctx']['error']}", code="invalid_json").response()
-        param = ".".join(where)[:100] or None
-        message = f"{param or 'the body'}: {first['msg']}"
+        param = where[0][:100] if where else None
+        message = f"{'.'.join(where)[:100] or 'the body'}: {first['msg']}"
         return ServiceError(400, message, param=param, code=str(first["type"])).response()
