@@ -81,6 +81,11 @@ def refusal(error: PeeweeError, param: str | None = None) -> ServiceError:
     return ServiceError(500, "the server has a fault; its log names it")
 
 
+def fault_of(request_id: str) -> ServiceError:
+    """Say that the server has a fault, and nothing of it."""
+    return ServiceError(500, f"the server has a fault; report the request's id {request_id}")
+
+
 def install(app: FastAPI) -> None:
     """Give every error of an application the one form."""
 
@@ -91,6 +96,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(PeeweeError)
     async def ours(_: Request, error: PeeweeError) -> JSONResponse:
         return refusal(error).response()
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, _: Exception) -> JSONResponse:
+        return fault_of(request.state.request_id).response()
 
     @app.exception_handler(HTTPException)
     async def by_status(request: Request, error: HTTPException) -> JSONResponse:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from peewee_model.service.bodies import ClientGoneError, has_body, received, refuse, replayed
-from peewee_model.service.errors import ServiceError
+from peewee_model.service.errors import ServiceError, fault_of
 from peewee_model.service.keys import Key, Keys, Rates
 from peewee_model.service.metrics import Metrics
 from peewee_model.service.settings import Settings
@@ -28,6 +28,10 @@ OPEN = ("/healthz", "/readyz")
 _FORM_BYTES = 1 << 16
 """What a form adds to its recording."""
 _GONE = 499
+
+
+class BrokenOffError(Exception):
+    """An answer can't be ended; the web server closes the connection, so that its client sees a part, and no whole."""
 
 
 class Gate:
@@ -131,15 +135,15 @@ class _Exchange:
                 await refuse(error, receive, self.send, self.body_left)
             except ClientGoneError:
                 self._status = _GONE
-            except Exception as error:  # any fault: its text may quote the request, so only its place is noted
+            except Exception as error:  # noqa: BLE001 - any fault; its text may quote the request, so it is not noted
                 frame = traceback.extract_tb(error.__traceback__)[-1]
                 logger.error(
                     "fault=%s at=%s:%s request=%s", type(error).__name__, frame.filename, frame.lineno, self.id
                 )
-                if self._status:
-                    raise
-                fault = ServiceError(500, f"the server has a fault; report the request's id {self.id}")
-                await refuse(fault, receive, self.send, self.body_left)
+                if not self._status:
+                    await refuse(fault_of(self.id), receive, self.send, self.body_left)
+                elif not self._whole:
+                    raise BrokenOffError(self.id) from None
         finally:
             self._note()
 

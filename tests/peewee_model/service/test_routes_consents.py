@@ -14,9 +14,7 @@ def five(tmp_path_factory):
 
     with served(tmp_path_factory.mktemp("consents")) as server:
         for number in range(5):
-            record = Consent(
-                id=f"cons_{number:024x}", name=f"n{number}", language="en-US", created_at=number, owner=""
-            )
+            record = Consent(id=f"cons_{number:024x}", name=f"n{number}", language="en-US", created_at=number, owner="")
             server.service.store.add("consents", record, "0" * 16, {EMBEDDING: torch.ones(3)}, None)
         yield server
 
