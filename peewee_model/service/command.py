@@ -4,12 +4,12 @@ import logging
 from pathlib import Path
 from typing import Annotated
 
+import fastapi  # noqa: F401 - whoever lacks the extra reads so at once; the application is imported when it runs
 import typer
 import uvicorn
 
 from peewee_model import environment
 from peewee_model.errors import ConfigError, PeeweeError
-from peewee_model.service.app import build
 from peewee_model.service.keys import new_key
 from peewee_model.service.settings import Limits, Settings
 
@@ -65,6 +65,8 @@ def run(settings: Settings) -> None:
     Raises:
         PeeweeError: If it can't start.
     """
+    from peewee_model.service.app import build
+
     config = uvicorn.Config(
         build(settings),
         host=settings.host,
