@@ -1,4 +1,7 @@
-"""Speaks sentences of several requests together, in one thread, and stops what nobody waits for any more."""
+"""Speaks sentences of several requests together, and stops what nobody waits for any more.
+
+A thread a processor is faster than one thread whose sums are divided between processors: sentences are short.
+"""
 
 import asyncio
 import logging
@@ -10,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from peewee_model.cloning.speaking import MAX_SENTENCES, Line, Spoken
+from peewee_model.networks.device import flush_denormals
 from peewee_model.service.engine import Engine, VoiceTensors
 from peewee_model.service.errors import ServiceError
 
@@ -46,25 +50,27 @@ class _Job:
 
 
 class Batcher:
-    """A queue of sentences, and the thread that speaks them.
+    """A queue of sentences, and the threads that speak them.
 
     Args:
-        gather_s: For so long other sentences are waited for, when the thread was idle.
+        n_threads: They share what waits.
+        gather_s: For so long other sentences are waited for, when a thread was idle.
         on_batch: Receives the number of sentences of each batch, and the seconds that they took.
     """
 
-    def __init__(self, gather_s: float, on_batch: Callable[[int, float], object]) -> None:
+    def __init__(self, n_threads: int, gather_s: float, on_batch: Callable[[int, float], object]) -> None:
         self._gather_s, self._on_batch = gather_s, on_batch
         self._waiting: deque[_Job] = deque()
         self._changed = threading.Condition()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="speaker", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name="speaker", daemon=True) for _ in range(n_threads)]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def is_alive(self) -> bool:
-        """Whether the thread works."""
-        return self._thread.is_alive() and not self._stopping
+        """Whether all threads work."""
+        return not self._stopping and all(thread.is_alive() for thread in self._threads)
 
     def __len__(self) -> int:
         """Sentences that wait."""
@@ -96,21 +102,23 @@ class Batcher:
                 job.result.cancel()  # those that were not begun
 
     def stop(self) -> None:
-        """End the thread after its present batch. Sentences that wait are refused."""
+        """End each thread after its present batch. Sentences that wait are refused."""
         with self._changed:
             self._stopping = True
-            self._changed.notify()
-        self._thread.join(timeout=10)
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout=10)
         for job in self._waiting:
             job.result.cancel()
 
     def _run(self) -> None:
+        flush_denormals()
         while (jobs := self._next()) is not None:
             for group in _alike(jobs):
                 self._speak(group)
 
     def _next(self) -> list[_Job] | None:
-        """Wait for sentences, and take the oldest; None when the thread should end."""
+        """Wait for sentences, and take a share of them, the oldest; None at the end."""
         with self._changed:
             if not self._waiting:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
@@ -118,12 +126,14 @@ class Batcher:
             if self._stopping:
                 return None
             taken: list[_Job] = []
-            while self._waiting and len(taken) < MAX_SENTENCES:
+            share = min(MAX_SENTENCES, -(-len(self._waiting) // len(self._threads)))
+            while self._waiting and len(taken) < share:
                 job = self._waiting.popleft()
                 if job.ticket.is_over:
                     job.result.cancel()
                 elif job.result.set_running_or_notify_cancel():
                     taken.append(job)
+            self._changed.notify()  # for what is left
             return taken
 
     def _speak(self, jobs: Sequence[_Job]) -> None:

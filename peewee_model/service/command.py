@@ -1,6 +1,7 @@
 """`peewee-tts serve` and `peewee-tts api-key`."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +48,7 @@ def serve(
         own_voices=tuple(_named(one) for one in voice or ()),
         aliases=tuple(alias or ()),
         device=device,
+        threads=(os.cpu_count() or 1) if device == "cpu" else 1,
         reload_s=reload_s,
         limits=Limits(requests=requests, per_minute=rate),
     )
@@ -65,7 +67,11 @@ def run(settings: Settings) -> None:
     Raises:
         PeeweeError: If it can't start.
     """
+    import torch
+
     from peewee_model.service.app import build
+
+    torch.set_num_threads(1)  # of one computation; there are as many computations as `settings.threads`
 
     config = uvicorn.Config(
         build(settings),

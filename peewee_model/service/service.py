@@ -37,7 +37,7 @@ class Service:
         self.lexicon = Lexicon.of(settings.lexicon)
         self.store = VoiceStore(settings.voices)
         self.releases = Releases(settings.release, settings.device, settings.own_voices, metrics)
-        self.batcher = Batcher(settings.gather_s, metrics.batch_spoken)
+        self.batcher = Batcher(settings.threads, settings.gather_s, metrics.batch_spoken)
         self.started = int(time.time())
         self._embedding = asyncio.Lock()
         self._speeches = 0

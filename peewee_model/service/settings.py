@@ -60,6 +60,8 @@ class Settings:
     device: str = "cpu"
     reload_s: float = 30.0
     """Seconds between two looks at the channel; 0 for none."""
+    threads: int = 1
+    """That speak: on a CPU one a processor, on a GPU one."""
     gather_s: float = 0.005
     """For so long sentences of other requests are waited for, to be spoken together."""
     grace_s: float = 30.0

@@ -21,7 +21,7 @@ def batches():
 
 @pytest.fixture
 def batcher(batches):
-    made = Batcher(0.05, lambda n, _: batches.append(n))
+    made = Batcher(1, 0.05, lambda n, _: batches.append(n))
     yield made
     made.stop()
 
@@ -106,7 +106,7 @@ def test_fault_of_one_sentence_hurts_no_other(batcher, batches, engine, voice):
 
 def test_stopped_batcher_refuses_and_is_not_alive(engine, voice):
     """Nobody waits for ever."""
-    batcher = Batcher(0.0, lambda *_: None)
+    batcher = Batcher(2, 0.0, lambda *_: None)
     batcher.stop()
     assert not batcher.is_alive
     with pytest.raises(ServiceError) as raised:
