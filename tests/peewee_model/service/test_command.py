@@ -54,13 +54,13 @@ def serving(tmp_path):
 def test_server_speaks_and_ends_what_it_began_when_it_is_stopped(serving):
     """SIGTERM: the speech that streams comes to its end, and then the process does."""
     process, url = serving
-    asked = {"model": "peewee-tts", "voice": "kathleen", "input": f"{HELLO} " * 20, "response_format": "pcm"}
+    asked = {"model": "peewee-tts", "voice": "kathleen", "input": f"{HELLO} " * 6, "response_format": "pcm"}
     with httpx2.stream("POST", f"{url}/v1/audio/speech", json=asked, timeout=30, trust_env=False) as answer:
         parts = answer.iter_bytes(1024)
         next(parts)
         process.send_signal(signal.SIGTERM)
         n_bytes = 1024 + sum(map(len, parts))
-    assert n_bytes > 20 * 48_000
+    assert n_bytes > 6 * 48_000
     deadline = time.monotonic() + 20
     while process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -89,7 +89,6 @@ def test_api_key_is_printed_once_and_added_to_the_file(tmp_path):
     assert first.stdout.startswith("pw_")
     assert [line.split()[0] for line in (tmp_path / "keys").read_text().splitlines()] == ["anna", "bob"]
     assert second.stdout.strip() not in (tmp_path / "keys").read_text()
-    assert "give --keys FILE" in ended("api-key", "bob", PEEWEE_API_KEYS="").stderr
 
 
 def test_without_the_extra_the_command_names_it():
