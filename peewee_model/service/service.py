@@ -96,7 +96,7 @@ class Service:
         engine = self.releases.engine
         voice = await self.voice(asked.voice_id, owner, engine)
         try:
-            taught = self.lexicon.with_entries_of(Lexicon.of(asked.lexicon))
+            taught = await asyncio.to_thread(lambda: self.lexicon.with_entries_of(Lexicon.of(asked.lexicon)))
         except (ConfigError, TextError) as error:
             raise refusal(error, "lexicon") from None
         try:

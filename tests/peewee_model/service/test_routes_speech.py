@@ -4,10 +4,12 @@ import base64
 import json
 
 import av
+import httpx2
 import numpy as np
 import openai
 import pytest
 
+from peewee_model.service.settings import Limits
 from tests.peewee_model.service.running import HELLO, LONG, loud_s, served, until, wav_samples
 
 TYPES = {
@@ -229,3 +231,16 @@ def test_work_stops_when_the_client_leaves(tmp_path):
         until(lambda: len(server.service.batcher) == 0, 5)
         said(server.client())  # behind all that was asked for before
         assert server.service.metrics.sentences._value.get() < 48
+
+
+def test_stream_that_can_not_be_ended_is_no_whole_file(tmp_path):
+    """Its connection is broken off, so no client takes a part for the whole; events say so."""
+    asked = {"model": "peewee-tts", "voice": "kathleen", "input": LONG * 8, "response_format": "pcm"}
+    with served(tmp_path, limits=Limits(speech_s=0.4)) as server, server.http() as http:
+        with pytest.raises(httpx2.RemoteProtocolError, match="incomplete"):
+            http.post("/v1/audio/speech", json=asked)
+        events = events_of(http.post("/v1/audio/speech", json=asked | {"stream_format": "sse"}))
+        assert events[0]["type"] == "speech.audio.delta"
+        assert (events[-1]["type"], events[-1]["error"]["code"]) == ("error", "unavailable")
+        until(lambda: server.service._speeches == 0)
+        assert http.get("/readyz").status_code == 200
