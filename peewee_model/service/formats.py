@@ -6,6 +6,7 @@ pipe, and FLAC has the size 0, which is its word for "unknown". A file that is m
 
 import io
 import struct
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,9 @@ class Encoder(ABC):
         """Return the rest of the file."""
         return self._encode(self._resampled(np.zeros(0, dtype=np.float32), last=True)) + self._finish()
 
+    def close(self) -> None:  # noqa: B027 - most encoders hold nothing
+        """Free what the encoder holds, also where nobody waits for the end."""
+
     def _resampled(self, samples: Float32Array, last: bool) -> Float32Array:
         if self._resampler is None:
             return samples
@@ -120,17 +124,30 @@ class _Av(Encoder):
         self._container: Any = av.open(self._written, "w", format=container, options={} if whole else options)
         bit_rate: dict[str, Any] = {"bit_rate": _BIT_RATES[name]} if name in _BIT_RATES else {}
         self._stream: Any = self._container.add_stream(codec, rate=rate, layout="mono", **bit_rate)
-        self._at = 0
+        self._at, self._closed, self._lock = 0, False, threading.Lock()
 
     def _encode(self, samples: Float32Array) -> bytes:
-        if len(samples):
-            self._mux(self._stream.encode(self._frame(samples)))
-        return self._written.take() if isinstance(self._written, _Written) else b""
+        with self._lock:
+            if len(samples) and not self._closed:
+                self._mux(self._stream.encode(self._frame(samples)))
+            return self._written.take() if isinstance(self._written, _Written) else b""
 
     def _finish(self) -> bytes:
-        self._mux(self._stream.encode(None))
-        self._container.close()
+        with self._lock:
+            if not self._closed:
+                self._mux(self._stream.encode(None))
+        self.close()
         return self._written.take() if isinstance(self._written, _Written) else self._written.getvalue()
+
+    def close(self) -> None:
+        """Free FFmpeg's memory now: Python alone would do it at some later time.
+
+        A client that leaves may be noticed while another thread encodes for it, so there is a lock.
+        """
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._container.close()
 
     def _frame(self, samples: Float32Array) -> "av.AudioFrame":
         import av

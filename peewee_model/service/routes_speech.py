@@ -87,6 +87,7 @@ async def _speech(service: Service, request: Request, asked: SpeechRequest) -> R
         service.metrics.first_audio.observe(time.monotonic() - state.started)
         truncated = first.truncated if len(plan.lines.lines) == 1 else None
         file = encoder(asked.response_format, plan.engine.sample_rate)
+        held.callback(file.close)
         media_type = CONTENT_TYPES[asked.response_format]
         content = answers.audio(file, first, pieces, noted)
         if asked.stream_format == "sse":
