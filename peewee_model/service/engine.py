@@ -14,10 +14,11 @@ from peewee_model import environment
 from peewee_model.cloning.cloner import MAX_STRETCH, VoiceCloner
 from peewee_model.cloning.joining import Joined, Joiner
 from peewee_model.cloning.lines import Lines
-from peewee_model.cloning.reference import voice_of
+from peewee_model.cloning.matching import VoiceMatch
+from peewee_model.cloning.reference import hear_reference
 from peewee_model.cloning.sound_file import LOUDNESS_LUFS
 from peewee_model.cloning.sources import Recording
-from peewee_model.cloning.speaking import Line, Spoken
+from peewee_model.cloning.speaking import Line, Spoken, Voice
 from peewee_model.errors import ConfigError
 from peewee_model.release.manifest import Manifest, read_manifest
 from peewee_model.script.lexicon import Lexicon
@@ -47,6 +48,8 @@ class Engine(VoiceCloner):
     """Of the release."""
     encoder_version: str
     """Releases of one encoder have the same: a voice that was embedded for one is good for the other."""
+    match_version: str
+    """Of all its networks: what a voice was matched by is of no use to others."""
 
     @classmethod
     def fetch(cls, store: Store, version: str, device: str) -> "Engine":
@@ -59,7 +62,10 @@ class Engine(VoiceCloner):
         folder, version = store.fetch(version, environment.PUBLIC_KEY.path())
         engine = cls._from_verified(folder, device, None, LOUDNESS_LUFS)
         assert isinstance(engine, cls)
-        engine.version, engine.encoder_version = version, _encoder_version(read_manifest(folder)[0])
+        manifest = read_manifest(folder)[0]
+        engine.version = version
+        engine.encoder_version = _version_of(manifest, "encoder")
+        engine.match_version = _version_of(manifest, "encoder", "synthesizer", "vocoder")
         return engine
 
     @property
@@ -84,8 +90,7 @@ class Engine(VoiceCloner):
 
     def speak(self, lines: Sequence[Line], voices: Sequence[VoiceTensors], varied: bool) -> list[Spoken]:
         """Say sentences, each in its voice; `varied` if their seeds change the timing."""
-        embeddings = [voice[EMBEDDING] for voice in voices]
-        return self._speaker.speak(lines, embeddings, MAX_STRETCH if varied else 0.0)
+        return self._speaker.speak(lines, [self._of(voice) for voice in voices], MAX_STRETCH if varied else 0.0)
 
     def joiner(self) -> Joiner:
         """Begin a speech that is streamed."""
@@ -97,8 +102,20 @@ class Engine(VoiceCloner):
         Raises:
             AudioError: If a recording can't be used.
         """
-        found = voice_of(self._encoder, recordings, self._one_voice)
-        return NewVoice({EMBEDDING: found.embedding.cpu()}, found.figures.doubts)
+        heard = hear_reference(self._encoder, recordings, self._one_voice)
+        match = self._speaker.match(heard.embedding, heard.recordings)
+        tensors = {EMBEDDING: heard.embedding}
+        if match is not None:
+            tensors |= {f"{self.match_version}.{one.name}": getattr(match, one.name) for one in fields(VoiceMatch)}
+        return NewVoice({name: value.cpu().contiguous() for name, value in tensors.items()}, heard.figures.doubts)
+
+    def _of(self, voice: VoiceTensors) -> Voice:
+        """The voice as the networks take it. What another release's networks were matched by is of no use to these."""
+        device = next(self._encoder.parameters()).device
+        names = {one.name: f"{self.match_version}.{one.name}" for one in fields(VoiceMatch)}
+        known = set(names.values()) <= voice.keys()
+        match = VoiceMatch(**{field: voice[name].to(device) for field, name in names.items()}) if known else None
+        return Voice(voice[EMBEDDING].to(device), match)
 
     def likeness(self, voice: VoiceTensors, other: VoiceTensors) -> float:
         """Compare two voices: the cosine of their embeddings."""
@@ -152,7 +169,7 @@ def _paced(pauses: Pauses, speed: float) -> Pauses:
     return Pauses(**{one.name: min(LONGEST_S, getattr(pauses, one.name) / speed) for one in fields(pauses)})
 
 
-def _encoder_version(manifest: Manifest) -> str:
-    """Name an encoder by its files."""
-    files = sorted((name, entry.sha256) for name, entry in manifest.files.items() if name.startswith("encoder/"))
+def _version_of(manifest: Manifest, *models: str) -> str:
+    """Name models by their files."""
+    files = sorted((name, one.sha256) for name, one in manifest.files.items() if name.partition("/")[0] in models)
     return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
