@@ -79,6 +79,7 @@ def run(settings: Settings) -> None:
         port=settings.port,
         access_log=False,  # the gate has its own, without addresses and paths
         log_config=None,
+        timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=round(settings.grace_s),
         server_header=False,
     )

@@ -64,6 +64,9 @@ class Settings:
     """That speak: on a CPU one a processor, on a GPU one."""
     gather_s: float = 0.005
     """For so long sentences of other requests are waited for, to be spoken together."""
+    keep_alive_s: int = 75
+    """Seconds that a connection without a request stays: longer than a proxy's or a client's own, so that neither
+    sends a request into a connection that is being closed."""
     grace_s: float = 30.0
     """Seconds that requests have to end when the server stops."""
     limits: Limits = field(default_factory=Limits)

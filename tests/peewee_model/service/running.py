@@ -55,7 +55,8 @@ def served(folder, release=RELEASE, **changes):
     gate = build(Settings(release, folder, **changes))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(gate, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+        times = {"timeout_keep_alive": Settings.keep_alive_s, "timeout_graceful_shutdown": 5}
+        server = uvicorn.Server(uvicorn.Config(gate, log_config=None, access_log=False, **times))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
