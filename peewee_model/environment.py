@@ -127,6 +127,8 @@ CACHE = Variable("PEEWEE_CACHE", "The folder of fetched releases; without it, ~/
 PUBLIC_KEY = Variable("PEEWEE_PUBLIC_KEY", "A PEM file; each release that is used must be signed by this key.")
 SIGNING_KEY = Variable("PEEWEE_SIGNING_KEY", "A private key, a PEM file; each release that is published is signed.")
 SIGNING_PASSWORD = Variable("PEEWEE_SIGNING_PASSWORD", "The password of PEEWEE_SIGNING_KEY, if it is encrypted.")
+VOICES = Variable("PEEWEE_VOICES", "The folder in which `serve` keeps voices and consents.", "voices")
+API_KEYS = Variable("PEEWEE_API_KEYS", "The file of API keys of `serve`: a name and the key's SHA-256 a line.")
 PUBLISHER = Variable("PEEWEE_PUBLISHER", "Who publishes, for a channel's log; without it, the user's name.")
 SINGLE_PUBLISHER = Variable(
     "PEEWEE_SINGLE_PUBLISHER", "1: nobody else ever publishes into this store, so it need not be atomic."

@@ -12,6 +12,7 @@ from tests.closure import ROOT, file_of, imports_of, sources
 FLOORS = {
     "peewee_model": (
         ("cli",),
+        ("service",),
         ("cloning",),
         ("store",),
         ("release",),

@@ -18,8 +18,14 @@ from peewee_model.errors import PeeweeError
 
 COMMANDS_GROUP = "peewee_tts.commands"
 
-OURS = {"release": ("peewee_model.cli.release_commands:app", "List, show, get, check, promote and sign releases.")}
+OURS = {
+    "release": ("peewee_model.cli.release_commands:app", "List, show, get, check, promote and sign releases."),
+    "serve": ("peewee_model.service.command:serve", "Speak by HTTP, as OpenAI's audio API does."),
+    "api-key": ("peewee_model.service.command:api_key", "Make an API key for `serve`."),
+}
 """Commands of this package that are loaded when called: the module and object of each, and its help text."""
+EXTRAS = {"serve": "service", "api-key": "service"}
+"""The extra that a command needs; of the others it is `pipeline`."""
 
 _FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -100,8 +106,9 @@ def _forward(entry_point: EntryPoint) -> Callable[[typer.Context], None]:
         try:
             loaded = entry_point.load()
         except ModuleNotFoundError as error:
+            extra = EXTRAS.get(entry_point.name, "pipeline")
             raise PeeweeError(
-                f"command {entry_point.name} needs {error.name}; install it with `pip install 'peewee-tts[pipeline]'`"
+                f"command {entry_point.name} needs {error.name}; install it with `pip install 'peewee-tts[{extra}]'`"
             ) from None
         if isinstance(loaded, typer.Typer):
             command = loaded

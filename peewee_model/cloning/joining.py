@@ -78,6 +78,58 @@ def join(
     return np.concatenate(joined)
 
 
+@dataclass(frozen=True)
+class Joined:
+    """A sentence as a part of a stream."""
+
+    samples: Float32Array
+    """What comes next. (S,)"""
+    places: tuple[tuple[int, int, int], ...]
+    """Samples of the sentence as it was spoken, from and to, and where in `samples` they begin."""
+
+
+class Joiner:
+    """Joins sentences as they come, for a stream: one sentence alone is as `join` has it.
+
+    `join` knows all sentences. Here the first sentence decides how loud the noise in the pauses is, and the sentences
+    so far decide what is sound.
+
+    Args:
+        sample_rate: Hz.
+        loudness_lufs: Of each sentence.
+    """
+
+    def __init__(self, sample_rate: int, loudness_lufs: float) -> None:
+        self._rate, self._loudness_lufs = sample_rate, loudness_lufs
+        self._noises: np.random.Generator | None = None
+        self._sound, self._floor = -np.inf, 0.0
+        self._last: _Part | None = None
+
+    def add(self, line: Line, spoken: Spoken) -> Joined:
+        """Return what a sentence adds: the pause before it, and its sound up to its last."""
+        first, trimmed = _trimmed(spoken.samples, self._rate)
+        sentence = level(trimmed, self._rate, self._loudness_lufs)
+        self._sound = max(self._sound, _sound_level(sentence, self._rate))
+        if self._noises is None:
+            self._noises = np.random.default_rng(line.seed)
+            self._floor = _floor([sentence], self._rate, self._sound)
+        pieces: list[Float32Array] = []
+        places, at = [], 0
+        for part in _parts(line, spoken, first, sentence, self._rate, self._sound):
+            pause = _pause(self._last, part, round(part.pause_s * self._rate), self._floor, self._noises)
+            pieces += [pause, part.samples[part.start : part.end]]
+            places.append((first + part.start, first + part.end, at + len(pause)))
+            at += len(pause) + part.end - part.start
+            self._last = part
+        return Joined(np.concatenate(pieces), tuple(places))
+
+    def end(self, after_s: float) -> Float32Array:
+        """Return the end of the last sentence, and seconds of silence."""
+        if self._last is None or self._noises is None:
+            return _NOTHING
+        return _pause(self._last, None, round(after_s * self._rate), self._floor, self._noises)
+
+
 def _trimmed(samples: Float32Array, sample_rate: int) -> tuple[int, Float32Array]:
     """Cut off the silence around a sentence but for a margin. Returns where the rest begins, and the rest."""
     margin = round(MARGIN_S * sample_rate)

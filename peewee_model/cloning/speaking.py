@@ -43,6 +43,8 @@ class Line:
     """Seconds of silence before it."""
     pauses: tuple[tuple[int, float], ...] = ()
     """Tokens that are a pause within it, and its seconds."""
+    pace: float = 1.0
+    """How much faster than the network's own timing; another one needs a network that `takes_pace`."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class SentenceSpeaker:
         self._config = synthesizer.config
         self._tokenizer = Tokenizer(TextConfig.model_validate(synthesizer.config.text))
         self._matcher = VoiceMatcher(vocoder, synthesizer.config.text["language"])
+        self.takes_pace = synthesizer.takes_pace
         self._infer = synthesizer.packed(precision)
 
     def match(self, embedding: Tensor, recordings: Sequence[Clip]) -> VoiceMatch | None:
@@ -158,7 +161,11 @@ class SentenceSpeaker:
         config, device = self._config, embeddings[0].device
         tokens = torch.nn.utils.rnn.pad_sequence([torch.tensor(line.tokens) for line in lines], batch_first=True)
         frames_per_s = config.mel.sample_rate / config.mel.hop_length
-        limits = [round((1 + MAX_SECONDS_PER_SYMBOL * len(line.tokens)) * frames_per_s) for line in lines]
+        limits = [
+            round((1 + MAX_SECONDS_PER_SYMBOL * len(line.tokens)) * frames_per_s / min(1.0, line.pace))
+            for line in lines
+        ]
+        paces = [line.pace for line in lines]
         output = self._infer(
             tokens.to(device),
             torch.tensor([len(line.tokens) for line in lines], device=device),
@@ -167,6 +174,7 @@ class SentenceSpeaker:
             options=InferOptions(
                 generator=[torch.Generator(device).manual_seed(line.seed) for line in lines],
                 max_stretch=max_stretch,
+                pace=torch.tensor(paces, device=device) if set(paces) != {1.0} else None,
             ),
         )
         said = []

@@ -73,6 +73,9 @@ class Lexicon:
             if not isinstance(word, str) or not isinstance(said, str):
                 raise ConfigError(f"{place}: {said!r} is said for {word!r}; both must be text")
             self._add(Entry(_canonical(word), said.strip(), place))
+        self._sort()
+
+    def _sort(self) -> None:
         for candidates in self._by_start.values():
             candidates.sort(key=lambda one: (-len(one[0]), not one[1].has_capitals))
 
@@ -95,6 +98,17 @@ class Lexicon:
     def taught_by_phonemes(self) -> Entry | None:
         """The first entry that is taught by phonemes: a network that reads letters can't say it."""
         return next((entry for entry in self.entries.values() if entry.by_phonemes), None)
+
+    def with_entries_of(self, other: "Lexicon") -> "Lexicon":
+        """Return a lexicon of both. Of a word that both have, the other's entry is taken."""
+        if not self.entries or not other.entries:
+            return other if other.entries else self
+        both = Lexicon(())
+        both.entries = self.entries | other.entries
+        for entry in both.entries.values():
+            both._file(entry)
+        both._sort()
+        return both
 
     def mark(self, text: str) -> tuple[str, Placeholders]:
         """Put stand-ins, which every reader says as they are, in place of the words that are taught.
@@ -123,6 +137,10 @@ class Lexicon:
         if len(self.entries) == MAX_ENTRIES:
             raise ConfigError(f"{entry.place}: a lexicon has at most {MAX_ENTRIES} entries; split it by text")
         self.entries[entry.word] = entry
+        self._file(entry)
+
+    def _file(self, entry: Entry) -> None:
+        """Put an entry where a text's word finds it."""
         atoms = _ATOM.findall(entry.word)
         self._by_start.setdefault(atoms[0].casefold(), []).append((atoms, entry))
 

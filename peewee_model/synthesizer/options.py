@@ -6,7 +6,7 @@ A network ignores an option that it has no use for.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torch import Generator
+from torch import Generator, Tensor
 
 
 class ForwardOptions(NamedTuple):
@@ -32,6 +32,9 @@ class InferOptions(NamedTuple):
     max_stretch: float = 0.0
     """Networks timed by durations: a random factor of each token's duration is between 1 / (1 + this) and 1 + this; 0
     for the durations as predicted."""
+    pace: Tensor | None = None
+    """Networks timed by durations: how much faster each text is than predicted; 2 for half of the durations. None for
+    the durations as predicted. (B,)"""
 
 
 DRAW_PLAINLY, SPEAK_PLAINLY = ForwardOptions(), InferOptions()

@@ -55,6 +55,8 @@ class Synthesizer(nn.Module, ABC):
     postnet: Postnet
     one_step_a_token: ClassVar[bool]
     """Whether each token takes at least one decoder step; then a recording needs as many steps as tokens."""
+    takes_pace: ClassVar[bool] = False
+    """Whether `InferOptions.pace` changes its speech."""
 
     def __init__(self, config: SynthesizerConfig) -> None:
         super().__init__()

@@ -52,6 +52,7 @@ class NonAttentiveTacotron(Synthesizer):
 
     config: NonAttentiveConfig
     one_step_a_token = True
+    takes_pace = True
 
     def __init__(self, config: NonAttentiveConfig) -> None:
         super().__init__(config)
@@ -124,6 +125,8 @@ class NonAttentiveTacotron(Synthesizer):
         log_durations = predictor(values, token_mask, speaker)
         if options.max_stretch:
             log_durations = log_durations + _stretch(log_durations, token_lengths, options)
+        if options.pace is not None:
+            log_durations = log_durations - options.pace.to(log_durations)[:, None].log()
         asked = predictor.durations(log_durations, token_mask).cumsum(1)
         ends = torch.minimum(asked, step_limits[:, None])
         durations = ends.diff(dim=1, prepend=ends.new_zeros(len(ends), 1))

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from peewee_model.cloning.joining import join
+from peewee_model.cloning.joining import Joiner, join
 from peewee_model.cloning.speaking import Line, Spoken
 
 RATE, STEP = 16000, 256
@@ -119,3 +119,39 @@ def test_pause_of_nothing_has_no_click():
     samples = join([line(), line(0.0)], [spoken(cut), spoken(cut)], RATE, -23.0)
     assert np.abs(np.diff(samples[len(cut) - 400 : len(cut) + 400])).max() <= np.abs(np.diff(samples)).max()
     assert np.abs(samples[len(cut) - 80 : len(cut) + 80]).max() < np.abs(samples).max()
+
+
+def streamed(lines, sentences, after_s=0.0):
+    joiner = Joiner(RATE, -23.0)
+    pieces = [joiner.add(one, said).samples for one, said in zip(lines, sentences, strict=True)]
+    return np.concatenate([*pieces, joiner.end(after_s)])
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.4])
+def test_stream_of_one_sentence_is_what_is_joined_of_it(after_s):
+    """To the sample, with the pauses within it and behind it."""
+    one = spoken(np.concatenate([quiet(0.1), tone(0.5), quiet(0.1), tone(0.6), quiet(0.2)]))
+    lines = [line(0.2, (1, 0.35))]
+    assert np.array_equal(streamed(lines, [one], after_s), join(lines, [one], RATE, -23.0, after_s))
+
+
+@pytest.mark.parametrize("before_s", [0.05, 0.3, 2.0])
+def test_stream_has_the_pauses_that_it_should_have(before_s):
+    """Though each sentence is given away before the next is known."""
+    one = spoken(np.concatenate([quiet(0.2), tone(0.6), quiet(0.2)]))
+    lines = [line(), line(before_s), line(before_s)]
+    samples = streamed(lines, [one] * 3)
+    assert [found for found, _, _ in gaps(samples)] == pytest.approx([before_s] * 2, abs=WITHIN_S)
+    assert len(samples) == pytest.approx(len(join(lines, [one] * 3, RATE, -23.0)), abs=2)
+
+
+def test_stream_says_where_each_part_of_a_sentence_is():
+    """So that words can be found in it."""
+    one = spoken(np.concatenate([quiet(0.1), tone(0.5), quiet(0.3), tone(0.6), quiet(0.2)]), mark=(0.6, 0.9))
+    joiner = Joiner(RATE, -23.0)
+    joiner.add(line(), one)
+    joined = joiner.add(line(0.5, (1, 1.0)), one)
+    assert len(joined.places) == 2
+    loudness = one.samples.astype(float)
+    for start, end, at in joined.places:
+        assert np.corrcoef(loudness[start:end], joined.samples[at : at + end - start])[0, 1] > 0.99

@@ -154,3 +154,13 @@ def test_broken_mapping_is_refused_by_its_word(source, named):
     """As a file is."""
     with pytest.raises(ConfigError, match=named):
         Lexicon.of(source)
+
+
+def test_second_lexicon_goes_before_the_first():
+    """Of a word that both teach, the other's spelling is taken; the longest entry is found in both."""
+    first, second = Lexicon.of({"SQL": "sequel", "New": "noo"}), Lexicon.of({"SQL": "squeal", "New York": "big apple"})
+    both = first.with_entries_of(second)
+    assert spoken_sentences("SQL in New York is new, New.", lexicon=both) == ["squeal in big apple is new, noo."]
+    assert spoken_sentences("SQL", lexicon=first) == ["sequel."]
+    assert first.with_entries_of(Lexicon.of(None)) is first
+    assert Lexicon.of(None).with_entries_of(second) is second

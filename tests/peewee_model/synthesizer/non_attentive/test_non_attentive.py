@@ -150,6 +150,20 @@ def test_a_seed_varies_durations_within_the_stated_range():
     assert (varied.sum(dim=1) >= plain.sum(dim=1) / 1.5 - 1).all()
 
 
+def test_pace_divides_the_durations_of_each_text():
+    """By its own factor, up to half a step; a token lasts a step at least."""
+    model, batch = made(), make_batch([6, 4, 9], [27, 31, 5])
+    paces = torch.tensor([0.5, 1.0, 0.25])
+
+    def lasting(**options):
+        return infer(model, batch, max_frames=10_000, options=InferOptions(**options)).alignment.sum(dim=1).sum(dim=1)
+
+    plain, paced = lasting(), lasting(pace=paces)
+    assert torch.allclose(paced * paces, plain, atol=0.6)
+    assert torch.equal(lasting(pace=torch.ones(3)), plain)
+    assert lasting(pace=torch.full((3,), 100.0)).tolist() == [6, 4, 9]
+
+
 def test_voice_is_heard():
     """Another speaker embedding gives another mel."""
     model, batch = made(), make_batch([6], [1])
