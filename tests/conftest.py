@@ -17,6 +17,10 @@ from tests.policy import (  # noqa: F401 - hooks of pytest, which finds them her
 from tests.servers import s3
 
 ROOT = Path(__file__).parent.parent
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # numba numbers the functions in its cache. Two processes that compile one for different types at the same time give
+    # both the same number, and the process that loads the other's crashes.
+    os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / f"numba-{worker}")
 LONGEST = (
     "tests/dags/test_airflow_faults.py",
     "tests/dags/test_airflow_end_to_end.py",
