@@ -133,6 +133,7 @@ def zipped():
         (bz2.compress(tar()), "bzip2"),
         (zipped(), "zip"),
     ],
+    ids=["tar", "gzip", "xz", "bzip2", "zip"],
 )
 def test_archives_are_known_by_their_first_bytes(content, kind):
     """As their own programs write them."""
