@@ -45,8 +45,8 @@ def test_server_sheds_what_it_can_not_speak_and_stays_as_it_was(tmp_path, at_mos
             client.join()
         grown = psutil.Process().memory_info().rss / before
     assert not broken
-    assert answers[200] > seconds
+    assert answers[200] > at_most(0.0, seconds)
     assert answers[429] > answers[200]
     assert answers.keys() == {200, 429}
     assert grown < 1.1
-    assert slowest[0] < 1.0
+    assert slowest[0] < at_most(10.0, 1.0)

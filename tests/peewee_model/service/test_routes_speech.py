@@ -227,8 +227,8 @@ def test_work_stops_when_the_client_leaves(tmp_path):
         asked = {"model": "peewee-tts", "voice": "kathleen", "input": LONG * 8, "response_format": "pcm"}
         with server.client().audio.speech.with_streaming_response.create(**asked) as answer:
             next(answer.iter_bytes(1024))
-        until(lambda: server.service._speeches == 0, 5)
-        until(lambda: len(server.service.batcher) == 0, 5)
+        until(lambda: server.service._speeches == 0)
+        until(lambda: len(server.service.batcher) == 0)
         said(server.client())  # behind all that was asked for before
         assert server.service.metrics.sentences._value.get() < 48
 
