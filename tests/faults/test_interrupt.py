@@ -49,7 +49,8 @@ def ingest(tmp_path):
     (tmp_path / "data/archives").mkdir(parents=True)
     sha256 = archive_of_noise(tmp_path / "data/archives/tiny-train.tar.gz", 6, 40)
     document = yaml_editor().load((ROOT / "params.yaml").read_text())
-    source = {"corpus": "tiny", "subset": "train", "url": "file:x", "md5": None, "sha256": sha256, "licence": "none"}
+    source = {"corpus": "tiny", "layout": "libritts", "subset": "train", "url": "file:x", "md5": None, "sha256": sha256}
+    source |= {"licence": "none"}
     document["corpus"]["sources"] = [source]
     with (tmp_path / "params.yaml").open("w") as file:
         yaml_editor().dump(document, file)
