@@ -1,9 +1,9 @@
 """Brings speech nearer to a reference: the level and the spread of each band of its mel, and its pitch.
 
-A synthesizer that learned from few people says everything in a voice between theirs. What it gets wrong on average can
-be measured without knowing any text: it says a few sentences in the voice, and they are compared with the recordings.
-Each band of what it says is then scaled and shifted to the mean and the deviation of the recordings, and so is the
-logarithm of the pitch.
+A synthesizer that learned from few people speaks in a voice between theirs. How far it is from a reference on average
+can be measured without the reference's text: the synthesizer says a few sentences in the voice, and their mels are
+compared with those of the recordings. After that, each band is scaled and shifted to the mean and the deviation of the
+recordings, and so is the logarithm of the pitch.
 
 Source:
     Toda et al. 2007, doi:10.1109/TASL.2007.907344, on the global variance of spectra; Chappell and Hansen 1998,
@@ -46,7 +46,7 @@ _LONGEST_S = 60.0  # of recordings that are measured
 _SMOOTHING_HZ = 80.0  # so that harmonics of the one pitch are not put on the other
 _SPEECH_NEPERS = 3.5  # below the loud frames; 30 dB
 _EDGE_NEPERS = 1.2  # from there on down, nothing is changed; 10 dB
-_SURE_FRAMES_S = 1.5  # of speech from which half of a difference is believed
+_HALF_S = 1.5  # of speech: with so much, a change is half of the measured difference; with more, nearer to all of it
 _MOST_SHIFT = 2.3  # nepers; 20 dB
 _SCALES = (0.5, 2.0)
 _PITCH_SCALES = (0.6, 2.0)
@@ -128,19 +128,19 @@ class VoiceMatcher:
         """
         if not self.sentences:
             return None
-        said = self._average([mel.cpu() for mel in say(self.sentences)])
-        wanted = self._average(list(map(torch.from_numpy, self._mels(recordings))))
-        if min(said.n_frames, wanted.n_frames) < 2:
+        wanted = self._average(self._mels(recordings))
+        said = self._average([mel.cpu() for mel in say(self.sentences)]) if wanted else None
+        if said is None or wanted is None:
             return None
-        sure = _SURE_FRAMES_S * self._mel.sample_rate / self._mel.hop_length
-        trust = wanted.n_frames / (wanted.n_frames + sure)
+        half = _HALF_S * self._mel.sample_rate / self._mel.hop_length
+        share = wanted.n_frames / (wanted.n_frames + half)
         ratio = (wanted.deviation / said.deviation.clamp(min=1e-3)).clamp(*_SCALES)
         difference = (wanted.mean - said.mean).clamp(-_MOST_SHIFT, _MOST_SHIFT)
         return VoiceMatch(
-            scale=1 + trust * (self._smoothing @ ratio - 1),
+            scale=1 + share * (self._smoothing @ ratio - 1),
             centre=said.mean,
-            shift=trust * (self._smoothing @ difference),
-            pitch=torch.tensor(_pitch(said.log_pitch, wanted.log_pitch, trust)),
+            shift=share * (self._smoothing @ difference),
+            pitch=torch.tensor(_pitch(said.log_pitch, wanted.log_pitch, share)),
         )
 
     @torch.inference_mode()
@@ -155,24 +155,27 @@ class VoiceMatcher:
         pitch = match.hertz(self._vocoder.track(mel), limits.f_min, limits.f_max)
         return self._vocoder.synthesize(changed, pitch)
 
-    def _mels(self, recordings: Sequence[Clip]) -> list[NDArray[np.float32]]:
+    def _mels(self, recordings: Sequence[Clip]) -> list[Tensor]:
         mels, left = [], round(_LONGEST_S * self._mel.sample_rate)
         for clip in recordings:
             samples = resample(clip.samples, clip.sample_rate, self._mel.sample_rate)[:left]
             left -= len(samples)
             if len(samples):
-                mels.append(log_mel(level(samples, self._mel.sample_rate, _LOUDNESS_LUFS), self._mel))
+                leveled = level(samples, self._mel.sample_rate, _LOUDNESS_LUFS)
+                mels.append(torch.from_numpy(log_mel(leveled, self._mel)))
         return mels
 
-    def _average(self, mels: Sequence[Tensor]) -> _Average:
+    def _average(self, mels: Sequence[Tensor]) -> _Average | None:
+        """Measure the frames of speech; None if there are fewer than two."""
         mels = [mel for mel in mels if mel.shape[1]]
         frames = [mel[:, _loudness(mel) > _loudness(mel).quantile(0.95) - _SPEECH_NEPERS] for mel in mels]
-        heard = torch.cat(frames, dim=1) if frames else torch.zeros(self._mel.n_mels, 0)
-        heard = heard.float()
+        n_frames = sum(heard.shape[1] for heard in frames)
+        if n_frames < 2:
+            return None
+        heard = torch.cat(frames, dim=1).float()
         pitches = [self._vocoder.track(mel) for mel in mels] if isinstance(self._vocoder, SourceFilter) else []
         pitch = np.concatenate([np.zeros(0), *pitches])
-        mean, deviation = (heard.mean(dim=1), heard.std(dim=1)) if heard.shape[1] > 1 else (heard.sum(1), heard.sum(1))
-        return _Average(mean, deviation, heard.shape[1], np.log(pitch[pitch > 0]))
+        return _Average(heard.mean(dim=1), heard.std(dim=1), n_frames, np.log(pitch[pitch > 0]))
 
 
 def _loudness(mel: Tensor) -> Tensor:
@@ -180,10 +183,10 @@ def _loudness(mel: Tensor) -> Tensor:
     return mel[: max(1, len(mel) // 2)].amax(dim=0)
 
 
-def _pitch(said: NDArray[np.float64], wanted: NDArray[np.float64], trust: float) -> tuple[float, float, float]:
+def _pitch(said: NDArray[np.float64], wanted: NDArray[np.float64], share: float) -> tuple[float, float, float]:
     """Scale, centre and shift of the logarithm of the pitch."""
     if min(len(said), len(wanted)) < 2 or said.std() == 0:
         return 1.0, 0.0, 0.0
     scale = np.clip(wanted.std() / said.std(), *_PITCH_SCALES)
     shift = np.clip(wanted.mean() - said.mean(), -_MOST_PITCH_SHIFT, _MOST_PITCH_SHIFT)
-    return float(1 + trust * (scale - 1)), float(said.mean()), float(trust * shift)
+    return float(1 + share * (scale - 1)), float(said.mean()), float(share * shift)

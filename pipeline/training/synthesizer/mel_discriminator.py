@@ -2,9 +2,11 @@
 
 Errors of single frames are smallest for the mean of all ways to say a sound, which is a blur that no person says. A
 discriminator that is trained on mels of recordings prefers one of these ways. Source: Saito et al. 2018,
-arXiv:1709.08041, with the least squares of arXiv:1611.04076. Where it is told whose voice it should be, it also learns
-to tell recordings of that person from those of others: a projection of the speaker embedding is added to its scores
-(arXiv:1802.05637), and pairs of a recording and another person's voice are false ones (arXiv:1605.05396).
+arXiv:1709.08041, with the least squares of arXiv:1611.04076.
+
+A conditional discriminator also receives a speaker embedding, and learns whether a mel is of that speaker. A projection
+of the embedding is added to its scores (arXiv:1802.05637). A recording with the embedding of another speaker counts as
+false (arXiv:1605.05396).
 """
 
 import torch
@@ -19,7 +21,7 @@ class MelDiscriminator(nn.Module):
 
     Args:
         channels: Of each convolution.
-        speaker_embedding_dim: E; 0 if it is not told whose voice it should be.
+        speaker_embedding_dim: E; 0 if it is not conditional.
     """
 
     def __init__(self, channels: tuple[int, ...], speaker_embedding_dim: int = 0) -> None:
@@ -37,22 +39,23 @@ class MelDiscriminator(nn.Module):
     def forward(
         self, mel: Tensor, speaker_embedding: Tensor | None = None, wrong_voices: Tensor | None = None
     ) -> Tensor:
-        """Judge mels, each as a recording of a person: a score for each patch.
+        """Score each patch of mels.
 
         Args:
             mel: Normalised, zero at padding. (B, M, T)
-            speaker_embedding: Whose voice each should be; None if the judge is not told. (B, E)
-            wrong_voices: Other people, of whom the first mels are judged once more. (W, E)
+            speaker_embedding: Of the speaker of each; None if and only if it is not conditional. (B, E)
+            wrong_voices: Embeddings of other speakers. The first W mels are scored a second time, with these. (W, E)
 
         Returns:
-            The scores of the mels, and then of the first mels as those of other people. (B + W, M', T')
+            The scores of the mels, then the second scores of the first W. (B + W, M', T')
         """
         values = mel[:, None]
         for convolution in self.convolutions:
             values = F.leaky_relu(convolution(values), 0.2)
         scores: Tensor = self.scores(values)[:, 0]
-        if self.voice is None or speaker_embedding is None:
+        if self.voice is None:
             return scores
+        assert speaker_embedding is not None
         if wrong_voices is not None:
             n_again = len(wrong_voices)
             values, scores = torch.cat((values, values[:n_again])), torch.cat((scores, scores[:n_again]))

@@ -29,6 +29,8 @@ class AdversarialTraining(Section):
     """First step with the judge, because it learns nothing from the mels of the first steps. Weights from before this
     step are never the best ones: a judge moves mels further from the recording than a blur is, so later weights could
     never win against them by that measure."""
+    conditional: bool
+    """Whether it also receives the speaker embedding, and learns whose voice a mel is."""
     channels: tuple[int, ...] = Field(min_length=1)
     """Channels of its convolutions."""
     learning_rate: float
@@ -42,7 +44,7 @@ class MelJudge:
         params: `synthesizer.training.adversarial`.
         modules: Of the learner, the synthesizer among them.
         optimizers: Of the learner.
-        speaker_embedding_dim: E; 0 for a synthesizer of one speaker.
+        speaker_embedding_dim: Of the synthesizer; 0 for one of one speaker, whose judge is never conditional.
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class MelJudge:
         speaker_embedding_dim: int,
     ) -> None:
         self._params, self._modules = params, modules
-        modules[NAME] = MelDiscriminator(params.channels, speaker_embedding_dim)
+        modules[NAME] = MelDiscriminator(params.channels, speaker_embedding_dim if params.conditional else 0)
         # arXiv:1511.06434 has 0.5
         optimizers[NAME] = Adam(modules[NAME].parameters(), params.learning_rate, (0.5, 0.9))
 

@@ -45,7 +45,7 @@ def teacher_forced_mels(
             batch = texts.batch(picked, np.random.default_rng((seed, first)))
             # With dropout in the prenet, as when the model speaks on its own.
             options = ForwardOptions(generator=torch.Generator(device).manual_seed(seed * 1_000_003 + first))
-            *given, _ = (value.to(device) for value in batch)  # nobody is told whose voice it is not
+            *given, _ = (value.to(device) for value in batch)  # the model does not take `wrong_voice`
             with torch.inference_mode():
                 drawn = model(*given, options=options).mel_after.cpu().numpy()
             for mel, length in zip(drawn, batch.mel_lengths.tolist(), strict=True):

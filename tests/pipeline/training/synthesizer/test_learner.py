@@ -45,7 +45,9 @@ def make(params):
 
 def judged(params, from_step=5, **architecture):
     """The same, against a judge of mels from the sixth step on."""
-    adversarial = params.training.adversarial.model_copy(update={"weight": 0.5, "from_step": from_step})
+    adversarial = params.training.adversarial.model_copy(
+        update={"weight": 0.5, "from_step": from_step, "conditional": True}
+    )
     training = params.training.model_copy(update={"adversarial": adversarial})
     sizes = params.architecture.model_copy(update=architecture)
     return params.model_copy(update={"training": training, "architecture": sizes})

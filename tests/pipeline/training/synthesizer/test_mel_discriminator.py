@@ -42,7 +42,7 @@ def test_it_learns_to_tell_a_blur_from_what_was_blurred():
 
 
 def test_it_learns_whose_recording_it_is():
-    """Each person has a level of their own; a judge that is told the person knows another's level."""
+    """Each speaker's mels have their own level. It scores the level of another speaker low."""
     torch.manual_seed(0)
     judge = MelDiscriminator((8, 16, 32), speaker_embedding_dim=4)
     optimizer = torch.optim.Adam(judge.parameters(), 3e-3)
@@ -63,7 +63,7 @@ def test_it_learns_whose_recording_it_is():
 
 
 def test_scores_as_another_person_are_of_the_first_mels():
-    """They are what the judge says of the same mels with that voice."""
+    """They are the scores of the same mels with the other embedding."""
     judge = MelDiscriminator((4, 6, 8), speaker_embedding_dim=4)
     mels, voices = torch.randn(3, 16, 24), torch.randn(3, 4)
     scores = judge(mels, voices, voices[2:])
