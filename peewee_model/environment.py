@@ -129,6 +129,15 @@ SIGNING_KEY = Variable("PEEWEE_SIGNING_KEY", "A private key, a PEM file; each re
 SIGNING_PASSWORD = Variable("PEEWEE_SIGNING_PASSWORD", "The password of PEEWEE_SIGNING_KEY, if it is encrypted.")
 VOICES = Variable("PEEWEE_VOICES", "The folder in which `serve` keeps voices and consents.", "voices")
 API_KEYS = Variable("PEEWEE_API_KEYS", "The file of API keys of `serve`: a name and the key's SHA-256 a line.")
+MARK_KEY = Variable(
+    "PEEWEE_MARK_KEY",
+    "The key of the inaudible mark in what is synthesized; everybody knows the default.",
+    "peewee-tts",
+)
+CREDENTIALS = Variable(
+    "PEEWEE_CREDENTIALS",
+    "A folder with chain.pem and key.pem, which sign Content Credentials; without it, each process makes its own.",
+)
 PUBLISHER = Variable("PEEWEE_PUBLISHER", "Who publishes, for a channel's log; without it, the user's name.")
 SINGLE_PUBLISHER = Variable(
     "PEEWEE_SINGLE_PUBLISHER", "1: nobody else ever publishes into this store, so it need not be atomic."

@@ -17,7 +17,7 @@ FLOORS = {
         ("store",),
         ("release",),
         ("encoder", "synthesizer", "vocoder", "script"),
-        ("recordings",),
+        ("marking", "recordings"),
         ("text", "audio"),
         ("networks",),
         ("entry", "environment", "errors", "files", "metric_labels", "public_text"),

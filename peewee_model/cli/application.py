@@ -20,6 +20,7 @@ COMMANDS_GROUP = "peewee_tts.commands"
 
 OURS = {
     "release": ("peewee_model.cli.release_commands:app", "List, show, get, check, promote and sign releases."),
+    "detect": ("peewee_model.cli.detect:detect", "Say whether recordings are marked as synthetic speech."),
     "serve": ("peewee_model.service.command:serve", "Speak by HTTP, as OpenAI's audio API does."),
     "api-key": ("peewee_model.service.command:api_key", "Make an API key for `serve`."),
 }
@@ -42,6 +43,7 @@ def clone(
     lexicon: Annotated[
         Path | None, typer.Option(help="Words that are taught, one a line: the word, a tab, a spelling or {phonemes}.")
     ] = None,
+    mark: Annotated[bool, typer.Option(help="Whether the file says that its speech is synthetic.")] = True,
 ) -> None:
     """Say a text in the voice of a recording."""
     from peewee_model.cloning.cloner import VoiceCloner
@@ -57,9 +59,9 @@ def clone(
         warnings.simplefilter("ignore", ReferenceWarning)  # printed below
         speech = cloner.clone(text, reference=list(reference), seed=seed, lexicon=taught)
     if to_stdout:
-        sys.stdout.buffer.write(speech.encode())
+        sys.stdout.buffer.write(speech.encode(mark=mark))
     else:
-        speech.save(out)
+        speech.save(out, mark=mark)
     typer.echo(f"{out}: {speech.duration_s:.2f} s", err=to_stdout)
     for doubt in speech.reference.doubts if speech.reference else ():
         typer.echo(doubt, err=True)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from peewee_model.cloning.arguments import path_of
 from peewee_model.cloning.reference_checks import ReferenceFigures
-from peewee_model.cloning.sound_file import FORMATS, encode, format_of, known
+from peewee_model.cloning.sound_file import FORMATS, encode, encode_marked, format_of, known
 from peewee_model.errors import ConfigError, PeeweeError
 
 Float32Array = npt.NDArray[np.float32]
@@ -38,25 +38,34 @@ class Speech:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate
 
-    def save(self, path: Path | str) -> None:
+    def save(self, path: Path | str, *, mark: bool = True) -> None:
         """Write a file in the format of its ending: wav, flac, mp3, ogg or opus.
+
+        Args:
+            path: Of the file.
+            mark: Whether the file says that its speech is synthetic; see `encode`.
 
         Raises:
             ConfigError: If no such format is written, or this is no path.
             PeeweeError: If the file can't be written.
         """
-        content = self.encode(format_of(path_of(path, "the file to write")))
+        content = self.encode(format_of(path_of(path, "the file to write")), mark=mark)
         try:
             Path(path).write_bytes(content)
         except OSError as error:
             raise PeeweeError(f"{path} can't be written: {error.strerror}; choose another path") from None
 
-    def encode(self, ending: str = ".wav") -> bytes:
-        """Return the content of a file of a format: a key of `cloning.sound_file.FORMATS`.
+    def encode(self, ending: str = ".wav", *, mark: bool = True) -> bytes:
+        """Return the content of a file of a format.
+
+        Args:
+            ending: A key of `cloning.sound_file.FORMATS`.
+            mark: Whether the file says that its speech is synthetic: by an inaudible mark in the samples, which
+                `peewee-tts detect` finds, and by signed Content Credentials in wav, flac and mp3.
 
         Raises:
-            ConfigError: If no such format is written.
+            ConfigError: If no such format is written, or the certificates of PEEWEE_CREDENTIALS can't be used.
         """
         if ending not in FORMATS:
             raise ConfigError(f"{ending!r:.50} is no format that is written; use one of {known()}")
-        return encode(self.samples, self.sample_rate, ending)
+        return (encode_marked if mark else encode)(self.samples, self.sample_rate, ending)

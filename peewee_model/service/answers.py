@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from peewee_model.errors import PeeweeError
 from peewee_model.service.errors import ServiceError, refusal
-from peewee_model.service.formats import CONTENT_TYPES, Encoder, encoder
+from peewee_model.service.formats import CONTENT_TYPES, Encoder, encoder, with_credentials
 from peewee_model.service.speech import Piece, Plan, SpeechRequest, joined
 
 Result = TypeVar("Result")
@@ -72,24 +72,32 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def headers_of(plan: Plan, asked: SpeechRequest, truncated: bool | None) -> dict[str, str]:
+def headers_of(plan: Plan, asked: SpeechRequest, truncated: bool | None, mark_key: str | None) -> dict[str, str]:
     """Write the headers of a speech; `truncated` is None while nobody knows it."""
     return {
         "x-peewee-seed": str(asked.seed),
         "x-peewee-release": plan.engine.version,
+        "x-peewee-marked": str(mark_key is not None).lower(),
         "x-peewee-truncated": "unknown" if truncated is None else str(truncated).lower(),
         "cache-control": "no-store",
         "x-accel-buffering": "no",
     }
 
 
-async def whole(plan: Plan, asked: SpeechRequest, pieces: AsyncIterator[Piece], noted: Noted) -> Response:
+async def whole(
+    plan: Plan, asked: SpeechRequest, pieces: AsyncIterator[Piece], noted: Noted, mark_key: str | None
+) -> Response:
     """Make a whole answer."""
     speech = joined([piece async for piece in pieces])
     noted(speech)
-    headers = headers_of(plan, asked, speech.truncated)
-    file = encoder(asked.response_format, plan.engine.sample_rate, len(speech.samples))
-    content = await asyncio.to_thread(lambda: file.add(speech.samples) + file.end())
+    headers = headers_of(plan, asked, speech.truncated, mark_key)
+    file = encoder(asked.response_format, plan.engine.sample_rate, len(speech.samples), mark_key)
+
+    def made() -> bytes:
+        content = file.add(speech.samples) + file.end()
+        return content if mark_key is None else with_credentials(content, asked.response_format)
+
+    content = await asyncio.to_thread(made)
     if asked.stream_format == "sse":
         sent = [_delta(content), *_words(speech, asked), _done(plan, speech.n_steps, speech.truncated)]
         return Response(b"".join(sent), headers=headers, media_type="text/event-stream")

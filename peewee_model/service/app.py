@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from peewee_model.service import errors, routes_consents, routes_speech, routes_voices
+from peewee_model.service import errors, routes_consents, routes_detect, routes_speech, routes_voices
+from peewee_model.service.formats import check_marks
 from peewee_model.service.gate import Gate
 from peewee_model.service.keys import Keys
 from peewee_model.service.metrics import Metrics
@@ -21,6 +22,8 @@ def build(settings: Settings) -> ASGIApp:
         PeeweeError: If the keys, the release, a voice, the lexicon or the folder of voices can't be used.
     """
     keys, metrics = Keys(settings.keys), Metrics()
+    if settings.mark_key is not None:
+        check_marks(settings.mark_key)
     service = Service(settings, metrics)
 
     @asynccontextmanager
@@ -41,4 +44,5 @@ def build(settings: Settings) -> ASGIApp:
     app.include_router(routes_speech.router(service))
     app.include_router(routes_consents.router(service))
     app.include_router(routes_voices.router(service))
+    app.include_router(routes_detect.router(service))
     return Gate(app, settings, keys, metrics)

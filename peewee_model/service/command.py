@@ -31,6 +31,7 @@ def serve(
         list[str] | None, typer.Option(help="NAME=RECORDING: a voice for everybody; you have the consent.")
     ] = None,
     lexicon: Annotated[Path | None, typer.Option(help="Words that are taught, as for `clone`.")] = None,
+    mark: Annotated[bool, typer.Option(help="Whether all speech is marked as synthetic.")] = True,
     alias: Annotated[list[str] | None, typer.Option(help="Another name of the model, such as tts-1.")] = None,
     requests: Annotated[int, typer.Option(min=1, help="Speeches at once; one more is answered 429.")] = Limits.requests,
     rate: Annotated[int, typer.Option(min=0, help="Requests of a key in a minute; 0 for any number.")] = 0,
@@ -47,6 +48,7 @@ def serve(
         lexicon=lexicon,
         own_voices=tuple(_named(one) for one in voice or ()),
         aliases=tuple(alias or ()),
+        mark_key=environment.MARK_KEY.text() if mark else None,
         device=device,
         threads=(os.cpu_count() or 1) if device == "cpu" else 1,
         reload_s=reload_s,

@@ -34,7 +34,29 @@ async def decode(content: bytes, limits: Limits) -> tuple[Float32Array, int]:
     Raises:
         AudioError: If it can't be used.
     """
+    found, samples = await _asked(content, limits)
+    return np.frombuffer(samples, dtype=np.float32), int(found["rate"])
+
+
+async def examine(content: bytes, limits: Limits, key: str) -> dict[str, Any]:
+    """Look for the marks of synthetic speech: `cloning.marks.Marks.record`.
+
+    Args:
+        content: As for `decode`.
+        limits: As for `decode`.
+        key: Of the mark.
+
+    Raises:
+        AudioError: If the recording can't be used.
+    """
+    found, _ = await _asked(content, limits, key)
+    return found
+
+
+async def _asked(content: bytes, limits: Limits, *key: str) -> tuple[dict[str, Any], bytes]:
+    """Let a child read a recording; return its line of JSON, and what is behind it."""
     command = [sys.executable, "-m", __name__, str(limits.decode_bytes), str(limits.decode_s), str(limits.upload_s)]
+    command += key
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LANG") if name in os.environ}
     child = await asyncio.create_subprocess_exec(
         *command,
@@ -59,7 +81,7 @@ async def decode(content: bytes, limits: Limits) -> tuple[Float32Array, int]:
     found: dict[str, Any] = json.loads(head)
     if "reason" in found:
         raise AudioError(found["reason"], found["message"])
-    return np.frombuffer(samples, dtype=np.float32), int(found["rate"])
+    return found, samples
 
 
 def limit(n_bytes: int, seconds: float) -> None:
@@ -70,12 +92,15 @@ def limit(n_bytes: int, seconds: float) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def answer_of(content: bytes, longest_s: float) -> bytes:
-    """Decode, and write what `decode` reads."""
+def answer_of(content: bytes, longest_s: float, key: str | None = None) -> bytes:
+    """Decode, and write what `decode` reads; with a key, what `examine` reads."""
     from peewee_model.audio.clip import resample
+    from peewee_model.cloning.marks import find_marks
     from peewee_model.cloning.sources import read_source
 
     try:
+        if key is not None:
+            return json.dumps(find_marks(content, "the recording", key, longest_s).record()).encode() + b"\n"
         clip = read_source(content, "the recording", max_duration_s=longest_s)
     except AudioError as error:
         return json.dumps({"reason": error.reason, "message": str(error)}).encode() + b"\n"
@@ -87,7 +112,7 @@ def answer_of(content: bytes, longest_s: float) -> bytes:
 def _child() -> None:
     n_bytes, seconds, longest_s = (float(word) for word in sys.argv[1:4])
     limit(int(n_bytes), seconds)
-    sys.stdout.buffer.write(answer_of(sys.stdin.buffer.read(), longest_s))
+    sys.stdout.buffer.write(answer_of(sys.stdin.buffer.read(), longest_s, *sys.argv[4:5]))
 
 
 if __name__ == "__main__":

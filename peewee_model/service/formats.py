@@ -15,6 +15,10 @@ import numpy as np
 import soxr
 
 from peewee_model.audio.clip import Float32Array, quantize
+from peewee_model.cloning.marks import find_marks
+from peewee_model.errors import ConfigError
+from peewee_model.marking.credentials import KINDS, sign
+from peewee_model.marking.mark import Marker
 
 if TYPE_CHECKING:
     import av
@@ -45,13 +49,15 @@ _BIT_RATES = {"mp3": 96_000, "opus": 48_000, "aac": 96_000}
 class Encoder(ABC):
     """Encodes one speech, a piece at a time.
 
-    This is the one place that all samples of the service pass on their way into a file: what should be in the samples
-    of every file is done here, before `_encode`.
+    This is the one place that all samples of the service pass on their way into a file, so they are marked here.
 
     Args:
         sample_rate: Of the speech, in Hz.
         rate: Of the file, in Hz.
     """
+
+    marker: Marker | None = None
+    """Marks the samples as synthetic; None only where the operator switched it off."""
 
     def __init__(self, sample_rate: int, rate: int) -> None:
         self.rate = rate
@@ -59,11 +65,13 @@ class Encoder(ABC):
 
     def add(self, samples: Float32Array) -> bytes:
         """Encode the next samples; what comes out may be of earlier ones. (S,)"""
-        return self._encode(self._resampled(samples, last=False))
+        marked = samples if self.marker is None else self.marker.add(samples)
+        return self._encode(self._resampled(marked, last=False))
 
     def end(self) -> bytes:
         """Return the rest of the file."""
-        return self._encode(self._resampled(np.zeros(0, dtype=np.float32), last=True)) + self._finish()
+        rest = np.zeros(0, dtype=np.float32) if self.marker is None else self.marker.end()
+        return self._encode(self._resampled(rest, last=True)) + self._finish()
 
     def close(self) -> None:  # noqa: B027 - most encoders hold nothing
         """Free what the encoder holds, also where nobody waits for the end."""
@@ -162,14 +170,44 @@ class _Av(Encoder):
             self._container.mux(packet)
 
 
-def encoder(name: str, sample_rate: int, n_samples: int | None = None) -> Encoder:
+def encoder(name: str, sample_rate: int, n_samples: int | None = None, mark_key: str | None = None) -> Encoder:
     """Begin a file.
 
     Args:
         name: Of `CONTENT_TYPES`.
         sample_rate: Of the speech, in Hz.
         n_samples: Of the whole speech; None for a stream, whose length is not known.
+        mark_key: The key of the mark in its samples; None for no mark.
     """
+    file = _begun(name, sample_rate, n_samples)
+    file.marker = None if mark_key is None else Marker(sample_rate, mark_key)
+    return file
+
+
+def with_credentials(content: bytes, name: str) -> bytes:
+    """Add Content Credentials to a whole file, if its kind can hold them."""
+    ending = f".{name}"
+    return sign(content, ending) if ending in KINDS else content
+
+
+def check_marks(mark_key: str) -> None:
+    """Mark, sign and find again what was marked: a server that can't do it does not start.
+
+    Raises:
+        ConfigError: If it can't, with the remedy.
+    """
+    noise = np.random.default_rng(0).normal(scale=0.1, size=4 * PCM_RATE).astype(np.float32)
+    file = encoder("wav", PCM_RATE, len(noise), mark_key)
+    content = with_credentials(file.add(noise) + file.end(), "wav")
+    marks = find_marks(content, "the server's test", mark_key)
+    if not (marks.mark.marked and marks.credentials and marks.credentials.intact):
+        raise ConfigError(
+            f"this server can't mark what it says as synthetic ({marks.sentence()}); install peewee-tts anew, or start "
+            "it with --no-mark"
+        )
+
+
+def _begun(name: str, sample_rate: int, n_samples: int | None) -> Encoder:
     if name == "pcm":
         return _Pcm(sample_rate, PCM_RATE)
     if name == "wav":

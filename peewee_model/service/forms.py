@@ -65,12 +65,13 @@ class Form:
         return value in ("true", "1")
 
 
-def form_schema(file: str, *texts: str) -> dict[str, Any]:
-    """Describe a form for the OpenAPI document."""
-    fields = {name: {"type": "string"} for name in texts} | {
-        file: {"type": "string", "format": "binary"},
-        "keep_recording": {"type": "boolean", "default": False},
+def form_schema(file: str, *texts: str, kept: bool = True) -> dict[str, Any]:
+    """Describe a form for the OpenAPI document; `kept` if its recording may be kept."""
+    fields: dict[str, Any] = {name: {"type": "string"} for name in texts} | {
+        file: {"type": "string", "format": "binary"}
     }
+    if kept:
+        fields["keep_recording"] = {"type": "boolean", "default": False}
     schema = {"type": "object", "required": [*texts, file], "properties": fields}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 

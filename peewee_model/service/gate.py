@@ -21,7 +21,7 @@ from peewee_model.service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-UPLOADS = ("/v1/audio/voices", "/v1/audio/voice_consents")
+UPLOADS = ("/v1/audio/voices", "/v1/audio/voice_consents", "/v1/audio/detect")
 """Routes whose bodies hold recordings."""
 OPEN = ("/healthz", "/readyz")
 """Routes that need no key."""

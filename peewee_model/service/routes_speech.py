@@ -82,15 +82,17 @@ async def _speech(service: Service, request: Request, asked: SpeechRequest) -> R
 
         if not asked.stream:
             ticket.deadline = ticket.end
-            return await answers.until_gone(request, answers.whole(plan, asked, pieces, noted))
+            return await answers.until_gone(
+                request, answers.whole(plan, asked, pieces, noted, service.settings.mark_key)
+            )
         first = await answers.until_gone(request, anext(pieces))
         service.metrics.first_audio.observe(time.monotonic() - state.started)
         truncated = first.truncated if len(plan.lines.lines) == 1 else None
-        file = encoder(asked.response_format, plan.engine.sample_rate)
+        file = encoder(asked.response_format, plan.engine.sample_rate, mark_key=service.settings.mark_key)
         held.callback(file.close)
         media_type = CONTENT_TYPES[asked.response_format]
         content = answers.audio(file, first, pieces, noted)
         if asked.stream_format == "sse":
             content, media_type = answers.events(plan, asked, file, first, pieces, noted), "text/event-stream"
-        headers = answers.headers_of(plan, asked, truncated)
+        headers = answers.headers_of(plan, asked, truncated, service.settings.mark_key)
         return answers.Stream(content, held.pop_all(), service.settings.limits.speech_s, headers, media_type)

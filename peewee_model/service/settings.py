@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 
+from peewee_model import environment
+
 MIB = 1 << 20
 
 
@@ -57,6 +59,8 @@ class Settings:
     """Voices of the operator: a name, and a recording."""
     aliases: tuple[str, ...] = ()
     """Other names of the model."""
+    mark_key: str | None = environment.MARK_KEY.default
+    """The key of the mark in everything that is said; None for no mark and no credentials."""
     device: str = "cpu"
     reload_s: float = 30.0
     """Seconds between two looks at the channel; 0 for none."""
