@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from peewee_model.audio.clip import Float32Array, resample
 from peewee_model.errors import AudioError
-from peewee_model.marking.pattern import EDGES, FRAME_S, FRAMES, N_BANDS, PUBLIC_KEY, pattern, window
+from peewee_model.marking.pattern import EDGES, FRAME_S, FRAMES, N_BANDS, pattern, window
 
 RATE = 16_000
 """Hz, at which a recording is looked at."""
@@ -49,7 +49,7 @@ class Detection:
         return self.score > self.threshold
 
 
-def detect(samples: Float32Array, rate: int, key: str = PUBLIC_KEY) -> Detection:
+def detect(samples: Float32Array, rate: int, key: str) -> Detection:
     """Look for the mark.
 
     Args:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from peewee_model.audio.clip import Float32Array
-from peewee_model.marking.pattern import EDGES, FRAMES, N_BANDS, PUBLIC_KEY, pattern, window
+from peewee_model.marking.pattern import EDGES, FRAMES, N_BANDS, pattern, window
 
 STRENGTH_DB = 1.75
 """By so much a cell is louder or quieter than it was."""
@@ -18,12 +18,12 @@ class Marker:
         key: Who looks for the mark needs the same.
     """
 
-    def __init__(self, rate: int, key: str = PUBLIC_KEY) -> None:
+    def __init__(self, rate: int, key: str) -> None:
         self._window = window(rate)
         self._hop = len(self._window) // 2
         self._gains = _gains(rate, len(self._window), key)
         self._frame = 0
-        self._left = np.zeros(self._hop)  # what lies before the first sample
+        self._left = np.zeros(self._hop, dtype=np.float32)  # what lies before the first sample
         self._sum = np.zeros(self._hop)
         self._skipped = self._hop
 
@@ -38,23 +38,23 @@ class Marker:
         frames = np.lib.stride_tricks.sliding_window_view(samples, 2 * self._hop)[:: self._hop][:n_frames]
         gains = self._gains[(self._frame + np.arange(n_frames)) % FRAMES]
         self._frame += n_frames
-        marked = np.fft.irfft(np.fft.rfft(frames * self._window) * gains) * self._window
-        first, second = marked[:, : self._hop], marked[:, self._hop :]
+        shaped = np.fft.irfft(np.fft.rfft(frames * self._window) * gains) * self._window
+        first, second = shaped[:, : self._hop], shaped[:, self._hop :]
         whole = (first + np.concatenate([self._sum[np.newaxis], second[:-1]])).reshape(-1)
         self._sum = second[-1]
         skipped = min(self._skipped, len(whole))
         self._skipped -= skipped
-        return whole[skipped:].astype(np.float32)
+        marked: Float32Array = whole[skipped:].astype(np.float32)
+        return marked
 
     def end(self) -> Float32Array:
         """Return the rest: as many samples in all as were added. (S,)."""
-        n_left = self._hop - self._skipped + len(self._left) - self._hop
-        n_left = len(self._left) if not self._skipped else n_left
+        n_left = len(self._left) - self._skipped
         rest = self.add(np.zeros(2 * self._hop, dtype=np.float32))
         return rest[:n_left]
 
 
-def mark(samples: Float32Array, rate: int, key: str = PUBLIC_KEY) -> Float32Array:
+def mark(samples: Float32Array, rate: int, key: str) -> Float32Array:
     """Mark a whole speech. (S,) -> (S,)."""
     marker = Marker(rate, key)
     return np.concatenate([marker.add(samples), marker.end()])

@@ -23,9 +23,6 @@ _LOWEST, _HIGHEST = 200.0, 7000.0
 """Hz. Codecs of speech and a rate of 16 kHz keep what lies between."""
 N_BANDS = 36
 
-PUBLIC_KEY = "peewee-tts"
-"""The key that everybody knows, so that everybody can look for the mark. Who makes speech may add a key of their own."""
-
 
 def _edges() -> npt.NDArray[np.float64]:
     """Equal steps of mel (O'Shaughnessy's). (N_BANDS + 1,)."""
