@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from peewee_model.audio.clip import Float32Array, resample
 from peewee_model.errors import AudioError
-from peewee_model.marking.pattern import EDGES, FRAME_S, FRAMES, N_BANDS, pattern, window
+from peewee_model.marking.mark import EDGES, FRAME_S, FRAMES, N_BANDS, pattern, window
 
 RATE = 16_000
 """Hz, at which a recording is looked at."""

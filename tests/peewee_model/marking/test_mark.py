@@ -1,10 +1,12 @@
 """The mark in the samples: how it is put there."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
 from peewee_model.marking import mark as marking
-from peewee_model.marking.mark import Marker, mark
+from peewee_model.marking.mark import FRAMES, N_BANDS, Marker, mark, pattern
 
 
 def noise(n_samples):
@@ -40,3 +42,22 @@ def test_the_mark_is_small_and_changes_no_loudness():
 def test_silence_stays_silent():
     """There is nothing to make louder."""
     assert not mark(np.zeros(16_000, dtype=np.float32), 16_000, "key").any()
+
+
+def test_a_band_gets_no_louder():
+    """As many cells of each sign in each band."""
+    signs = pattern("key")
+    assert signs.shape == (FRAMES, N_BANDS)
+    assert set(np.unique(signs)) == {-1.0, 1.0}
+    np.testing.assert_array_equal(signs.sum(axis=0), 0)
+
+
+def test_a_pattern_never_changes():
+    """What was marked once is found by every later version."""
+    content = (pattern("peewee-tts") > 0).astype(np.uint8).tobytes()
+    assert hashlib.sha256(content).hexdigest() == "4b9f1e17c5c92585170b60e9f32b83f410d98e85b18334fd7a460e7865d5a96b"
+
+
+def test_keys_have_patterns_of_their_own():
+    """One key says nothing of another."""
+    assert abs(np.corrcoef(pattern("one").ravel(), pattern("two").ravel())[0, 1]) < 0.1
