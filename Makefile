@@ -2,12 +2,15 @@
 PYTHON ?= python3
 VENV   := .venv
 AIRFLOW := .venv-airflow
-INSTALL := -m pip install --quiet --disable-pip-version-check
+# Python compiles what is imported when it is first imported; to compile all of it takes a minute.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Scripts of an environment hold its folder's absolute path, and so does an editable install. `.installed` holds the
 # path that it was made in: `moved` is not empty where that is another one, and then the environment is made anew.
 moved = $(shell test ! -s $(1)/.installed || test "$$(cat $(1)/.installed)" = "$$(cd $(1) && pwd -P)" || echo moved)
+# A lock names every package with its version and needs no resolution, so two processes share it, 40 packages at a time.
+install_lock = grep -v '^\#' $(2) | xargs -n 40 -P 2 $(1)/bin/python $(INSTALL) --no-deps
 venv = test -x $(1)/bin/python -a -z "$(call moved,$(1))" || $(PYTHON) -m venv --clear $(1)
 
 .PHONY: moved repro setup test test-system check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
@@ -24,7 +27,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml $(call moved,$(VENV))
 	@echo "installing the locked environment into $(VENV) ..."
 	@# torch with what its build needs (CUDA libraries, where the index has such a build), the rest exactly as locked
 	@$(VENV)/bin/python $(INSTALL) --constraint requirements.lock $$(grep '^torch==' requirements.lock)
-	@$(VENV)/bin/python $(INSTALL) --no-deps -r requirements.lock
+	@$(call install_lock,$(VENV),requirements.lock)
 	@$(VENV)/bin/python $(INSTALL) --no-deps --no-build-isolation --editable .
 	@cd $(VENV) && pwd -P > .installed
 
@@ -57,7 +60,7 @@ setup-airflow: $(AIRFLOW)/.installed  ## Airflow's own environment from its comm
 $(AIRFLOW)/.installed: infra/airflow/requirements.lock $(call moved,$(AIRFLOW))
 	@$(call venv,$(AIRFLOW))
 	@echo "installing the locked environment into $(AIRFLOW) ..."
-	@$(AIRFLOW)/bin/python $(INSTALL) --no-deps -r infra/airflow/requirements.lock
+	@$(call install_lock,$(AIRFLOW),infra/airflow/requirements.lock)
 	@cd $(AIRFLOW) && pwd -P > .installed
 
 airflow: setup setup-airflow  ## Airflow with our DAGs and a local S3 server, until Ctrl-C; prints URL, user, password
