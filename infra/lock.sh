@@ -9,7 +9,7 @@ trap 'rm -rf "$venv"' EXIT
 python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --no-warn-script-location 'torch==2.13.0'
 # The two bounds are where the resolution ends anyhow; without them pip tries every older release of S3's and kfp's first.
-"$venv/bin/pip" install --quiet --no-warn-script-location 'aiobotocore>=3.10' 'requests==2.33.0' 'setuptools>=77' -e '.[pipeline,judges,m4a,service,mlflow,signing,kubeflow,dev]'
+"$venv/bin/pip" install --quiet --no-warn-script-location 'aiobotocore>=3.10' 'requests==2.33.0' 'setuptools>=77' -e '.[pipeline,judges,m4a,service,mlflow,prepare,signing,kubeflow,dev]'
 "$venv/bin/pip" install --quiet --no-warn-script-location --no-deps 'resemblyzer==0.1.4' 'distillmos==0.9.1' 'torchaudio==2.11.0'
 {
     echo "# Made by infra/lock.sh from pyproject.toml. Do not edit."

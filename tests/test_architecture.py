@@ -25,7 +25,7 @@ FLOORS = {
     "pipeline": (
         ("__main__",),
         ("commands",),
-        ("adaptation", "audit"),
+        ("adaptation", "audit", "preparation"),
         ("runs", "stages"),
         ("profiles",),
         ("release", "evaluation", "training", "download"),

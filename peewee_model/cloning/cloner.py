@@ -248,6 +248,11 @@ class VoiceCloner:
             reference=figures,
         )
 
+    @property
+    def one_voice(self) -> float | None:
+        """The cosine above which two voices are of one person; None if the release did not measure it."""
+        return self._one_voice
+
     def embed_voice(self, reference: Reference) -> Tensor:
         """Embed a voice, as `clone` does. (E,)
 

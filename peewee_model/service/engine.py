@@ -68,11 +68,6 @@ class Engine(VoiceCloner):
         engine.match_version = _version_of(manifest, "encoder", "synthesizer", "vocoder")
         return engine
 
-    @property
-    def one_voice(self) -> float | None:
-        """The cosine above which two voices are of one person; None if the release did not measure it."""
-        return self._one_voice
-
     def lines_of(self, text: str, seed: int, lexicon: Lexicon, speed: float) -> Lines:
         """Write what is spoken for a text.
 
