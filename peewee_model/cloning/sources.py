@@ -87,7 +87,7 @@ def _head(path: Path) -> bytes:
     """Return a file's first bytes; none if it can't be read, which is `read_clip`'s to report."""
     try:
         with path.open("rb") as file:
-            return file.read(16) if path.is_file() else b""
+            return file.read(32) if path.is_file() else b""
     except (OSError, ValueError):
         return b""
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter1d
-from scipy.stats import norm
 
 from peewee_model.audio.clip import Float32Array, resample
 from peewee_model.errors import AudioError
@@ -75,7 +75,7 @@ def detect(samples: Float32Array, rate: int, key: str) -> Detection:
 
 def _threshold(n_windows: int) -> float:
     """The score that all offsets of all windows together exceed by chance as rarely as `FALSE_ALARMS` says."""
-    return float(norm.isf(FALSE_ALARMS / (n_windows * FRAMES)))
+    return -NormalDist().inv_cdf(FALSE_ALARMS / (n_windows * FRAMES))
 
 
 def _score(cells: _Float64Array, key: str) -> float:

@@ -1,4 +1,4 @@
-"""Reads sound in containers of video and phones: MP4 (m4a), WebM, AAC. FFmpeg decodes them, by the optional PyAV.
+"""Reads what libsndfile does not: MP4 (m4a), WebM, AAC, streamed FLAC. FFmpeg decodes them, by the optional PyAV.
 
 FFmpeg reads a file that is cut off up to the cut. So the parts of the file, which state their sizes, are compared with
 what is there first.
@@ -32,6 +32,12 @@ def kind_of(content: bytes) -> str | None:
         return "MP4 (m4a)"
     if content[:4] == _EBML:
         return "WebM"
+    if (
+        content[:5] in (b"fLaC\0", b"fLaC\x80")
+        and len(content) > 26
+        and not (content[21] & 0x0F or any(content[22:26]))
+    ):
+        return "FLAC without a length"
     return "AAC" if len(content) > 7 and content[0] == 0xFF and content[1] & 0xF6 == 0xF0 else None
 
 
@@ -101,6 +107,8 @@ def _stated_end(content: bytes) -> int:
     """Where the last of the file's parts ends, by its own size."""
     if content[:4] == _EBML:
         return max(_matroska_ends(content), default=0)
+    if content[:4] == b"fLaC":
+        return 0
     return max(_mp4_ends(content) if content[4:8] in _MP4_BOXES else _aac_ends(content), default=0)
 
 

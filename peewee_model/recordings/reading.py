@@ -53,6 +53,7 @@ REMOVED_DC = 0.01  # above -40 dB of full scale an offset would pass for sound w
 UNUSABLE_DC = 0.25
 
 _READ_FRAMES = 1 << 16
+_UNKNOWN = 2**63 - 1  # libsndfile's length of a FLAC that was streamed
 
 
 def read_clip(source: Path | bytes, *, max_duration_s: float = 3600, name: str = "the recording") -> Clip:
@@ -130,6 +131,9 @@ def _check_numbers(n_frames: int, n_channels: int, sample_rate: int, name: str, 
         raise AudioError("too_many_channels", f"{name} has {n_channels} channels; at most {MAX_CHANNELS} are averaged")
     if sample_rate not in SAMPLE_RATES:
         raise AudioError("wrong_rate", f"{name} states {sample_rate} Hz; rates of 1,000 to 384,000 Hz are read")
+    if n_frames == _UNKNOWN:
+        message = f"{name} was streamed, and its header states no length; convert it to WAV, or to FLAC as a file"
+        raise AudioError("unreadable", message)
     if n_frames <= 0:
         raise AudioError("empty", f"{name} has no samples; record it again")
     if n_frames > max_duration_s * sample_rate or n_frames * n_channels > MAX_VALUES:

@@ -5,6 +5,7 @@ import pytest
 
 from peewee_model.cloning.sources import read_source
 from peewee_model.errors import AudioError
+from peewee_model.recordings.reading import read_clip
 from tests.peewee_model.cloning.test_cloner import voice
 
 KINDS = {
@@ -90,3 +91,15 @@ def test_container_of_nonsense_is_refused(kind):
     pytest.importorskip("av", reason="PyAV, of the extra m4a, is not installed")
     with pytest.raises(AudioError):
         read_source(HEADS[kind] + bytes(2000), "reference 1", max_duration_s=60)
+
+
+def test_flac_that_was_streamed_is_read_to_its_end(tmp_path):
+    """Its header states no length, as FFmpeg writes it to a pipe, and as our own service does."""
+    encoder = pytest.importorskip("peewee_model.service.formats", reason="the extra service is not installed").encoder
+    samples = voice(4.0, 16_000)
+    file = encoder("flac", 16_000)
+    (tmp_path / "a.flac").write_bytes(file.add(samples) + file.end())
+    for source in (tmp_path / "a.flac", (tmp_path / "a.flac").read_bytes()):
+        np.testing.assert_allclose(read_source(source, "a", max_duration_s=60).samples, samples, atol=1e-4)
+    with pytest.raises(AudioError, match="streamed"):
+        read_clip(tmp_path / "a.flac")

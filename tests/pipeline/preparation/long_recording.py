@@ -1,4 +1,4 @@
-"""A long recording of one person out of recorded speech, with all that is in real ones: pauses, noise, music, others."""
+"""A long recording of one person out of recorded speech, with pauses, and noise, music and others between."""
 
 import io
 import tarfile
