@@ -17,7 +17,6 @@ from tests.peewee_model.service.running import SAMPLE, served
 
 OUT = ROOT / "docs/images"
 TEXT = "The birch canoe slid on the smooth planks. The boat lay in the cold grey light of the morning."
-TIMES = "document.querySelector('audio').currentTime"
 
 
 def main():
@@ -35,9 +34,11 @@ def main():
             page.tab.locator("#voices li").first.wait_for()
             page.speak(TEXT)
             page.spoken()
+            sound = page.panel().locator("audio")
             page.tab.locator(".likeness li").first.wait_for()
-            page.tab.evaluate("document.querySelector('audio').currentTime = 0")
-            page.until(f"{TIMES} > 1.4 && {TIMES} < 1.8")
+            page.tab.evaluate("sound => [sound.currentTime, sound.playbackRate] = [1.3, 0.1]", sound.element_handle())
+            page.tab.evaluate("sound => sound.play()", sound.element_handle())
+            page.until("sound => sound.currentTime > 1.4", sound.element_handle())
             picture = Image.open(io.BytesIO(page.tab.screenshot()))
             picture.quantize(128).save(OUT / f"page-{theme}.png", optimize=True)
             page.tab.context.close()
