@@ -22,10 +22,11 @@ OURS = {
     "release": ("peewee_model.cli.release_commands:app", "List, show, get, check, promote and sign releases."),
     "detect": ("peewee_model.cli.detect:detect", "Say whether recordings are marked as synthetic speech."),
     "serve": ("peewee_model.service.command:serve", "Speak by HTTP, as OpenAI's audio API does."),
+    "demo": ("peewee_model.service.demo:demo", "Open a page on which a voice is recorded and speaks."),
     "api-key": ("peewee_model.service.command:api_key", "Make an API key for `serve`."),
 }
 """Commands of this package that are loaded when called: the module and object of each, and its help text."""
-EXTRAS = {"serve": "service", "api-key": "service"}
+EXTRAS = {"serve": "service", "demo": "service", "api-key": "service"}
 """The extra that a command needs; of the others it is `pipeline`."""
 
 _FORWARDED = {"allow_extra_args": True, "ignore_unknown_options": True}

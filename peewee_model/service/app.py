@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from peewee_model.service import errors, routes_consents, routes_detect, routes_speech, routes_voices
+from peewee_model.service import errors, routes_consents, routes_detect, routes_page, routes_speech, routes_voices
 from peewee_model.service.formats import check_marks
 from peewee_model.service.gate import Gate
 from peewee_model.service.keys import Keys
@@ -41,6 +41,7 @@ def build(settings: Settings) -> ASGIApp:
     )
     app.state.service = service
     errors.install(app)
+    app.include_router(routes_page.router())
     app.include_router(routes_speech.router(service))
     app.include_router(routes_consents.router(service))
     app.include_router(routes_voices.router(service))

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -46,7 +48,7 @@ def serve(
         port=port,
         keys=keys,
         lexicon=lexicon,
-        own_voices=tuple(_named(one) for one in voice or ()),
+        own_voices=tuple(named(one) for one in voice or ()),
         aliases=tuple(alias or ()),
         mark_key=environment.MARK_KEY.text() if mark else None,
         device=device,
@@ -63,8 +65,12 @@ def serve(
     run(settings)
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, started: Callable[[str], None] = lambda _: None) -> None:
     """Serve until a signal ends it; requests that were begun are ended first.
+
+    Args:
+        settings: Of the server.
+        started: Receives the server's address as soon as it answers.
 
     Raises:
         PeeweeError: If it can't start.
@@ -85,13 +91,29 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=round(settings.grace_s),
         server_header=False,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, started)
     try:
         server.run()
     except SystemExit:  # uvicorn has logged why
+        if server.started:
+            raise
         raise PeeweeError(
             f"{settings.host}:{settings.port} can't be listened on; see the log above, and choose another --port"
         ) from None
+
+
+class _Server(uvicorn.Server):
+    """A web server that says where it listens: with port 0, nobody else knows."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._says = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        self._says(f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
 
 
 def api_key(
@@ -104,7 +126,12 @@ def api_key(
     typer.echo(new_key(keys, name))
 
 
-def _named(voice: str) -> tuple[str, Path]:
+def named(voice: str) -> tuple[str, Path]:
+    """Read `NAME=RECORDING`.
+
+    Raises:
+        ConfigError: If it is no such pair.
+    """
     name, equals, path = voice.partition("=")
     if not (name and equals and path):
         raise ConfigError(f"--voice {voice!r}: write NAME=RECORDING, such as anna=anna.wav")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from peewee_model.service import routes_page
 from peewee_model.service.bodies import ClientGoneError, has_body, received, refuse, replayed
 from peewee_model.service.errors import ServiceError, fault_of
 from peewee_model.service.keys import Key, Keys, Rates
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 UPLOADS = ("/v1/audio/voices", "/v1/audio/voice_consents", "/v1/audio/detect")
 """Routes whose bodies hold recordings."""
-OPEN = ("/healthz", "/readyz")
+OPEN = ("/healthz", "/readyz", *routes_page.PATHS)
 """Routes that need no key."""
 _FORM_BYTES = 1 << 16
 """What a form adds to its recording."""

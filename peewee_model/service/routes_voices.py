@@ -36,6 +36,11 @@ def router(service: Service) -> APIRouter:
             return _own(service, name)
         return _voice(await voice_of(service, name, request.state.owner))
 
+    @routes.get("/v1/audio/voices/{name}/likeness")
+    async def likeness(request: Request, name: str) -> dict[str, Any]:
+        """Compare a voice with the others that one may use: the cosines of their embeddings, the most alike first."""
+        return await likenesses(service, name, request.state.owner)
+
     @routes.delete("/v1/audio/voices/{name}")
     async def delete(request: Request, name: str) -> dict[str, Any]:
         """Remove every byte of a voice."""
@@ -85,6 +90,30 @@ async def new_voice(service: Service, request: Request) -> Voice:
         await asyncio.to_thread(service.store.delete, "voices", record.id)
         raise ServiceError(404, f"consent {consent.id} was withdrawn", param="consent", code="consent_not_found")
     return record
+
+
+async def likenesses(service: Service, name: str, owner: str) -> dict[str, Any]:
+    """Compare a voice with the operator's, and with its owner's others.
+
+    Voices of another encoder can't be compared, and are left out.
+
+    Raises:
+        ServiceError: If there is no voice of the name, or it was made for another encoder.
+    """
+    engine = service.releases.engine
+    asked = await service.voice(name, owner, engine)
+    listed = [(own, own, service.releases.own_voice(own, engine)) for own in service.releases.own_names]
+    for one in await asyncio.to_thread(service.store.voices, owner):
+        found = await asyncio.to_thread(service.store.tensors, "voices", one.id, engine.encoder_version)
+        listed.append((one.id, one.name, found))
+    compared = [
+        (engine.likeness(asked, tensors), {"id": other, "name": shown})
+        for other, shown, tensors in listed
+        if other != name and tensors is not None
+    ]
+    compared.sort(key=lambda one: -one[0])
+    data = [{**one, "likeness": round(likeness, 4)} for likeness, one in compared]
+    return {"object": "audio.voice.likeness", "id": name, "one_person_above": engine.one_voice, "data": data}
 
 
 async def voice_of(service: Service, name: str, owner: str) -> Voice:

@@ -110,6 +110,36 @@ def test_each_key_has_its_own_voices(tmp_path, recordings):
             assert http.get("/healthz").status_code == 200
 
 
+def test_likeness_compares_a_voice_with_those_that_its_owner_may_use(tmp_path, recordings):
+    """The same person is the most alike; another key's voices are never compared, and no embedding is sent."""
+    keys = tmp_path / "keys"
+    anna, bob = (new_key(keys, name) for name in ("anna", "bob"))
+    own_voices = (("kathleen", SAMPLE), ("unseen-0", SAMPLE.with_name("unseen-0.flac")))
+    with served(tmp_path / "voices", keys=keys, own_voices=own_voices) as server:
+        made = {}
+        for key, who in ((anna, "a"), (bob, "b")):
+            client = server.client(key)
+            allowed = consent(client, recordings(who, 0, 8))
+            sample = ("s.wav", recordings(who, 10, 18))
+            made[who] = client.audio.voices.create(name=who, audio_sample=sample, consent=allowed.id).id
+        with server.http(headers={"authorization": f"Bearer {anna}"}) as http:
+            found = http.get(f"/v1/audio/voices/{made['a']}/likeness").json()
+            others = http.get("/v1/audio/voices/unseen-0/likeness").json()
+            refused = http.get(f"/v1/audio/voices/{made['b']}/likeness")
+        engine = server.service.releases.engine
+        voices = [server.service.releases.own_voice("kathleen", engine)]
+        voices.append(server.service.store.tensors("voices", made["a"], engine.encoder_version))
+        assert [one["id"] for one in found["data"]] == ["kathleen", "unseen-0"]
+        assert found["data"][0]["likeness"] == pytest.approx(engine.likeness(*voices), abs=1e-4)
+        assert found["one_person_above"] == engine.one_voice
+        assert {tuple(one) for one in found["data"]} == {("id", "name", "likeness")}
+        assert {one["id"] for one in others["data"]} == {"kathleen", made["a"]}
+        assert (refused.status_code, refused.json()["error"]["code"]) == (404, "voice_not_found")
+        (server.service.store.folder / "voices" / made["a"] / f"{engine.encoder_version}.safetensors").unlink()
+        with server.http(headers={"authorization": f"Bearer {anna}"}) as http:
+            assert [one["id"] for one in http.get("/v1/audio/voices/unseen-0/likeness").json()["data"]] == ["kathleen"]
+
+
 def test_voice_of_another_encoder_is_embedded_again_where_its_recording_is_kept(tmp_path, recordings):
     """Without the recording, the answer says that it must be sent again."""
     with served(tmp_path) as server:
