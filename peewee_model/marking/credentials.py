@@ -22,7 +22,6 @@ KINDS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".flac": "audio/flac", ".m4a
 
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's word for what a trained model made."""
-_ACTIONS = ("c2pa.created",)
 _NAME = "Pee Wee TTS"
 
 
@@ -52,7 +51,7 @@ def sign(content: bytes, ending: str) -> bytes:
     """
     import c2pa
 
-    made = {"action": _ACTIONS[0], "digitalSourceType": TRAINED, "softwareAgent": _generator()}
+    made = {"action": "c2pa.created", "digitalSourceType": TRAINED, "softwareAgent": _generator()}
     manifest = {
         "claim_generator_info": [_generator()],
         "title": "Synthetic speech",
@@ -139,60 +138,52 @@ def _own_identity() -> tuple[bytes, bytes]:
 
     C2PA takes no certificate that vouches for itself.
     """
-    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-    def name(of: str) -> x509.Name:
-        return x509.Name(
-            [
-                x509.NameAttribute(NameOID.ORGANIZATION_NAME, f"{_NAME}, not verified"),
-                x509.NameAttribute(NameOID.COMMON_NAME, of),
-            ]
-        )
 
     authority, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    root, leaf = name("authority of one process"), name("one process")
-    today = datetime.now(UTC) - timedelta(days=1)
-    vouching = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key())
+    chain = _certificate("one process", own, authority) + _certificate("authority of one process", authority, authority)
+    return chain, own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    def certificate(subject: x509.Name, key: ec.EllipticCurvePrivateKey, is_authority: bool) -> bytes:
-        usage = dict.fromkeys(
-            (
-                "content_commitment",
-                "key_encipherment",
-                "data_encipherment",
-                "key_agreement",
-                "encipher_only",
-                "decipher_only",
-            ),
-            False,
-        )
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(root)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(today)
-            .not_valid_after(today + timedelta(days=3650))
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(
-                x509.KeyUsage(
-                    digital_signature=not is_authority, key_cert_sign=is_authority, crl_sign=is_authority, **usage
-                ),
-                critical=True,
-            )
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(vouching, critical=False)
-        )
-        if not is_authority:
-            purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
-            builder = builder.add_extension(purpose, critical=False)
-        return builder.sign(authority, SHA256()).public_bytes(Encoding.PEM)
 
-    chain = certificate(leaf, own, is_authority=False) + certificate(root, authority, is_authority=True)
-    key = own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return chain, key
+def _certificate(name: str, key: Any, authority: Any) -> bytes:
+    """Certify a key by the authority's, as PEM; the authority's own, if they are the same."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    today, signs = datetime.now(UTC) - timedelta(days=1), key is authority
+    usage = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    usage |= {"digital_signature": not signs, "key_cert_sign": signs, "crl_sign": signs}
+    builder = (
+        x509.CertificateBuilder(_named("authority of one process"), _named(name), key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(today)
+        .not_valid_after(today + timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=signs, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
+    )
+    if not signs:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False)
+    return builder.sign(authority, SHA256()).public_bytes(Encoding.PEM)
+
+
+def _named(name: str) -> Any:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    organization = x509.NameAttribute(NameOID.ORGANIZATION_NAME, f"{_NAME}, not verified")
+    return x509.Name([organization, x509.NameAttribute(NameOID.COMMON_NAME, name)])
