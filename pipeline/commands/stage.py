@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pipeline
+from peewee_model import environment
 from peewee_model.entry import framed
 from peewee_model.errors import PeeweeError
 from pipeline.graph.stages import GRAPH, load_stages
@@ -47,3 +48,7 @@ def _run(stage: str) -> None:
         getattr(module, stage)()
     if stages and os.environ.get("RANK", "0") == "0":  # of several processes (torchrun) the first
         write_link(stage, stages[stage])
+    if stage == "publish":
+        from pipeline.tracking.registry import sync_if_tracked  # here, because no other stage needs a store's code
+
+        sync_if_tracked(environment.STORE.text())

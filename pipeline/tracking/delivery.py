@@ -63,9 +63,10 @@ class Delivery:
 
     def open_run(self, start: Event, training: str | None) -> str:
         """Continue the run of a training that has not finished, or begin one; return its id."""
-        if training and (run := _asked(lambda: self._unfinished(training))):
-            _asked(lambda: self._client.update_run(run, status="RUNNING"))
-            return run
+        known: str | None = _asked(lambda: self._unfinished(str(training))) if training else None
+        if known:
+            _asked(lambda: self._client.update_run(known, status="RUNNING"))
+            return known
         tags = start["tags"] | ({TRAINING: training} if training else {})
         made = _asked(
             lambda: self._client.create_run(

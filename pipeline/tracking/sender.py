@@ -16,16 +16,14 @@ from peewee_model import environment
 from pipeline.logs import log_to_stderr
 from pipeline.tracking import spool
 from pipeline.tracking.delivery import Delivery, NotReceivedError
-from pipeline.tracking.settings import run_page
+from pipeline.tracking.settings import PAGE, run_page
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("pipeline.tracking.sender")
 
 EVERY_S, AGAIN_S = 2.0, 20.0
 """Seconds between two looks at the spools; the second, after the server could not be reached."""
 LAST_S = 60.0
 """A sender never outlives its stage by more."""
-PAGE = "mlflow_run"
-"""A file in PEEWEE_OUTCOMES: the page of the stage's run."""
 
 
 class Sender:
@@ -102,7 +100,6 @@ def main(own: Path | None) -> None:
         signal.signal(number, signal.SIG_IGN)  # the stage receives them too, and its end is this one's
     os.nice(10)
     log_to_stderr()
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     ended = threading.Event()
     threading.Thread(target=_follow, args=(ended,), daemon=True).start()

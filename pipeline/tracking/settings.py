@@ -7,13 +7,18 @@ TRACKING_URI = Variable("MLFLOW_TRACKING_URI", "The tracking server; without it,
 EXPERIMENT = Variable("MLFLOW_EXPERIMENT_NAME", "The experiment of all runs.", "peewee-tts")
 PARENT_RUN = Variable("MLFLOW_RUN_ID", "The run of `mlflow run`, to which the stages' runs belong; MLflow sets it.")
 
-BOUNDS = {
+DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-"""For each process in which we load MLflow: by default it tries seven times, for minutes."""
+"""For each process in which we load MLflow: alone, it tries seven times and prints each run's page."""
+
+PAGE = "mlflow_run"
+"""A file in PEEWEE_OUTCOMES: the page of the stage's run."""
 
 
 def run_page(experiment: str, run: str) -> str:

@@ -17,7 +17,7 @@ from peewee_model.errors import PeeweeError, TryAgainError
 from pipeline.graph.stages import outputs
 from pipeline.paths import METRICS
 from pipeline.tracking.description import describe
-from pipeline.tracking.settings import BOUNDS, TRACKING_URI
+from pipeline.tracking.settings import DEFAULTS, TRACKING_URI
 from pipeline.tracking.spool import ROOT, Spool, waiting
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def _start_sender(own: Path | None) -> "subprocess.Popen[bytes] | None":
     """Start the process that sends; it ends when the pipe to it closes, in whatever way this process ends."""
     command = [sys.executable, "-m", "pipeline.tracking.sender", *([str(own)] if own else [])]
     try:
-        return subprocess.Popen(command, stdin=subprocess.PIPE, env={**BOUNDS, **os.environ})
+        return subprocess.Popen(command, stdin=subprocess.PIPE, env={**DEFAULTS, **os.environ})
     except OSError as error:
         logger.warning("what is tracked stays in %s: %s", ROOT, error)
         return None
