@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from peewee_model.errors import PeeweeError
+from peewee_model.errors import TryAgainError
 from pipeline.tracking.settings import EXPERIMENT
 from pipeline.tracking.spool import FILES, Event
 
@@ -21,7 +21,7 @@ TRAINING = "training"
 """The tag with the training's own id, `<stage>/<fingerprint>`: a training that is resumed is found by it."""
 
 
-class NotReceivedError(PeeweeError):
+class NotReceivedError(TryAgainError):
     """MLflow could not be reached; the events are sent later."""
 
 
@@ -118,6 +118,10 @@ class Delivery:
         path = Path(event["path"])
         parent = path.parent.as_posix()
         _received(event["path"], lambda: self._client.log_artifact(run, str(folder / FILES / path), parent))
+
+    def add_folder(self, run: str, folder: Path) -> None:
+        """Send a folder, under its own path."""
+        _asked(lambda: self._client.log_artifacts(run, str(folder), folder.as_posix()))
 
     def end(self, run: str, status: str, time_ms: int | None = None) -> None:
         """Say how the stage ended."""
