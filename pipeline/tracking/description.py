@@ -52,7 +52,7 @@ def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 def _inputs(params: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Name the archives that the stage's data comes from; `ingest` refuses an archive with another hash."""
-    for source in params["corpus"]["sources"]:
+    for source in params.get("corpus", {}).get("sources", ()):
         name = f"{source['corpus']}-{source['subset']}"
         piece = source.get("piece")
         yield {

@@ -55,7 +55,10 @@ class Sender:
         over = not spool.is_written(folder)  # looked at before the events are read
         events = spool.read_events(folder, 0)
         kinds = {event["kind"] for event, _ in events}
-        if not events or (kinds == {"start"} and not over):  # whether it is resumed is not known yet
+        if not over and kinds <= {"start"}:  # whether it is resumed is not known yet
+            return
+        if not events:  # killed before it wrote any
+            spool.forget(folder)
             return
         sent = spool.read_sent(folder)
         if not sent["run"]:

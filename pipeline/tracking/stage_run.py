@@ -33,7 +33,7 @@ _MOST_BYTES = 32 << 20
 
 def is_tracked(stage: str) -> bool:
     """Return whether a stage has a run of its own: the trainings and the evaluation."""
-    return stage.startswith("train_") or stage == "evaluate"
+    return stage.startswith("train") or stage == "evaluate"
 
 
 @contextlib.contextmanager
@@ -81,10 +81,11 @@ class _Run(logging.Handler):
     def __init__(self, stage: str, definition: Mapping[str, Any]) -> None:
         super().__init__()
         self._stage, self._definition = stage, definition
-        ROOT.mkdir(parents=True, exist_ok=True)
-        self._spool = Spool(ROOT, stage) if is_tracked(stage) else None
-        if self._spool:
-            self._spool.add("start", **describe(stage, definition))
+        self._spool: Spool | None = None
+        if is_tracked(stage):
+            described = describe(stage, definition)
+            self._spool = Spool(ROOT, stage)
+            self._spool.add("start", **described)
         self._sender = _start_sender(self._spool.folder if self._spool else None)
         logging.getLogger(LISTENED).addHandler(self)
 
