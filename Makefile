@@ -59,7 +59,8 @@ MLFLOW_PORT ?= 5000
 
 mlflow: setup  ## MLflow's tracking server on SQLite and loopback until Ctrl-C; prints the environment that uses it
 	@echo "export MLFLOW_TRACKING_URI=http://127.0.0.1:$(MLFLOW_PORT) MLFLOW_EXPERIMENT_NAME=peewee-tts"
-	@MLFLOW_DISABLE_TELEMETRY=true exec mlflow server --host 127.0.0.1 --port $(MLFLOW_PORT) --workers 1 \
+	@# without MLflow's own workers of jobs: nothing here uses them, and they take 1.7 GB
+	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false exec mlflow server --host 127.0.0.1 --port $(MLFLOW_PORT) --workers 1 \
 		--backend-store-uri sqlite:///mlflow.db --artifacts-destination mlartifacts
 
 setup-airflow: $(AIRFLOW)/.installed  ## Airflow's own environment from its committed lock

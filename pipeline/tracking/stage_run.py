@@ -26,6 +26,8 @@ LISTENED = "pipeline.training"
 """The logger of the training loop, and of what is in its room."""
 END_S, STOPPED_S = 30.0, 5.0
 """The longest time that a stage waits at its end until all is sent; the second, if it was stopped."""
+_WRONG = (OSError, PeeweeError, LookupError, TypeError, AttributeError)
+"""What a wrong params.yaml, or a disk that is full, raises. The stage's own message says it better."""
 _MODELS = (".json", ".jsonl")
 _MOST_BYTES = 32 << 20
 """Of a file that is sent. Weights are not sent: releases hold them."""
@@ -65,12 +67,7 @@ def _begin(stage: str, definition: Mapping[str, Any]) -> "_Run | None":
         return None
     try:
         return _Run(stage, definition)
-    except (
-        OSError,
-        PeeweeError,
-        LookupError,
-        TypeError,
-    ) as error:  # the stage itself says what is wrong in params.yaml
+    except _WRONG as error:
         logger.warning("%s is not tracked: %s: %s", stage, type(error).__name__, error)
         return None
 
