@@ -28,13 +28,14 @@ def describe(stage: str, definition: Mapping[str, Any]) -> dict[str, Any]:
         definition: Its entry in dvc.yaml.
 
     Returns:
-        `name`, `params`, `tags` and `inputs`, as plain data.
+        `name`, `params`, `tags`, `inputs` and `resumes`: whether it may continue an earlier run. Plain data.
     """
     params = read_yaml(PARAMS_FILE)
     inputs = list(_inputs(params))
     digests = {f"dataset.{item['name']}.sha256": item["sha256"] for item in inputs}
     return {
         "name": stage,
+        "resumes": stage.startswith("train"),
         "params": dict(_flat({name: params[name] for name in definition.get("params", [])})),
         "tags": _tags(stage) | digests,
         "inputs": inputs,

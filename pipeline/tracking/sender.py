@@ -55,10 +55,11 @@ class Sender:
         over = not spool.is_written(folder)  # looked at before the events are read
         events = spool.read_events(folder, 0)
         kinds = {event["kind"] for event, _ in events}
-        if not over and kinds <= {"start"}:  # whether it is resumed is not known yet
+        if not events:
+            if over:  # killed before it wrote any
+                spool.forget(folder)
             return
-        if not events:  # killed before it wrote any
-            spool.forget(folder)
+        if not over and kinds == {"start"} and events[0][0]["resumes"]:  # which run it continues is not known yet
             return
         sent = spool.read_sent(folder)
         if not sent["run"]:
