@@ -19,7 +19,7 @@ from tests.test_release_docs import blocks
 pytestmark = pytest.mark.system
 
 DOCUMENT = (ROOT / "docs/mlflow.md").read_text(encoding="utf-8")
-LINES = blocks(DOCUMENT, "sh").splitlines()
+LINES = [line for line in blocks(DOCUMENT, "sh").splitlines() if line]
 STARTED = ("make mlflow", "export MLFLOW_TRACKING_URI=")
 """What `tests/servers/mlflow.py` does."""
 STAGE = """
@@ -73,7 +73,8 @@ def project(tmp_path):
     copy_project(folder)
     (folder / "pipeline/stand_in.py").write_text((ROOT / "tests/stand_in_graph.py").read_text())
     for name in load_stages(folder / "dvc.yaml"):
-        (folder / "pipeline/stages" / f"{name}.py").write_text(STAGE.format(name=name))
+        with (folder / "pipeline/stages" / f"{name}.py").open("a") as file:
+            file.write(STAGE.format(name=name))
     for name in ("MLproject", "python_env.yaml", "config", ".gitignore", "docs", "examples"):
         (folder / name).symlink_to(ROOT / name)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.invalid", "-c", "commit.gpgSign=false"]

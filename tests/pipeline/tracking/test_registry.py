@@ -32,7 +32,6 @@ def store(tmp_path):
 def server(mlflow_server, monkeypatch):
     """The server, for this process."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
-    mlflow.set_tracking_uri(mlflow_server)
     return mlflow.MlflowClient(mlflow_server)
 
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import mlflow
@@ -25,10 +26,20 @@ from tests.pipeline.training.loop.test_loop import SCHEDULE, Line
 
 log_to_stderr()
 with tracked("train_encoder", load_stages()["train_encoder"]):
-    history = train(Line(stop_at=int(sys.argv[1])), SCHEDULE, "train_encoder/0123456789abcdef")
+    history = train(Line(stop_at=int(sys.argv[1])), SCHEDULE, sys.argv[2])
     Path("models/encoder").mkdir(parents=True)
     write_history(Path("models/encoder/training.jsonl"), history)
     Path("models/encoder/model.safetensors").write_text("weights")
+"""
+KILLED = """\
+import os
+import signal
+
+class Killed(Line):
+    def validate(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+log_to_stderr()
 """
 EVALUATE = """
 from pathlib import Path
@@ -88,14 +99,15 @@ def runs_of(address, tag, value):
 
 def test_training_without_a_server_is_caught_up_and_goes_on_in_its_run(project, mlflow_server):
     """One run with all losses; the log says once that the server is down; the history is as without tracking."""
-    code, log = run(TRAIN, f"http://127.0.0.1:{free_port()}", "30")
+    training = f"train_encoder/{uuid.uuid4().hex[:16]}"
+    code, log = run(TRAIN, f"http://127.0.0.1:{free_port()}", "30", training)
     assert code and "stopped after step 30" in log
     assert log.count("MLflow is out of reach") <= 1  # a training of a second may end before the first try
     assert len(list(Path(".scratch/tracking").iterdir())) == 1
-    code, log = run(TRAIN, mlflow_server, "0", PEEWEE_RUN="weekly")
+    code, log = run(TRAIN, mlflow_server, "0", training, PEEWEE_RUN="weekly")
     assert code == 0, log
     send(mlflow_server)
-    client, found = runs_of(mlflow_server, "training", "train_encoder/0123456789abcdef")
+    client, found = runs_of(mlflow_server, "training", training)
     assert [one.info.status for one in found] == ["FINISHED"]
     (only,) = found
     history = client.get_metric_history(only.info.run_id, "validation/error")
@@ -109,7 +121,7 @@ def test_training_without_a_server_is_caught_up_and_goes_on_in_its_run(project, 
     tracked = Path("models/encoder/training.jsonl").read_bytes()
     shutil.rmtree("models")
     shutil.rmtree(".checkpoints")
-    code, log = run(TRAIN, "", "0")
+    code, log = run(TRAIN, "", "0", training)
     assert code == 0, log
     assert Path("models/encoder/training.jsonl").read_bytes() == tracked
 
@@ -133,14 +145,12 @@ def test_evaluation_has_figures_audio_and_the_machine_s_load(project, mlflow_ser
 
 def test_a_training_that_was_killed_is_closed_by_the_next_stage(project, mlflow_server):
     """Nobody else would know that it is over."""
-    killed = TRAIN.replace("train(Line(", "train(Killed(").replace(
-        "log_to_stderr()\n", "log_to_stderr()\nimport os, signal\nclass Killed(Line):\n    def validate(self):\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n", 1
-    ).replace("0123456789abcdef", "killed")  # fmt: skip
-    code, _ = run(killed, f"http://127.0.0.1:{free_port()}", "0")
+    training = f"train_encoder/{uuid.uuid4().hex[:16]}"
+    killed = TRAIN.replace("Line(", "Killed(").replace("log_to_stderr()\n", KILLED, 1)
+    code, _ = run(killed, f"http://127.0.0.1:{free_port()}", "0", training)
     assert code == -9
     code, log = run(EVALUATE, mlflow_server)
     assert code == 0, log
     send(mlflow_server)
-    _, found = runs_of(mlflow_server, "training", "train_encoder/killed")
+    _, found = runs_of(mlflow_server, "training", training)
     assert [one.info.status for one in found] == ["KILLED"]
