@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,8 +76,9 @@ def project(tmp_path):
     for name in load_stages(folder / "dvc.yaml"):
         with (folder / "pipeline/stages" / f"{name}.py").open("a") as file:
             file.write(STAGE.format(name=name))
-    for name in ("MLproject", "python_env.yaml", "config", ".gitignore", "docs", "examples"):
-        (folder / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "config", folder / "config")
+    for name in ("MLproject", "python_env.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.invalid", "-c", "commit.gpgSign=false"]
     commands = ([*git, "init", "-q"], ["dvc", "init", "-q"], [*git, "add", "."], [*git, "commit", "-q", "-m", "all"])
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

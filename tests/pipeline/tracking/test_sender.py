@@ -132,10 +132,11 @@ def test_evaluation_has_figures_audio_and_the_machine_s_load(project, mlflow_ser
     outcomes.mkdir()
     slow = EVALUATE.replace("    # until its run is there\n", WAIT)
     env = {"PEEWEE_OUTCOMES": str(outcomes), "MLFLOW_SYSTEM_METRICS_SAMPLING_INTERVAL": "1"}
-    code, log = run(slow, mlflow_server, PEEWEE_TASK_PAGE="https://airflow.example/t", **env)
+    page = f"https://airflow.example/{uuid.uuid4().hex}"
+    code, log = run(slow, mlflow_server, PEEWEE_TASK_PAGE=page, **env)
     assert code == 0, log
     send(mlflow_server)
-    client, found = runs_of(mlflow_server, "task_page", "https://airflow.example/t")
+    client, found = runs_of(mlflow_server, "task_page", page)
     (only,) = found
     assert only.data.metrics["speaker.eer"] == 0.07
     assert [file.path for file in client.list_artifacts(only.info.run_id, "reports/audio")] == ["reports/audio/a.flac"]
