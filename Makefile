@@ -13,7 +13,7 @@ moved = $(shell test ! -s $(1)/.installed || test "$$(cat $(1)/.installed)" = "$
 install_lock = grep -v '^\#' $(2) | xargs -n 40 -P 2 $(1)/bin/python $(INSTALL) --no-deps
 venv = test -x $(1)/bin/python -a -z "$(call moved,$(1))" || $(PYTHON) -m venv --clear $(1)
 
-.PHONY: moved repro setup test test-system check bench bench-gpu ablation s3 faults lock graph airflow setup-airflow kubeflow
+.PHONY: moved repro setup test test-system check bench bench-gpu ablation s3 mlflow faults lock graph airflow setup-airflow kubeflow
 
 repro: setup  ## archive to released model, then say what came out
 	@python -m pipeline.commands.check_params
@@ -54,6 +54,14 @@ ablation: setup  ## the speaker encoder with one thing changed at a time, on the
 
 s3: setup  ## a local S3 server until Ctrl-C; prints the environment that uses it
 	@python infra/s3/server.py
+
+MLFLOW_PORT ?= 5000
+
+mlflow: setup  ## MLflow's tracking server on SQLite and loopback until Ctrl-C; prints the environment that uses it
+	@echo "export MLFLOW_TRACKING_URI=http://127.0.0.1:$(MLFLOW_PORT) MLFLOW_EXPERIMENT_NAME=peewee-tts"
+	@# without MLflow's own workers of jobs: nothing here uses them, and they take 1.7 GB
+	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false exec mlflow server --host 127.0.0.1 --port $(MLFLOW_PORT) --workers 1 \
+		--backend-store-uri sqlite:///mlflow.db --artifacts-destination mlartifacts
 
 setup-airflow: $(AIRFLOW)/.installed  ## Airflow's own environment from its committed lock
 

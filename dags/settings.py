@@ -25,6 +25,9 @@ SECRET_KEYS = (
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",
     "PEEWEE_REPOSITORY",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
 )
 """Keys of a Secret, for Kubeflow, where each key has to be named."""
 _MAX_REQUESTED_CPU = 4
@@ -121,6 +124,8 @@ def worker_environment(runner: Runner) -> dict[str, str]:
         "PEEWEE_REPOSITORY": variable("repository", str(ROOT) if runner == "local" else ""),
         "PEEWEE_REMOTE": variable("remote"),
         "PEEWEE_STORE": variable("store"),
+        "MLFLOW_TRACKING_URI": variable("mlflow_tracking_uri", os.environ.get("MLFLOW_TRACKING_URI", "")),
+        "PEEWEE_TASK_PAGE": "{{ ti.log_url }}",  # the run in MLflow points to it
     }
 
 

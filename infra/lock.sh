@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Resolve pyproject.toml into requirements.lock: every package with its exact version, for `pip install --no-deps`.
+# Resolve pyproject.toml into requirements.lock: every package with its exact version, for `pip install --no-deps`; and make
+# python_env.yaml and conda.yaml of it, which MLflow and conda read.
 # torch is pinned without a local suffix (+cpu, +cu130), so that each machine takes the build that its index offers;
 # packages that belong to a CUDA build alone are left out, and come from the image on a GPU machine.
 set -euo pipefail
@@ -15,3 +16,4 @@ python3 -m venv "$venv"
     echo "# Made by infra/lock.sh from pyproject.toml. Do not edit."
     "$venv/bin/pip" freeze --all --exclude-editable | grep -viE '^(pip|nvidia-|triton)' | sed -E 's/\+(cpu|cu[0-9]+)$//; s/ @ file:.*torch-([0-9.]+).*/==\1/'
 } > requirements.lock
+python3 infra/environments.py

@@ -157,6 +157,7 @@ PROCESSES = Variable("PEEWEE_PROCESSES", "Processes that train together on one m
 RESULT = Variable("PEEWEE_RESULT", "A file that receives a command's result line too.")
 RUN = Variable("PEEWEE_RUN", "The run that a task belongs to; a worker sets it.")
 RUN_STAGE = Variable("PEEWEE_RUN_STAGE", "The only stage that a task may run; a worker sets it.")
+TASK_PAGE = Variable("PEEWEE_TASK_PAGE", "The page of a task in Airflow, for its run in MLflow; the DAGs set it.")
 OUTCOMES = Variable("PEEWEE_OUTCOMES", "The folder in which a stage leaves its exit code; a worker sets it.")
 HASH_LISTS = Variable("PEEWEE_HASH_LISTS", "URLs of lists of checksums that the corpus watch reads.", "")
 CORPUS_INBOX = Variable("PEEWEE_CORPUS_INBOX", "Where the corpus watch looks for archives: a folder, or s3://.", "")

@@ -14,7 +14,7 @@ from tests.policy import (  # noqa: F401 - hooks of pytest, which finds them her
     pytest_terminal_summary,
     refuse_unmarked,
 )
-from tests.servers import s3
+from tests.servers import mlflow, s3
 
 ROOT = Path(__file__).parent.parent
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
@@ -101,3 +101,10 @@ def _bucket(server, monkeypatch, tmp_path):
     server.export(monkeypatch, tmp_path)
     monkeypatch.setenv("PEEWEE_CACHE", str(tmp_path / "cache"))
     return server.new_bucket()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory):
+    """The address of a real tracking server on SQLite."""
+    with mlflow.tracking_server(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address

@@ -20,7 +20,11 @@ FILE_TAKES_AT_MOST_S = 60.0
 It fails nothing, since a machine may be slow or busy."""
 NEEDS_SYSTEM = ("airflow_python",)
 """Fixtures that only tests marked `system` may use: `make test` does not install Airflow."""
-WHOLE_SYSTEMS = {"swift": "an S3 server of several processes", "adapted": "a whole graph, run by DVC"}
+WHOLE_SYSTEMS = {
+    "swift": "an S3 server of several processes",
+    "mlflow_server": "a tracking server, which takes 15 s to start",
+    "adapted": "a whole graph, run by DVC",
+}
 """Fixtures whose tests are system tests, marked or not."""
 taken_s = defaultdict(float)
 

@@ -27,7 +27,7 @@ FLOORS = {
         ("commands",),
         ("adaptation", "audit", "preparation"),
         ("runs", "stages"),
-        ("profiles",),
+        ("profiles", "tracking"),
         ("release", "evaluation", "training", "download"),
         ("ingest",),
         ("corpora", "graph", "mini"),

@@ -1,5 +1,6 @@
 """`peewee-tts release promote`, `rollback` and `sign`: what changes a store."""
 
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,9 @@ from peewee_model.cli.release_options import (
 from peewee_model.cli.release_output import print_entry, print_json, tell
 from peewee_model.public_text import plain_line
 from peewee_model.store.channels import check_channel
+
+MOVED_GROUP = "peewee_tts.channel_moved"
+"""Entry points of other packages: functions that receive a store's address after a channel has moved."""
 
 
 def promote(
@@ -47,6 +51,7 @@ def promote(
             if not last:
                 tell(f"channel {channel} is new")
             numbered = shelf.append(channel, found, "promote", said)
+    announce(store)
     print_entry(channel, numbered, as_json)
 
 
@@ -67,7 +72,17 @@ def rollback(
         numbered = shelf.roll_back(channel, said, None if to is None else find(shelf, to))
     if numbered.entry.previous != current:
         tell(f"somebody made channel {channel} point to {numbered.entry.previous} meanwhile; that is undone too")
+    announce(store)
     print_entry(channel, numbered, as_json)
+
+
+def announce(store: str) -> None:
+    """Call what other packages registered for a channel that has moved, such as a registry of models."""
+    for entry_point in entry_points(group=MOVED_GROUP):
+        try:
+            entry_point.load()(store)
+        except ModuleNotFoundError as error:  # an extra that is not installed here
+            tell(f"{entry_point.name} is not informed: it needs {error.name}")
 
 
 def sign(

@@ -17,8 +17,9 @@ from peewee_model.cloning.lines import Lines
 from peewee_model.cloning.matching import VoiceMatch
 from peewee_model.cloning.reference import hear_reference
 from peewee_model.cloning.sound_file import LOUDNESS_LUFS
-from peewee_model.cloning.sources import Recording
+from peewee_model.cloning.sources import Recording, Reference
 from peewee_model.cloning.speaking import Line, Spoken, Voice
+from peewee_model.cloning.speech import Speech
 from peewee_model.errors import ConfigError
 from peewee_model.release.manifest import Manifest, read_manifest
 from peewee_model.script.lexicon import Lexicon
@@ -82,6 +83,20 @@ class Engine(VoiceCloner):
             )
         lines = self._lines(text, seed, lexicon, _paced(PAUSES, speed))
         return replace(lines, lines=tuple(replace(line, pace=speed) for line in lines.lines))
+
+    def say(self, text: str, reference: Reference, seed: int, speed: float) -> Speech:
+        """Say a text in the voice of a reference: `clone`, at a speed.
+
+        Raises:
+            TextError: As `clone`.
+            AudioError: As `clone`.
+            ConfigError: As `clone`, or if the network can't change its pace as asked.
+        """
+        slowest, fastest = SPEEDS
+        if not slowest <= speed <= fastest:
+            raise ConfigError(f"the speed is {speed:g}; it can be from {slowest:g} to {fastest:g}")
+        lines = self.lines_of(text, seed, Lexicon.of(None), speed)
+        return self._clone([lines], [self._voice(reference)], seed)[0]
 
     def speak(self, lines: Sequence[Line], voices: Sequence[VoiceTensors], varied: bool) -> list[Spoken]:
         """Say sentences, each in its voice; `varied` if their seeds change the timing."""

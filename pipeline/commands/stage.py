@@ -7,12 +7,14 @@ import time
 from pathlib import Path
 
 import pipeline
+from peewee_model import environment
 from peewee_model.entry import framed
 from peewee_model.errors import PeeweeError
 from pipeline.graph.stages import GRAPH, load_stages
 from pipeline.logs import log_to_stderr
 from pipeline.release.links import write_link
 from pipeline.runs.stage_process import before_stage, leave_outcome
+from pipeline.tracking.stage_run import tracked
 from pipeline.waiting import choose_waiting
 
 STAGES = Path(pipeline.__file__).parent / "stages"
@@ -41,6 +43,12 @@ def _run(stage: str) -> None:
     module = importlib.import_module(f"pipeline.stages.{stage}")
     if "torch" in sys.modules:  # only some stages need it, and it takes a second to import
         importlib.import_module("peewee_model.networks.device").flush_denormals()
-    getattr(module, stage)()
-    if GRAPH.is_file() and os.environ.get("RANK", "0") == "0":  # of several processes (torchrun) the first
-        write_link(stage, load_stages()[stage])
+    stages = load_stages() if GRAPH.is_file() else {}
+    with tracked(stage, stages.get(stage, {})):
+        getattr(module, stage)()
+    if stages and os.environ.get("RANK", "0") == "0":  # of several processes (torchrun) the first
+        write_link(stage, stages[stage])
+    if stage == "publish":
+        from pipeline.tracking.registry import sync_if_tracked  # here, because no other stage needs a store's code
+
+        sync_if_tracked(environment.STORE.text())

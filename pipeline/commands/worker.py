@@ -31,6 +31,8 @@ from pipeline.runs.records import Entry, Plan, Records, RunError, UnavailableErr
 from pipeline.runs.reproduce import Request, configure, read_outcomes
 from pipeline.runs.scratch import scratch, scratch_parent
 from pipeline.runs.seal import release_figures, seal
+from pipeline.runs.unsent import Unsent
+from pipeline.tracking.settings import PAGE
 
 logger = logging.getLogger(__name__)
 
@@ -134,11 +136,14 @@ def run(stage: str, run_id: str, repository: str, commit: str | None) -> dict[st
             raise RunError(f"dvc.yaml has no stage {stage!r}; it has: {', '.join(stages)}")
         every_s = environment.CHECKPOINTS_S.seconds()
         mirror = Mirror(open_backend(records.remote), f"runs/{run_id}/checkpoints", project, stage, every_s)
-        found = _child(folder, project, records, run_id, stage, stop, mirror)
+        with Unsent(open_backend(records.remote), f"runs/{run_id}/tracking", project).running():
+            found = _child(folder, project, records, run_id, stage, stop, mirror)
+        page = folder / "outcomes" / PAGE
+        tracked = {"mlflow": page.read_text()} if page.is_file() else {}
         metrics = project / METRICS
         shown = metrics.read_text() if metrics.is_file() and metrics.stat().st_size < _MAX_METRICS else None
         _, stage_s = read_outcomes(folder / "outcomes")
-    return _answer(records, run_id, stage, found["did"], Entry(found["entry"]), began, stage_s, shown)
+    return _answer(records, run_id, stage, found["did"], Entry(found["entry"]), began, stage_s, shown) | tracked
 
 
 def seal_run(run_id: str, repository: str) -> dict[str, Any]:

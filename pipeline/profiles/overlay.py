@@ -109,6 +109,15 @@ def load_overlay(name: str, folder: Path = PROFILES) -> dict[str, Any]:
     path = folder / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(f"no profile {name!r}; there are: {', '.join(names(folder))}")
+    return read_overlay(path, folder)
+
+
+def read_overlay(path: Path, folder: Path = PROFILES) -> dict[str, Any]:
+    """Read an overlay from a file, which may extend a profile of the folder.
+
+    Raises:
+        ConfigError: If it is no YAML, or extends a profile that is not there.
+    """
     overlay = read_yaml(path)
     extended = load_overlay(overlay.pop("extends"), folder) if "extends" in overlay else {}
     merge(extended, overlay)

@@ -4,6 +4,8 @@ A resumed run equals an uninterrupted one in every bit, because random numbers d
 of step k and the random numbers of step k are functions of (seed, k) alone. So weights, optimizers and k are the whole
 state. Lightning Fabric handles devices, precision and several processes. (Also considered: Lightning's Trainer, whose
 hooks do not suit a GAN's two optimizers; Accelerate, whose data loader determines the order of batches.)
+
+Its log lines carry the run, the step and the exact losses as fields too: `pipeline.tracking` listens there.
 """
 
 import json
@@ -118,7 +120,7 @@ def train(
     resumed = load_newest(folder, learner.modules, learner.optimizers)
     if resumed:
         step, state = resumed[0], _State(**resumed[1])
-        log.info("resumed run=%s step=%d", run, step)
+    log.info("%s run=%s step=%d", "resumed" if resumed else "begins", run, step, extra={"training": run})
     last_save = time.monotonic()
     batches = Prefetch(learner.batch, step * fabric.world_size + fabric.global_rank, fabric.world_size)
     bar = tqdm(total=schedule.steps, initial=step, disable=not sys.stderr.isatty())
@@ -206,7 +208,8 @@ def _validate(learner: Learner, fabric: Fabric, folder: Path, step: int, state: 
         metrics = dict(learner.validate())
     state.history.append({"step": step, "split": "validation", **metrics})
     shown = {**{f"train_{name}": value for name, value in means.items()}, **metrics}
-    log.info("step=%d %s", step, " ".join(f"{name}={value:.4g}" for name, value in shown.items()))
+    text = " ".join(f"{name}={value:.4g}" for name, value in shown.items())
+    log.info("step=%d %s", step, text, extra={"step": step, "losses": {"train": means, "validation": metrics}})
     if step < learner.candidates_from:
         fabric.barrier()
         return
