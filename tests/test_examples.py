@@ -69,14 +69,14 @@ def test_store_is_small_and_git_has_all_of_it():
 
 
 def test_release_is_whole_in_half_precision_and_names_its_sources(manifest):
-    """`verify` hashed every file; the card credits each archive with its terms. Parent and grandparent are here."""
+    """`verify` hashed every file; the card credits each archive with its terms. Nobody's recording is in it."""
     assert manifest.params["weights"]["dtype"] == "float16"
-    parent = open_store(str(STORE)).verify(manifest.parent.version)
-    assert open_store(str(STORE)).verify(parent.parent.version).parent is None
+    assert manifest.parent is None
+    assert not any(name.endswith((".flac", ".wav")) for name in manifest.files)
     learned = {(corpus.corpus, corpus.subset): corpus for corpus in manifest.corpora}
     assert learned.keys() == {
-        ("kathleen", "train-clean"), ("libritts-human", "train-clean"), ("dev", "dev-clean"),
-        ("speechocean", "train-clean"),
+        ("kathleen", "train-clean"), ("human", "train-clean"), ("dev", "dev-clean"), ("speechocean", "train-clean"),
+        ("train5", "train-clean"), ("readers", "train-clean"), ("ljspeech", "train-clean"), ("an4", "train-clean"),
     }  # fmt: skip
     folder, _ = open_store(str(STORE)).fetch("stable")
     card = (folder / "MODEL_CARD.md").read_text()
@@ -111,13 +111,15 @@ def test_parameters_of_the_release_can_be_had_again(manifest, tmp_path, monkeypa
 
 
 def test_release_sounds_as_its_documents_say(manifest):
-    """What `evaluate` found on 60 sentences that chose nothing, with margins."""
+    """What `evaluate` found on 40 sentences of 15 people that chose nothing, with margins."""
     speech, cloning = manifest.metrics["speech"], manifest.metrics["cloning"]
-    assert speech["synthesized"]["distill_mos"] >= 2.75 > 2 > speech["parent"]["distill_mos"]
-    assert speech["synthesized"]["dnsmos"] >= 2.3
-    assert speech["synthesized"]["cer"] <= 0.07
-    assert speech["synthesized"]["identified"] >= 0.5
-    assert cloning["synthesized"]["similarity_reference"] > cloning["same_sex"]["similarity_reference"]
+    assert speech["synthesized"]["distill_mos"] >= 2.7
+    assert speech["synthesized"]["dnsmos"] >= 2.4
+    assert speech["synthesized"]["cer"] <= speech["ground_truth"]["cer"]
+    assert speech["synthesized"]["identified"] >= 0.6
+    assert speech["synthesized"]["verification_eer"] <= 0.15
+    assert cloning["synthesized"]["similarity_reference"] >= 0.68
+    assert cloning["synthesized"]["likeness"] >= 0.3
 
 
 def test_it_speaks_in_a_voice_that_it_never_heard(cloner):
