@@ -1,4 +1,4 @@
-"""What a release fixes of a profile, for the releases of `examples/store`, the older of which has settings of the flat form."""
+"""What a release fixes of a profile, for the releases of `examples/store`; the older has settings of the flat form."""
 
 import shutil
 from pathlib import Path
