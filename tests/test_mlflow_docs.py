@@ -7,13 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlflow
 import pytest
 import soundfile
 
 from pipeline.graph.stages import load_stages
 from tests.closure import ROOT
-from tests.servers.mlflow import environment, free_port, running
+from tests.servers.mlflow import client_of, environment, free_port, running
 from tests.stand_in_graph import copy_project
 from tests.test_release_docs import blocks
 
@@ -94,7 +93,7 @@ def test_entry_points_run_their_stages_and_leave_the_parameters(project, mlflow_
     shell(of("mlflow run ."), project, mlflow_server, "entry points")
     assert (project / "params.yaml").read_text() == before
     assert (project / "receipts/publish.json").exists()
-    client = mlflow.MlflowClient(mlflow_server)
+    client = client_of(mlflow_server)
     experiment = client.get_experiment_by_name("entry points").experiment_id
     runs = client.search_runs([experiment], "tags.`mlflow.project.entryPoint` != ''")
     assert {run.info.status for run in runs} == {"FINISHED"}
