@@ -7,13 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlflow
 import pytest
 import soundfile
 
 from pipeline.graph.stages import load_stages
 from tests.closure import ROOT
-from tests.servers.mlflow import environment, free_port, running
+from tests.servers.mlflow import client_of, environment, free_port, running
 from tests.stand_in_graph import copy_project
 from tests.test_release_docs import blocks
 
@@ -31,9 +30,10 @@ def {name}():
 """
 
 
-def shell(lines, folder, address):
+def shell(lines, folder, address, experiment="peewee-tts"):
     """Run lines of the document."""
-    env = environment(address) | {"PYTHONPATH": str(folder)}
+    code = f"{folder}{os.pathsep}{ROOT}"
+    env = environment(address) | {"PYTHONPATH": code, "MLFLOW_EXPERIMENT_NAME": experiment}
     done = subprocess.run(
         ["bash", "-euo", "pipefail"], input="\n".join(lines), cwd=folder, env=env, capture_output=True, text=True
     )
@@ -90,11 +90,11 @@ def project(tmp_path):
 def test_entry_points_run_their_stages_and_leave_the_parameters(project, mlflow_server):
     """Each line is a run of MLflow; the model is in the run that asked for it; nothing is left to send."""
     before = (project / "params.yaml").read_text()
-    shell(of("mlflow run ."), project, mlflow_server)
+    shell(of("mlflow run ."), project, mlflow_server, "entry points")
     assert (project / "params.yaml").read_text() == before
     assert (project / "receipts/publish.json").exists()
-    client = mlflow.MlflowClient(mlflow_server)
-    experiment = client.get_experiment_by_name("peewee-tts").experiment_id
+    client = client_of(mlflow_server)
+    experiment = client.get_experiment_by_name("entry points").experiment_id
     runs = client.search_runs([experiment], "tags.`mlflow.project.entryPoint` != ''")
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert len(runs) == len(of("mlflow run ."))

@@ -51,7 +51,7 @@ def sync(address: str) -> dict[str, str]:
         import mlflow
     except ModuleNotFoundError:
         raise RegistryError("mlflow is not installed; pip install 'peewee-tts[mlflow]'") from None
-    mlflow.set_tracking_uri(TRACKING_URI.read())
+    mlflow.set_tracking_uri(TRACKING_URI.read() or "")
     agreed: dict[str, str] = {}
     try:
         client = mlflow.MlflowClient()

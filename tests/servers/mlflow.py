@@ -77,3 +77,10 @@ def tracking_server(folder, port=None):
     make = ["make", "-o", "setup", "mlflow", f"MLFLOW_PORT={port}"]
     with running(make, folder, f"{address}/health", environment(address)):
         yield address
+
+
+def client_of(address):
+    """A client of a server. MLflow is imported only here: it takes seconds, which other tests would wait for too."""
+    import mlflow
+
+    return mlflow.MlflowClient(address)

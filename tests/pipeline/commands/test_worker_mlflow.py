@@ -1,10 +1,9 @@
 """A run's tasks in MLflow: links both ways, and nothing is lost while the server is down."""
 
-import mlflow
 import pytest
 
 from tests.pipeline.commands.worker_project import make_project
-from tests.servers.mlflow import environment, free_port
+from tests.servers.mlflow import client_of, environment, free_port
 
 pytestmark = pytest.mark.system
 
@@ -25,7 +24,7 @@ def test_task_and_run_of_mlflow_point_to_each_other(tmp_path, mlflow_server):
     project.must("plan", "--run", "again", "--set", "train.steps=25")
     project.must("run", "gather", "--run", "again")
     answer = project.must("run", "train", "--run", "again", **environment(mlflow_server))
-    client = mlflow.MlflowClient(mlflow_server)
+    client = client_of(mlflow_server)
     run = client.get_run(answer["mlflow"].rpartition("/")[2])
     assert answer["mlflow"].startswith(f"{mlflow_server}/#/experiments/")
     assert (run.data.tags["run"], run.info.status) == ("again", "FINISHED")

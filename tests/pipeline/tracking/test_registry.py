@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mlflow
 import pytest
 import soundfile
 
@@ -15,7 +14,7 @@ from peewee_model.release.manifest import hash_file
 from peewee_model.store.store import open_store
 from pipeline.tracking.registry import MODEL, RegistryError, requirements, sync, sync_if_tracked
 from tests.closure import ROOT
-from tests.servers.mlflow import free_port
+from tests.servers.mlflow import client_of, free_port
 
 EARLIER = "4dc087353bfb71f3"
 """A release that the channel pointed to before."""
@@ -32,7 +31,7 @@ def store(tmp_path):
 def server(mlflow_server, monkeypatch):
     """The server, for this process."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
-    return mlflow.MlflowClient(mlflow_server)
+    return client_of(mlflow_server)
 
 
 def release_of(client, channel):
@@ -68,6 +67,8 @@ def test_alias_follows_the_channel(store, server):
 @pytest.mark.system
 def test_registered_model_speaks_and_holds_nothing_pickled(store, server, tmp_path):
     """It is code, and the release as it was published; a change of a byte is refused."""
+    import mlflow
+
     sync(str(store))
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{MODEL}@stable", dst_path=str(tmp_path / "model")))
     assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle", ".pth", ".pt", ".bin")]

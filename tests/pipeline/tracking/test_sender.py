@@ -6,12 +6,11 @@ import sys
 import uuid
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from tests.closure import ROOT
 from tests.pipeline.tracking.test_description import GIT
-from tests.servers.mlflow import environment, free_port
+from tests.servers.mlflow import client_of, environment, free_port
 
 pytestmark = pytest.mark.system
 
@@ -92,7 +91,7 @@ def send(address):
 
 def runs_of(address, tag, value):
     """The runs of the experiment that have a tag."""
-    client = mlflow.MlflowClient(address)
+    client = client_of(address)
     experiment = client.get_experiment_by_name("peewee-tts")
     return client, client.search_runs([experiment.experiment_id], f"tags.{tag} = '{value}'")
 
