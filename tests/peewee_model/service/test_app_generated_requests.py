@@ -1,19 +1,23 @@
 """A thousand requests that are made from the OpenAPI document: no fault of the server, and errors in one form."""
 
+import pytest
 import schemathesis
+import torch
 from hypothesis import HealthCheck, given, settings
 
 from tests.peewee_model.service.running import served
 
 N_REQUESTS = 1000
+pytestmark = pytest.mark.system
 
 
 def test_generated_requests_find_no_fault_of_the_server(tmp_path):
     """Right and wrong ones, by schemathesis: each answer is below 500, and every error has OpenAI's form."""
     with served(tmp_path) as server:
+        torch.set_flush_denormal(False)  # Hypothesis makes such numbers, and a release that is loaded switches them off
         schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
         operations = [found.ok() for found in schema.get_all_operations()]
-        each = -(-N_REQUESTS // len(operations))
+        each = 2 * N_REQUESTS // len(operations)  # some have fewer different requests
         statuses = []
         for operation in operations:
             strategy = operation.as_strategy()
@@ -30,7 +34,7 @@ def test_generated_requests_find_no_fault_of_the_server(tmp_path):
                     assert set(answer.json()["error"]) == {"message", "type", "param", "code"}, answer.text
 
             ask()
-        assert len(statuses) >= 0.9 * N_REQUESTS
+        assert len(statuses) >= N_REQUESTS
         assert {200, 400, 404} <= set(statuses)
         with server.http() as http:
             assert http.get("/readyz").status_code == 200
