@@ -13,7 +13,14 @@ pytestmark = pytest.mark.system
 DAGS = {"peewee_retrain", "peewee_release_check", "peewee_audit", "peewee_corpus_watch"}
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 HEAVY = ("torch", "dvc", "pandas", "boto3", "mlflow", "kfp", "pipeline", "peewee_model")
-COMMON = {"PEEWEE_REPOSITORY", "PEEWEE_REMOTE", "PEEWEE_STORE", "PEEWEE_PUBLISH_ANYWAY"}
+COMMON = {
+    "MLFLOW_TRACKING_URI",
+    "PEEWEE_TASK_PAGE",
+    "PEEWEE_REPOSITORY",
+    "PEEWEE_REMOTE",
+    "PEEWEE_STORE",
+    "PEEWEE_PUBLISH_ANYWAY",
+}
 ENVIRONMENT = {
     "local": COMMON | {"PEEWEE_HASH_LISTS", "PEEWEE_CORPUS_INBOX"},
     "kubernetes": COMMON | {"PEEWEE_HASH_LISTS", "PEEWEE_CORPUS_INBOX", "PEEWEE_RESULT", "PEEWEE_GRACE_S"},
